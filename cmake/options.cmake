@@ -1,0 +1,9 @@
+# project_options: what every target of ours is compiled with. Warnings are errors where DEFUSED_WERROR is on (dev and CI presets).
+option(DEFUSED_WERROR "Treat warnings as errors" OFF)
+
+add_library(project_options INTERFACE)
+target_include_directories(project_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_definitions(project_options INTERFACE DEFUSED_VERSION="${PROJECT_VERSION}")
+target_compile_options(project_options INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wdouble-promotion -Wformat=2 $<$<BOOL:${DEFUSED_WERROR}>:-Werror>)

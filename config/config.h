@@ -1,0 +1,56 @@
+// The configuration of daemon, worker and defusectl. Loaded from one YAML file (config/defused.yaml explains every key).
+// Unknown and ill-typed keys are errors: "defused.yaml:12:5: unknown key 'treshold'; did you mean 'threshold'?".
+// Nothing here is global; a loaded Config is an immutable value that is passed down.
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "core/json.h"
+#include "core/pipeline/job.h"
+#include "core/pipeline/settings.h"
+#include "core/registry/source.h"
+#include "core/result.h"
+
+namespace defuse {
+
+struct RegistrySettings {
+  std::filesystem::path path;
+  Readiness readiness = Readiness::automatic;
+  std::chrono::milliseconds settle{5000};
+  std::chrono::milliseconds rescan{30000};
+};
+
+struct HttpSettings {
+  std::string host = "127.0.0.1";
+  int port = 8470;                          // 0 = any free one
+  std::filesystem::path certificate;        // PEM with key; needed for anything but loopback
+  std::chrono::hours max_waiver{24 * 90};   // longest a waiver may run
+};
+
+struct Config {
+  std::filesystem::path file;               // where it came from
+  std::filesystem::path state_dir;
+  RegistrySettings registry;
+  HttpSettings http;
+  WorkerSettings worker;
+  std::string log_level = "info";           // trace | debug | info | warn | error
+  std::map<std::string, ModelSettings> models;
+};
+
+// Relative paths inside the file are taken from the file's folder.
+Result<Config> load_config(const std::filesystem::path& file);
+Result<Config> parse_config(std::string_view yaml, const std::filesystem::path& name_for_errors);
+
+// What is in force, defaults filled in, in the configuration's own form (it parses back to the same values).
+Json to_json(const Config& config);
+Json to_json(const ModelSettings& settings);
+Result<ModelSettings> parse_model_settings(std::string_view text, const std::string& model, const std::filesystem::path& name_for_errors);
+
+// job.json: JobSpec with its settings in the configuration's form.
+Json to_json(const JobSpec& job);
+Result<JobSpec> job_from_json(std::string_view text, const std::filesystem::path& name_for_errors);
+
+}  // namespace defuse

@@ -1,0 +1,77 @@
+// One version's answers on one split, and on the probe set. Computed once per (model digest, data digest[, probe digest]),
+// stored by content, and never changed afterwards. Torch-free, so checks, tests and tools can read it.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/matrix.h"
+
+namespace defuse {
+
+struct Evaluation {
+  std::string model_digest;
+  std::string data_digest;
+  Matrix logits;                        // [n, classes] as the model gave them (log-probabilities if it gave probabilities)
+  Matrix embeddings;                    // [n, d] input of the last linear layer; empty if none was found
+  std::vector<std::int32_t> predicted;  // [n] argmax, lowest index on ties; -1 where a logit is NaN or infinite (counts as wrong)
+  std::vector<float> loss;              // [n] cross-entropy in nats; NaN where predicted is -1
+  bool gave_probabilities = false;
+
+  std::size_t size() const { return predicted.size(); }
+};
+
+enum class Split : std::uint8_t { test, train };
+enum class Half : std::uint8_t { discover, confirm };
+
+// A real image that perturbations start from. The unit of every statistic: what is perturbed from one seed is one observation.
+struct Seed {
+  Split split = Split::test;
+  std::uint32_t index = 0;   // into that split
+  std::int32_t label = 0;
+  Half half = Half::discover;  // by content hash, so that two copies of one image never face each other
+};
+
+// The fixed perturbed images every version of a model line is scored on. The images are not stored: draw q of seed i is
+// D(code_i + noise(seed key, i, q)), regenerated where needed.
+struct ProbeSet {
+  std::string digest;                  // of generator, data, seeds and every parameter below
+  std::string generator_digest;
+  std::string data_digest;             // of both splits
+  std::vector<Seed> seeds;             // [s]
+  Matrix codes;                        // [s, latent] posterior means
+  int draws = 0;                       // q
+  std::vector<std::uint8_t> plausible; // [s * q] 1 where enough latent neighbours carry the seed's label
+  double plausible_share = 0;
+};
+
+struct ProbeEvaluation {
+  std::string model_digest;
+  std::string probe_digest;
+  std::vector<std::int32_t> real;          // [s] predicted on x
+  std::vector<std::int32_t> reconstructed; // [s] predicted on D(mean)
+  std::vector<std::int32_t> perturbed;     // [s * q] predicted on D(mean + noise)
+  Matrix embeddings;                       // [s, d] of the real seed images; empty if the model has none
+};
+
+// Facts the contract check judges; gathered while a candidate is loaded and first run.
+struct ContractFacts {
+  bool loaded = false;
+  std::string load_error;               // why not, naming the file
+  bool ran = false;
+  std::string run_error;                // the first exception a forward pass threw
+  std::uint64_t size_bytes = 0;
+  std::vector<std::int64_t> output_shape;   // for the batch that was tried
+  std::int64_t batch_tried = 0;
+  std::int64_t classes_expected = 0;
+  std::int64_t not_finite = 0;              // images of the test split with a NaN or infinite logit
+  std::int64_t images = 0;                  // images of the test split that were run
+  std::int64_t not_deterministic = 0;       // images whose prediction differed between two runs of the same batch
+  std::int64_t batch_dependent = 0;         // images whose prediction differed between two batch sizes
+  double latency_ms = 0;                    // one image, median
+  std::vector<std::string> labels;          // labels.txt of the version; empty if none
+  std::vector<std::string> classes;         // what the configuration expects
+  std::string embedding;                    // "graph", "output" or "none: <why>"
+};
+
+}  // namespace defuse

@@ -1,0 +1,41 @@
+// Station 2: a version's answers on the test split and on the probe set, and the facts of its contract.
+// Works in batches, so memory is bounded by the batch, not by the data.
+#pragma once
+#include "core/evaluate/dataset.h"
+#include "core/evaluate/evaluation.h"
+#include "core/ml/generator.h"
+#include "core/ml/model.h"
+#include "core/pipeline/check.h"
+#include "core/pipeline/progress.h"
+
+namespace defuse {
+
+// Runs the whole split. model_digest is written into the answer.
+Result<Evaluation> evaluate(const TorchModel& model, const std::string& model_digest, const Dataset& data,
+                            std::int64_t classes, Progress& progress);
+
+// Loads nothing and judges nothing: shape on a small batch, determinism (the same 64 images twice, and in batches of 1 and 64),
+// latency of one image. `facts` comes with what loading already told; what is learned is filled in. Never fails: a model
+// that throws is a fact (run_error).
+void inspect(const TorchModel& model, const Dataset& data, ContractFacts& facts);
+
+// The fixed probe set of a model line: test images and up to settings.train_seeds training images as seeds (chosen by seeded hash),
+// halves by content hash, codes, plausibility of every perturbation by k nearest training codes (at most 20,000 of them).
+Result<ProbeSet> build_probe_set(const Generator& generator, const Dataset& test, const Dataset& train,
+                                 const RegionSettings& settings, std::uint64_t seed, int threads, Progress& progress);
+
+// The codes of draws first_draw…first_draw+count-1 of one seed: mean + noise, from the counter-based stream keyed by
+// (seed, content hash of the seed image, draw). out: [count, latent]
+void perturbed_codes(const ProbeSet& probes, const RegionSettings& settings, std::uint64_t seed, std::size_t seed_index,
+                     int first_draw, int count, Matrix& out);
+
+Result<ProbeEvaluation> evaluate_probes(const TorchModel& model, const std::string& model_digest, const ProbeSet& probes,
+                                        const Generator& generator, const Dataset& test, const Dataset& train,
+                                        const RegionSettings& settings, std::uint64_t seed, Progress& progress);
+
+// Whether generated images may count (GeneratorSettings' limits), from the incumbent's (or, without one, the candidate's)
+// answers on them and the reconstruction error on the test split.
+Result<GeneratorHealth> judge_generator(const Generator& generator, const ProbeSet& probes, const ProbeEvaluation& answers,
+                                        const Dataset& test, const GeneratorSettings& settings);
+
+}  // namespace defuse

@@ -1,0 +1,117 @@
+#include "core/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+namespace defuse {
+namespace fs = std::filesystem;
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+tl::unexpected<Error> io_failure(const std::string& what, const fs::path& path) {
+  const int number = errno;
+  const auto code = number == ENOENT   ? ErrorCode::not_found
+                    : number == ENOSPC || number == EDQUOT ? ErrorCode::exhausted
+                                       : ErrorCode::io;
+  return fail(code, what + " " + path.string() + ": " + std::strerror(number));
+}
+
+Result<void> sync_folder(const fs::path& folder) {
+  const Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0 || ::fsync(fd.get()) != 0) return io_failure("cannot sync", folder);
+  return {};
+}
+
+Result<void> write_and_sync(const fs::path& path, std::string_view bytes) {
+  const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (fd.get() < 0) return io_failure("cannot create", path);
+  while (!bytes.empty()) {
+    const auto written = ::write(fd.get(), bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return io_failure("cannot write", path);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::fsync(fd.get()) != 0) return io_failure("cannot sync", path);
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> read_file(const fs::path& path, std::uint64_t max_bytes) {
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return io_failure("cannot open", path);
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return io_failure("cannot stat", path);
+  if (S_ISDIR(info.st_mode)) return fail(ErrorCode::io, path.string() + " is a folder, not a file");
+  std::string bytes;
+  if (info.st_size > 0) bytes.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(
+      static_cast<std::uint64_t>(info.st_size), max_bytes)));
+  std::string chunk(1 << 16, '\0');
+  for (;;) {
+    const auto got = ::read(fd.get(), chunk.data(), chunk.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return io_failure("cannot read", path);
+    if (got == 0) return bytes;
+    if (bytes.size() + static_cast<std::size_t>(got) > max_bytes)
+      return fail(ErrorCode::exhausted,
+                  path.string() + " is larger than the limit of " + std::to_string(max_bytes) + " bytes");
+    bytes.append(chunk.data(), static_cast<std::size_t>(got));
+  }
+}
+
+Result<void> write_atomically(const fs::path& path, std::string_view bytes) {
+  static std::atomic<unsigned> counter{0};
+  const auto temporary = path.parent_path() / ("tmp-" + std::to_string(::getpid()) + "-" +
+                                               std::to_string(counter++) + "-" + path.filename().string());
+  if (auto written = write_and_sync(temporary, bytes); !written) {
+    ::unlink(temporary.c_str());
+    return written;
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    auto failure = io_failure("cannot rename into", path);
+    ::unlink(temporary.c_str());
+    return failure;
+  }
+  return sync_folder(path.parent_path().empty() ? "." : path.parent_path());
+}
+
+Result<void> publish_folder(const fs::path& finished, const fs::path& target) {
+  TRY_OK(sync_folder(finished));
+  if (::rename(finished.c_str(), target.c_str()) != 0) {
+    if (errno == EEXIST || errno == ENOTEMPTY) {
+      std::error_code ignored;
+      fs::remove_all(finished, ignored);
+      return {};
+    }
+    return io_failure("cannot publish", target);
+  }
+  return sync_folder(target.parent_path());
+}
+
+Result<void> make_folder(const fs::path& path) {
+  std::error_code code;
+  fs::create_directories(path, code);
+  if (code) return fail(code == std::errc::no_space_on_device ? ErrorCode::exhausted : ErrorCode::io,
+                        "cannot create folder " + path.string() + ": " + code.message());
+  return {};
+}
+
+}  // namespace defuse

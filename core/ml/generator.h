@@ -1,0 +1,58 @@
+// The generator of a model line: an encoder into, and a decoder out of, latent codes. Either the convolutional VAE trained here
+// (methods: Kingma and Welling, arXiv:1312.6114; KL term with its gradient, Bernoulli likelihood summed over pixels) or the user's own
+// TorchScript pair. Torch stays inside. Thread use as TorchModel.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/evaluate/dataset.h"
+#include "core/matrix.h"
+#include "core/pipeline/progress.h"
+#include "core/pipeline/settings.h"
+#include "core/result.h"
+
+namespace defuse {
+
+class Generator {
+ public:
+  struct Codes {
+    Matrix mean;      // [n, latent]
+    Matrix log_var;   // [n, latent]; zeros for encoders that give none
+  };
+  struct TrainingLog {
+    std::vector<double> bound;        // negative ELBO per image, nats, per epoch
+    std::vector<double> kl;
+    double seconds = 0;
+  };
+
+  // Trains on images only. Same seed, data and machine: same weights. `cancelled` when progress asks to stop;
+  // `invalid_input` for a shape outside 8…128; `internal` if the bound becomes NaN.
+  static Result<Generator> train(const Dataset& images, const GeneratorSettings& settings, std::uint64_t seed, int threads,
+                                 Progress& progress);
+  // The user's own pair; tried on one batch, so a wrong shape is found here.
+  static Result<Generator> load_pair(const std::filesystem::path& encoder, const std::filesystem::path& decoder,
+                                     const ImageShape& shape, int threads);
+  static Result<Generator> load(const std::filesystem::path& folder, const ImageShape& shape, int threads);  // written by save
+  Result<void> save(const std::filesystem::path& folder) const;   // weights as TorchScript, plus generator.json with the log
+
+  Result<Codes> encode(std::span<const float> images, std::size_t n) const;       // images [n,C,H,W] in [0,1]
+  Result<void> decode(const Matrix& codes, std::span<float> images) const;        // out [n,C,H,W] in [0,1]
+  int latent() const;
+  const std::string& digest() const;     // of the weights
+  const TrainingLog& log() const;
+
+  Generator(Generator&&) noexcept;
+  Generator& operator=(Generator&&) noexcept;
+  ~Generator();
+
+ private:
+  Generator();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace defuse

@@ -1,0 +1,59 @@
+// A TorchScript classifier, loaded and ready to answer. Torch stays inside (pimpl), so callers compile fast.
+// Inputs are images in [0,1]; the configured mean and std are applied inside. Outputs are logits; a model that gives
+// probabilities (rows in [0,1] summing to 1) is turned into log-probabilities. Embeddings are the model's own second output if
+// it returns (logits, embedding), else the input of the last linear layer found in its graph, else none.
+// One object per thread of use; `run` itself shards its batches over `threads` workers with one intra-op thread each.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/matrix.h"
+#include "core/pipeline/settings.h"
+#include "core/result.h"
+
+namespace defuse {
+
+class TorchModel {
+ public:
+  struct Options {
+    int threads = 1;            // 0 = one per core
+    std::string device = "cpu";
+  };
+  struct Output {
+    Matrix logits;              // [n, classes]
+    Matrix embeddings;          // [n, d] or empty
+  };
+
+  // `corrupt` for a file that is no TorchScript archive or is cut short (names it), `invalid_input` for an operator that is
+  // missing here (names it).
+  static Result<TorchModel> load(const std::filesystem::path& artifact, const InputSettings& input, Options options);
+
+  // images: [n, C, H, W] in [0,1]. `invalid_input` when the model throws (its message, first line) or gives no [n, k] tensor.
+  Result<Output> run(std::span<const float> images, std::size_t n, bool want_embeddings) const;
+  // What the raw output looked like for n images, without any interpretation; for the contract check.
+  Result<std::vector<std::int64_t>> output_shape(std::span<const float> images, std::size_t n) const;
+
+  bool gives_probabilities() const;        // decided on the first batch that was run
+  const std::string& embedding_source() const;  // "output", "graph" or "none: <why>"
+  std::size_t batch() const;               // images per forward call
+
+  TorchModel(TorchModel&&) noexcept;
+  TorchModel& operator=(TorchModel&&) noexcept;
+  ~TorchModel();
+
+ private:
+  TorchModel();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// "LibTorch 1.13.1, OpenBLAS …, AVX2, 2 threads": what equal bytes depend on.
+std::string describe_machine(int threads);
+// Call once at the start of a program that uses Torch: one intra-op thread, flush denormals, deterministic kernels.
+void set_up_torch();
+
+}  // namespace defuse

@@ -1,0 +1,79 @@
+// A found region: a ball in one space (VAE codes, or a model's last hidden layer) among images of one true class, frozen on the
+// discovery half and measured on the confirmation half. Plain values; written to results and reports, kept by the store.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/compare/comparison.h"
+#include "core/evaluate/evaluation.h"
+
+namespace defuse {
+
+enum class RegionStatus {
+  new_bug,    // candidate fails, incumbent did not; confirmed beyond the limit
+  worse,      // both fail, the candidate confirmedly more
+  inherited,  // both fail about as often
+  fixed,      // incumbent failed, candidate does not
+  suspected,  // found on the discovery half, not confirmed
+};
+std::string_view to_string(RegionStatus status);
+Result<RegionStatus> region_status_from(std::string_view text);
+
+struct Interval {
+  double lower = 0;
+  double upper = 1;
+};
+
+// What one half of the seeds says about a region. Seeds are the unit: a seed with perturbations counts by its mean.
+struct RegionScore {
+  std::int64_t seeds = 0;           // members with at least one usable observation
+  FourCounts real;                  // on the members' real images
+  FourCounts generated;             // on their plausible perturbations, pooled (for display; tests use seeds)
+  double candidate_error = 0;       // mean over seeds
+  double incumbent_error = 0;
+  Interval candidate_interval;      // 95 %, Wilson on seeds, for display
+  Interval incumbent_interval;
+  double net_flip_rate = 0;         // mean over seeds of (b_j - c_j) / n_j
+  double net_lower = -1;            // one-sided lower bound of it at the family's level (confirmation half only)
+  double p_raw = 1;                 // exact sign-flip test of no difference, one-sided
+  double p_adjusted = 1;            // Holm over the regions confirmed in this gate
+};
+
+struct RegionMember {
+  std::uint32_t seed = 0;           // into ProbeSet::seeds
+  double distance = 0;              // from the centre
+};
+
+// One image of a region, shown to people and kept as a frozen test.
+struct RegionSample {
+  std::string kind;                 // "real" or "generated"
+  Split split = Split::test;
+  std::uint32_t index = 0;          // of the seed image in its split
+  int draw = -1;                    // perturbation number; -1 for a real image
+  std::int32_t candidate_predicted = -1;
+  std::int32_t incumbent_predicted = -1;
+  std::string picture;              // file name in the result folder; empty if none was drawn
+};
+
+struct Region {
+  std::string id;                   // "r-" and 12 hex; kept across releases while it is the same bug
+  RegionStatus status = RegionStatus::suspected;
+  std::string space;                // "codes", "candidate_embedding" or "incumbent_embedding"
+  std::string evidence;             // "real", "generated" or "both": which images made the search see it
+  std::vector<float> center;        // [d] in that space
+  double radius = 0;
+  std::int32_t label = 0;           // true class of its members
+  std::int32_t predicted_as = -1;   // the candidate's commonest wrong answer there
+  double predicted_as_share = 0;    // share of the wrong answers that are it
+  int component = -1;               // mixture component that most of its error codes belong to; -1 if none
+  RegionScore discover;
+  RegionScore confirm;
+  std::vector<RegionMember> members;  // both halves, nearest first
+  std::vector<RegionSample> samples;  // at most a few dozen: errors first, nearest the centre
+  std::string frozen;               // file in the result folder with the images of its frozen test (.npy); empty if none
+  std::string sentence;             // for a person
+};
+
+}  // namespace defuse

@@ -1,0 +1,54 @@
+// Station 3: where does the candidate fail, and where did it get worse? One search engine, several questions.
+// For each space and class it scans balls around the discovery half's errors (and around the components of a mixture fitted to
+// the error codes) for the one with the highest lower confidence bound of the mean score, freezes the best, and measures
+// them on the confirmation half. What was found on one half is never tested on it. Torch-free; deterministic.
+// Source: methods "gate quality", lesson 5; Wilson bound to search, min(Clopper–Pearson, t) bound and exact sign-flip test to confirm.
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/evaluate/evaluation.h"
+#include "core/regions/region.h"
+
+namespace defuse {
+
+struct RegionSpace {
+  std::string name;            // "codes", "candidate_embedding", "incumbent_embedding"
+  const Matrix* points = nullptr;   // [seeds, d]
+};
+
+// Components of the mixture over error codes, in the "codes" space.
+struct MixtureCenters {
+  Matrix means;                           // [k, latent]
+  std::vector<int> component_of_seed;     // [seeds] component of that seed's error codes; -1 if it has none
+};
+
+struct RegionSearchInput {
+  const ProbeSet* probes = nullptr;
+  const ProbeEvaluation* candidate = nullptr;
+  const ProbeEvaluation* incumbent = nullptr;   // null: only the candidate's own error regions are searched
+  std::vector<RegionSpace> spaces;
+  MixtureCenters mixture;                       // empty means none
+  bool generated_usable = true;                 // false: only real images are evidence (the generator was judged too weak)
+  int classes = 0;
+};
+
+struct RegionSearchSettings {
+  double alpha = 0.0125;          // of the family of confirmed regions
+  double min_increase = 0.20;
+  std::int64_t min_support = 10;  // confirmation seeds
+  int max_regions = 15;
+  std::vector<int> neighbourhood{10, 14, 20, 28, 40, 56, 80, 112, 160, 200};
+};
+
+// Regions with status, scores on both halves, members (both halves) and a sentence; ids, pictures and frozen tests come later.
+// Ordered: new bugs, worse, inherited, fixed, suspected; by size of harm within each. Regions that are the same bug (members
+// overlap, or same label, prediction and mixture component with touching balls) are merged: the stronger one stays.
+Result<std::vector<Region>> search_regions(const RegionSearchInput& input, const RegionSearchSettings& settings);
+
+// What this search could have seen: the smallest share of a class's images that, failing entirely, would be confirmed with
+// 80 % power at these settings. NaN if the class has too few confirmation seeds for any.
+double smallest_detectable_share(std::int64_t confirmation_seeds_of_class, std::int64_t family, const RegionSearchSettings& settings);
+
+}  // namespace defuse

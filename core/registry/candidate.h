@@ -1,0 +1,22 @@
+// A version that is ready to be judged. Made by the registry watch once an artifact stands still and its digest is known;
+// every later station refers to it by model, version and digest. Plain value.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+
+namespace defuse {
+
+struct Candidate {
+  std::string model;
+  std::string version;
+  std::string digest;               // SHA-256 of the artifact, lower-case hex
+  std::filesystem::path artifact;   // <root>/<model>/<version>/model.pt, resolved
+  std::vector<std::string> labels;  // class names from labels.txt; empty if there is none
+  std::string manifest;             // manifest.json as found (size-limited); empty if there is none
+  TimePoint seen_at;
+};
+
+}  // namespace defuse
