@@ -73,6 +73,7 @@ struct Region {
   std::vector<RegionMember> members;  // both halves, nearest first
   std::vector<RegionSample> samples;  // at most a few dozen: errors first, nearest the centre
   std::string frozen;               // file in the result folder with the images of its frozen test (.npy); empty if none
+  std::vector<std::uint32_t> frozen_cluster;  // seed each frozen image came from: the unit when the test is run again
   std::string sentence;             // for a person
 };
 
