@@ -56,6 +56,7 @@ struct CheckResult {
   std::string detectable;           // "a drop of 0.8 points would have been seen with 80 % power"; empty if it does not apply
   double detectable_value = kNone;
   std::int64_t more_images = 0;     // for inconclusive: how many more test images would do; 0 = unknown or none
+  bool no_incumbent = false;        // inconclusive only because the model line has no incumbent yet
   std::vector<Finding> findings;
 };
 
