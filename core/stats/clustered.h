@@ -1,7 +1,7 @@
-// Tests and bounds for observations that come in clusters: several perturbations of one seed image are one observation, not
-// many. Called by the region search and by known_regions; never decides anything. Pure functions, thread-safe.
-//   A cluster j has n_j images, b_j negative and c_j positive flips; d_j = (b_j - c_j) / n_j in [-1, 1] is its net flip rate.
-//   Exact tests assume that without a real difference each d_j is symmetric about 0.
+// Tests and bounds for observations that come in clusters: several perturbations of one seed image are one observation,
+// not many. Called by the region search and by known_regions; never decides anything. Pure functions, thread-safe.
+//   A cluster j has n_j images, b_j negative and c_j positive flips; d_j = (b_j - c_j) / n_j in [-1, 1] is its net flip
+//   rate. Exact tests assume that without a real difference each d_j is symmetric about 0.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -23,9 +23,9 @@ std::vector<double> net_flip_rates(std::span<const ClusterCounts> clusters);
 // One-sided exact sign test of "worse": P(Bin(nonzero, 1/2) >= number of d_j > 0). 1 if every d_j is 0.
 double sign_test_p(std::span<const double> d);
 
-// One-sided exact sign-flip test of "worse": the share of all sign vectors whose sum of +-|d_j| reaches sum d_j. Exact where the
-// |d_j| lie on a common grid that dynamic programming can hold (fractions with small denominators do); elsewhere estimated
-// with 99,999 random sign vectors drawn from `seed`, p = (1 + hits) / 100,000. 1 if every d_j is 0.
+// One-sided exact sign-flip test of "worse": the share of all sign vectors whose sum of +-|d_j| reaches sum d_j. Exact
+// where the |d_j| lie on a common grid that dynamic programming can hold (fractions with small denominators do);
+// elsewhere estimated with 99,999 random sign vectors drawn from `seed`, p = (1 + hits) / 100,000. 1 if every d_j is 0.
 // Its smallest value is 2^-n for n nonzero clusters. NaN in d gives 1: what could not be measured is no evidence.
 double sign_flip_p(std::span<const double> d, std::uint64_t seed = 1);
 
@@ -45,8 +45,9 @@ Bounds mean_interval(std::span<const double> d, double alpha = 0.05);
 double mean_lower(std::span<const double> d, double alpha);
 double mean_upper(std::span<const double> d, double alpha);
 
-// The lower bound that blocks on a region: the smaller of the t bound of the mean d_j and Clopper and Pearson's bound for
-// max(0, sum d_j) of n. The first knows the spread, the second does not collapse when all d_j are equal. -1 for n < 2.
+// The lower bound that blocks on a region: the smaller of the t bound of the mean d_j and Clopper and Pearson's bound
+// for max(0, sum d_j) of n. The first knows the spread, the second does not collapse when all d_j are equal. -1 for n
+// < 2.
 double net_rate_lower_bound(std::span<const double> d, double alpha);
 // Its mirror: an upper bound of the mean d_j, with Clopper and Pearson's for max(0, sum d_j) of n. 1 for n < 2.
 double net_rate_upper_bound(std::span<const double> d, double alpha);
@@ -59,8 +60,8 @@ struct RatioEstimate {
 };
 RatioEstimate ratio_estimate(std::span<const ClusterCounts> clusters);
 
-// Upper bound of the negative flip rate sum b_j / sum n_j (Korn and Graubard's form of Clopper and Pearson's bound: the sample
-// counts as rate * n* of n* = N / design effect). Without any flip 1 - alpha^(1/clusters).
+// Upper bound of the negative flip rate sum b_j / sum n_j (Korn and Graubard's form of Clopper and Pearson's bound: the
+// sample counts as rate * n* of n* = N / design effect). Without any flip 1 - alpha^(1/clusters).
 double clustered_flip_rate_upper(std::span<const ClusterCounts> clusters, double alpha);
 struct EffectiveCounts {
   double rate = 0;

@@ -1,6 +1,7 @@
-// Ratios that compare two models by their flips. Pure functions, thread-safe. Sources: Yan et al., arXiv:2011.09161 (negative flip
-// rate, relative negative flip rate); Srivastava et al., KDD 2020 (BTC, BEC). Interval of the relative rate: delta method on
-// its logarithm, multinomial counts. NaN where a denominator is 0: say that it does not apply, never 0 or 1.
+// Ratios that compare two models by their flips. Pure functions, thread-safe. Sources: Yan et al., arXiv:2011.09161
+// (negative flip rate, relative negative flip rate); Srivastava et al., KDD 2020 (BTC, BEC). Interval of the relative
+// rate: delta method on its logarithm, multinomial counts. NaN where a denominator is 0: say that it does not apply,
+// never 0 or 1.
 #pragma once
 #include "core/compare/comparison.h"
 #include "core/stats/intervals.h"
@@ -8,13 +9,13 @@
 namespace defuse {
 
 struct FlipRates {
-  double negative = 0;       // NFR = b / N
-  double positive = 0;       // PFR = c / N
-  double relative = 0;       // R = b N / ((a + b)(b + d)): 1 = as many negative flips as independent errors would make
-  double error_share = 0;    // NFI = b / (b + d): share of the candidate's errors that are new
-  double trust = 0;          // BTC = a / (a + b): share of what worked that still works
-  double error = 0;          // BEC = d / (b + d): share of the candidate's errors that the incumbent made too
-  double unrepaired = 0;     // d / (c + d): share of the incumbent's errors that remain
+  double negative = 0;     // NFR = b / N
+  double positive = 0;     // PFR = c / N
+  double relative = 0;     // R = b N / ((a + b)(b + d)): 1 = as many negative flips as independent errors would make
+  double error_share = 0;  // NFI = b / (b + d): share of the candidate's errors that are new
+  double trust = 0;        // BTC = a / (a + b): share of what worked that still works
+  double error = 0;        // BEC = d / (b + d): share of the candidate's errors that the incumbent made too
+  double unrepaired = 0;   // d / (c + d): share of the incumbent's errors that remain
 };
 FlipRates flip_rates(const FourCounts& counts);
 
@@ -22,9 +23,9 @@ FlipRates flip_rates(const FourCounts& counts);
 inline constexpr std::int64_t kFewestFlipsForRelative = 10;
 
 struct RelativeRate {
-  bool defined = false;      // b > 0, a + b > 0, b + d > 0
-  double rate = 0;           // R
-  double log_error = 0;      // s: standard error of log R
+  bool defined = false;  // b > 0, a + b > 0, b + d > 0
+  double rate = 0;       // R
+  double log_error = 0;  // s: standard error of log R
 };
 RelativeRate relative_flip_rate(const FourCounts& counts);
 Bounds relative_interval(const RelativeRate& rate, double alpha = 0.05);

@@ -1,8 +1,9 @@
-// Confidence intervals for shares and for paired differences of accuracy. Called by checks and by the region search; never
-// decides anything. Pure functions, thread-safe. Golden values: tests/core/stats/intervals_test.cc.
-//   Conventions: `alpha` is the chance to miss. A two-sided interval has level 1 - alpha (alpha/2 in each tail); a function named
-//   _lower or _upper is a one-sided bound of level 1 - alpha. No observations give [0, 1], or [-1, 1] for differences.
-//   D is the drop of accuracy from incumbent to candidate: (negative - positive flips) / N; above 0 the candidate is worse.
+// Confidence intervals for shares and for paired differences of accuracy. Called by checks and by the region search;
+// never decides anything. Pure functions, thread-safe. Golden values: tests/core/stats/intervals_test.cc.
+//   Conventions: `alpha` is the chance to miss. A two-sided interval has level 1 - alpha (alpha/2 in each tail); a
+//   function named _lower or _upper is a one-sided bound of level 1 - alpha. No observations give [0, 1], or [-1, 1]
+//   for differences. D is the drop of accuracy from incumbent to candidate: (negative - positive flips) / N; above 0
+//   the candidate is worse.
 #pragma once
 #include <cstdint>
 
@@ -41,7 +42,8 @@ double jeffreys_lower(std::int64_t x, std::int64_t n, double alpha);
 double jeffreys_upper(std::int64_t x, std::int64_t n, double alpha);
 
 // --- difference of two independent shares, x1/n1 - x2/n2 (Newcombe 1998, hybrid score) ---
-Bounds newcombe_unpaired_interval(std::int64_t x1, std::int64_t n1, std::int64_t x2, std::int64_t n2, double alpha = 0.05);
+Bounds newcombe_unpaired_interval(std::int64_t x1, std::int64_t n1, std::int64_t x2, std::int64_t n2,
+                                  double alpha = 0.05);
 
 // --- paired difference D ---
 
@@ -55,8 +57,8 @@ double tango_upper(const FourCounts& counts, double alpha);
 
 // T(delta) of Tango 1998: the score statistic of "the drop is delta"; falls as delta grows. 0 where it is 0/0.
 double tango_statistic(const FourCounts& counts, double delta);
-// p of "the drop is at least `margin`" against "it is smaller"; below alpha exactly when tango_upper(counts, alpha) < margin.
-// 1 without observations.
+// p of "the drop is at least `margin`" against "it is smaller"; below alpha exactly when tango_upper(counts, alpha) <
+// margin. 1 without observations.
 double non_inferiority_p(const FourCounts& counts, double margin);
 
 }  // namespace defuse

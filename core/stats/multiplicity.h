@@ -1,21 +1,24 @@
-// Many tests at once. The family is fixed before looking; what is too small to be tested is listed elsewhere, not counted.
-// Adjusted values come back in the order of the input; an adjusted p <= alpha means "reject". Pure functions, thread-safe.
+// Many tests at once. The family is fixed before looking; what is too small to be tested is listed elsewhere, not
+// counted. Adjusted values come back in the order of the input; an adjusted p <= alpha means "reject". Pure functions,
+// thread-safe.
 #pragma once
 #include <span>
 #include <vector>
 
 namespace defuse {
 
-// Holm 1979: the chance of one false rejection or more stays <= alpha, whatever the dependence. For everything that blocks.
+// Holm 1979: the chance of one false rejection or more stays <= alpha, whatever the dependence. For everything that
+// blocks.
 std::vector<double> holm(std::span<const double> p);
 
-// Benjamini and Hochberg 1995: expected share of false rejections, for independent or positively dependent tests. For ranking.
+// Benjamini and Hochberg 1995: expected share of false rejections, for independent or positively dependent tests. For
+// ranking.
 std::vector<double> benjamini_hochberg(std::span<const double> p);
 // Benjamini and Yekutieli 2001: the same under any dependence.
 std::vector<double> benjamini_yekutieli(std::span<const double> p);
 
-// LOND (Javanmard and Montanari 2015): false discovery rate over a stream of releases. Level i is beta_i times (1 + rejections
-// so far), beta_i = 6 alpha / (pi^2 i^2), i from 1.
+// LOND (Javanmard and Montanari 2015): false discovery rate over a stream of releases. Level i is beta_i times (1 +
+// rejections so far), beta_i = 6 alpha / (pi^2 i^2), i from 1.
 struct LondStep {
   double level = 0;
   bool rejected = false;

@@ -1,6 +1,6 @@
-// How many images a question needs, and what harm a given number would have shown. Called by the checks for `detectable` and
-// `more_images`. Pure functions, thread-safe. One-sided level alpha, power as a share (0.8). psi is the discordance: the share
-// of images on which exactly one of two models is right. Connor, Biometrics 43, 1987.
+// How many images a question needs, and what harm a given number would have shown. Called by the checks for
+// `detectable` and `more_images`. Pure functions, thread-safe. One-sided level alpha, power as a share (0.8). psi is
+// the discordance: the share of images on which exactly one of two models is right. Connor, Biometrics 43, 1987.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -17,14 +17,15 @@ std::optional<double> detectable_drop(std::int64_t n, double psi, double alpha, 
 double non_inferiority_images(double margin, double psi, double alpha, double power, double true_drop = 0);
 
 enum class McNemarKind { exact, mid };
-// Chance that McNemar's one-sided test rejects at alpha, by summing trinomial probabilities. For n up to a few thousand.
+// Chance that McNemar's one-sided test rejects at alpha, by summing trinomial probabilities. For n up to a few
+// thousand.
 double mcnemar_power(std::int64_t n, double negative_rate, double positive_rate, double alpha, McNemarKind kind);
 
 // Fewest negative flips, all flips being negative, with which one of `family` tests can reach alpha after Holm.
 std::int64_t smallest_blocking_flips(double alpha, std::int64_t family);
 
-// Fewest images whose Clopper-Pearson bound can fall below `limit` without one flip; and, with an observed share, about how many
-// images would bring the bound below the limit if the share stays. 0 if none would (share >= limit).
+// Fewest images whose Clopper-Pearson bound can fall below `limit` without one flip; and, with an observed share, about
+// how many images would bring the bound below the limit if the share stays. 0 if none would (share >= limit).
 std::int64_t images_to_bound_rate(double share, double limit, double alpha);
 
 }  // namespace defuse

@@ -1,0 +1,15 @@
+#include "core/pipeline/settings.h"
+
+namespace defuse {
+
+std::string_view to_string(CheckMode mode) {
+  switch (mode) {
+    case CheckMode::block: return "block";
+    case CheckMode::warn: return "warn";
+    case CheckMode::shadow: return "shadow";
+    case CheckMode::off: return "off";
+  }
+  return "block";
+}
+
+}  // namespace defuse

@@ -1,0 +1,100 @@
+// Power of paired comparisons (Connor 1987), za = z_{1-alpha}, zb = z_{power}:
+//   n(drop, psi)  = (za sqrt(psi) + zb sqrt(psi - drop^2))^2 / drop^2
+//   drop(n, psi)  = sqrt(psi) (za sqrt(n) + zb sqrt(n - za^2 + zb^2)) / (n + zb^2)      [solves the former for the
+//   drop] non-inferior  = (za + zb)^2 (psi - D^2) / (margin - D)^2                             [D the true drop]
+#include "core/stats/power.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "core/stats/intervals.h"
+#include "core/stats/paired_tests.h"
+
+namespace defuse {
+namespace {
+
+double square(double x) { return x * x; }
+
+double log_power(double base, std::int64_t exponent) {
+  return exponent == 0 ? 0 : static_cast<double>(exponent) * std::log(base);
+}
+
+}  // namespace
+
+double required_images(double drop, double psi, double alpha, double power) {
+  const double za = normal_quantile(1 - alpha);
+  const double zb = normal_quantile(power);
+  return square(za * std::sqrt(psi) + zb * std::sqrt(std::max(0.0, psi - drop * drop))) / (drop * drop);
+}
+
+std::optional<double> detectable_drop(std::int64_t n, double psi, double alpha, double power) {
+  const double za = normal_quantile(1 - alpha);
+  const double zb = normal_quantile(power);
+  const double count = static_cast<double>(n);
+  const double inside = count - za * za + zb * zb;
+  if (n <= 0 || !(psi > 0) || inside < 0) return std::nullopt;
+  const double drop = std::sqrt(psi) * (za * std::sqrt(count) + zb * std::sqrt(inside)) / (count + zb * zb);
+  if (drop > psi) return std::nullopt;
+  return drop;
+}
+
+double non_inferiority_images(double margin, double psi, double alpha, double power, double true_drop) {
+  if (!(margin > true_drop)) return std::numeric_limits<double>::infinity();
+  const double z = normal_quantile(1 - alpha) + normal_quantile(power);
+  return z * z * std::max(0.0, psi - true_drop * true_drop) / square(margin - true_drop);
+}
+
+double mcnemar_power(std::int64_t n, double negative_rate, double positive_rate, double alpha, McNemarKind kind) {
+  const double neither = 1 - negative_rate - positive_rate;
+  const double log_n = std::lgamma(static_cast<double>(n) + 1);
+  std::vector<double> terms;
+  for (std::int64_t m = 1; m <= n; ++m) {
+    if ((neither <= 0 && m < n) || negative_rate + positive_rate <= 0) continue;
+    for (std::int64_t b = m; b >= 0; --b) {
+      const McNemar test = mcnemar(b, m - b);
+      // p rises as b falls, so the first b that does not reject ends this row.
+      if ((kind == McNemarKind::exact ? test.exact_one_sided : test.mid_one_sided) > alpha) break;
+      if ((b > 0 && negative_rate <= 0) || (b < m && positive_rate <= 0)) continue;
+      terms.push_back(std::exp(log_n - std::lgamma(static_cast<double>(b) + 1) -
+                               std::lgamma(static_cast<double>(m - b) + 1) -
+                               std::lgamma(static_cast<double>(n - m) + 1) + log_power(negative_rate, b) +
+                               log_power(positive_rate, m - b) + log_power(neither, n - m)));
+    }
+  }
+  std::sort(terms.begin(), terms.end());
+  double total = 0;
+  for (const double term : terms) total += term;
+  return std::min(1.0, total);
+}
+
+std::int64_t smallest_blocking_flips(double alpha, std::int64_t family) {
+  const double level = alpha / static_cast<double>(std::max<std::int64_t>(family, 1));
+  std::int64_t flips = 1;
+  // The margin keeps alpha = 2^-k itself at k.
+  for (double p = 0.5; p > level * (1 + 1e-12) && flips < 1000; p /= 2) ++flips;
+  return flips;
+}
+
+std::int64_t images_to_bound_rate(double share, double limit, double alpha) {
+  if (!(share < limit) || !(limit > 0)) return 0;
+  const auto bounded = [&](std::int64_t n) {
+    const double count = static_cast<double>(n);
+    return clopper_pearson_upper_real(std::max(share, 0.0) * count, count, alpha) < limit;
+  };
+  constexpr std::int64_t kMost = 1'000'000'000;
+  std::int64_t high = 1;
+  while (!bounded(high)) {
+    if (high >= kMost) return 0;
+    high *= 2;
+  }
+  std::int64_t low = high / 2;  // not enough, or 0
+  while (high - low > 1) {
+    const std::int64_t middle = low + (high - low) / 2;
+    (bounded(middle) ? high : low) = middle;
+  }
+  return high;
+}
+
+}  // namespace defuse
