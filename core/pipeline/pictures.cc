@@ -1,0 +1,156 @@
+#include "core/pipeline/pictures.h"
+
+#include <algorithm>
+
+#include "core/files.h"
+#include "core/image_io.h"
+
+namespace defuse {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t kRealShown = 8;
+constexpr std::size_t kGeneratedShown = 8;
+constexpr int kGeneratedPerSeed = 2;     // so that one image does not fill the grid
+constexpr std::size_t kFlipsShown = 60;
+constexpr std::size_t kFrozenSeeds = 64;
+constexpr int kFrozenDraws = 2;
+
+// Reads real images and regenerates perturbed ones.
+class Darkroom {
+ public:
+  Darkroom(const PictureInput& input, const StageContext& context)
+      : input_(input), context_(context), pixels_(static_cast<std::size_t>(input.splits.test.shape().pixels())) {}
+
+  Result<std::vector<float>> develop(const RegionSample& sample, std::uint32_t seed_index) const {
+    std::vector<float> image(pixels_);
+    if (sample.draw < 0) {
+      (sample.split == Split::test ? input_.splits.test : input_.splits.train).read(sample.index, 1, image);
+      return image;
+    }
+    Matrix code(1, input_.probes.codes.cols);
+    perturbed_codes(input_.probes, context_.job.settings.checks.misclassification_regions, context_.job.settings.seed,
+                    seed_index, sample.draw, 1, code);
+    TRY_OK(input_.generator.decode(code, image));
+    return image;
+  }
+
+ private:
+  const PictureInput& input_;
+  const StageContext& context_;
+  std::size_t pixels_;
+};
+
+struct Chosen {
+  RegionSample sample;
+  std::uint32_t seed;
+};
+
+RegionSample sample_of(const PictureInput& input, std::uint32_t s, int draw) {
+  const Seed& seed = input.probes.seeds[s];
+  const auto at = s * static_cast<std::size_t>(input.probes.draws) + static_cast<std::size_t>(std::max(draw, 0));
+  const auto answer = [&](const ProbeEvaluation& model) { return draw < 0 ? model.real[s] : model.perturbed[at]; };
+  return {.kind = draw < 0 ? "real" : "generated",
+          .split = seed.split,
+          .index = seed.index,
+          .draw = draw,
+          .candidate_predicted = answer(input.candidate),
+          .incumbent_predicted = input.incumbent ? answer(*input.incumbent) : -1,
+          .picture = {}};
+}
+
+std::vector<Chosen> choose_samples(const Region& region, const PictureInput& input) {
+  std::vector<Chosen> real_wrong, real_right, generated;
+  const auto draws = input.probes.draws;
+  for (const auto& member : region.members) {
+    const auto s = member.seed;
+    const auto label = input.probes.seeds[s].label;
+    (input.candidate.real[s] != label ? real_wrong : real_right).push_back({sample_of(input, s, -1), s});
+    int taken = 0;
+    for (int q = 0; q < draws && taken < kGeneratedPerSeed && generated.size() < kGeneratedShown; ++q) {
+      const auto at = s * static_cast<std::size_t>(draws) + static_cast<std::size_t>(q);
+      if (!input.probes.plausible[at] || input.candidate.perturbed[at] == label) continue;
+      generated.push_back({sample_of(input, s, q), s});
+      ++taken;
+    }
+  }
+  real_wrong.insert(real_wrong.end(), real_right.begin(), real_right.end());
+  real_wrong.resize(std::min(real_wrong.size(), kRealShown), {});
+  real_wrong.insert(real_wrong.end(), generated.begin(), generated.end());
+  return real_wrong;
+}
+
+// Every kind of member, right or wrong: a test made of failures only would flatter whoever fails elsewhere in the region.
+Result<void> freeze(Region& region, const PictureInput& input, const Darkroom& darkroom, const ImageShape& shape,
+                    const fs::path& folder) {
+  std::vector<float> images;
+  const auto add = [&](std::uint32_t s, int draw) -> Result<void> {
+    TRY(image, darkroom.develop(sample_of(input, s, draw), s));
+    images.insert(images.end(), image.begin(), image.end());
+    region.frozen_cluster.push_back(s);
+    return {};
+  };
+  for (std::size_t i = 0; i < std::min(region.members.size(), kFrozenSeeds); ++i) {
+    const auto s = region.members[i].seed;
+    TRY_OK(add(s, -1));
+    int taken = 0;
+    for (int q = 0; q < input.probes.draws && taken < kFrozenDraws; ++q) {
+      if (!input.probes.plausible[s * static_cast<std::size_t>(input.probes.draws) + static_cast<std::size_t>(q)]) continue;
+      TRY_OK(add(s, q));
+      ++taken;
+    }
+  }
+  region.frozen = "frozen-" + region.id + ".npy";
+  return save_npy_images(folder / region.frozen, images, region.frozen_cluster.size(),
+                         static_cast<std::size_t>(shape.channels), static_cast<std::size_t>(shape.height),
+                         static_cast<std::size_t>(shape.width));
+}
+
+// Small images are enlarged by whole factors, so that a person sees pixels and not a smear.
+int enlargement(const ImageShape& shape) {
+  return static_cast<int>(std::clamp<std::int64_t>(56 / std::max<std::int64_t>(shape.height, shape.width), 1, 4));
+}
+
+}  // namespace
+
+Result<void> draw_regions(std::vector<Region>& regions, const PictureInput& input, const StageContext& context,
+                          const fs::path& folder) {
+  const auto& shape = input.splits.test.shape();
+  const Darkroom darkroom(input, context);
+  for (auto& region : regions) {
+    region.samples.clear();
+    for (auto& [sample, seed] : choose_samples(region, input)) {
+      TRY(image, darkroom.develop(sample, seed));
+      sample.picture = region.id + "-" + std::to_string(region.samples.size()) + ".png";
+      TRY_OK(write_atomically(folder / sample.picture, encode_png(shape, image, enlargement(shape))));
+      region.samples.push_back(std::move(sample));
+    }
+    if (region.status == RegionStatus::new_bug || region.status == RegionStatus::worse)
+      TRY_OK(freeze(region, input, darkroom, shape, folder));
+  }
+  return {};
+}
+
+Result<std::vector<RegionSample>> draw_flips(const Comparison& comparison, const Evaluation& candidate,
+                                             const Evaluation& incumbent, const Splits& splits, const fs::path& folder) {
+  std::vector<RegionSample> flips;
+  const auto& shape = splits.test.shape();
+  std::vector<float> image(static_cast<std::size_t>(shape.pixels()));
+  for (const auto index : comparison.negative_flip_images) {
+    if (flips.size() == kFlipsShown) break;
+    const auto i = static_cast<std::size_t>(index);
+    splits.test.read(i, 1, image);
+    RegionSample flip{.kind = "real",
+                      .split = Split::test,
+                      .index = static_cast<std::uint32_t>(index),
+                      .draw = -1,
+                      .candidate_predicted = candidate.predicted[i],
+                      .incumbent_predicted = incumbent.predicted[i],
+                      .picture = "flip-" + std::to_string(index) + ".png"};
+    TRY_OK(write_atomically(folder / flip.picture, encode_png(shape, image, enlargement(shape))));
+    flips.push_back(std::move(flip));
+  }
+  return flips;
+}
+
+}  // namespace defuse

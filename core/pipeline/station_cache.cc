@@ -1,0 +1,145 @@
+#include "core/pipeline/station_cache.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <numeric>
+#include <span>
+
+#include "core/files.h"
+
+namespace defuse {
+namespace fs = std::filesystem;
+
+StationCache::StationCache(fs::path root) : root_(std::move(root)) {}
+
+fs::path StationCache::entry(std::string_view station, const std::string& key) const { return root_ / station / key; }
+
+Result<fs::path> StationCache::start(std::string_view station) const {
+  static std::atomic<unsigned> counter{0};
+  const auto scratch =
+      root_ / station / ("tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter.fetch_add(1)));
+  std::error_code ignored;
+  fs::remove_all(scratch, ignored);  // of a process that had our number and was killed
+  TRY_OK(make_folder(scratch));
+  return scratch;
+}
+
+Result<void> StationCache::publish(const fs::path& scratch, const fs::path& folder) const {
+  return publish_folder(scratch, folder);
+}
+
+namespace {
+
+constexpr std::uint64_t kMaxBlob = 16ULL << 30;
+
+template <class T>
+constexpr const char* kDescr = nullptr;
+template <>
+constexpr const char* kDescr<float> = "<f4";
+template <>
+constexpr const char* kDescr<std::int32_t> = "<i4";
+template <>
+constexpr const char* kDescr<std::uint8_t> = "|u1";
+
+// NPY format 1.0: magic, version, little-endian header length, a Python dict padded to 64 bytes, then the raw values.
+std::string npy_header(const char* descr, const std::vector<std::size_t>& shape) {
+  std::string dict = std::string("{'descr': '") + descr + "', 'fortran_order': False, 'shape': (";
+  for (const auto extent : shape) dict += std::to_string(extent) + ",";
+  dict += "), }";
+  const std::size_t unpadded = 10 + dict.size() + 1;
+  dict.append((64 - unpadded % 64) % 64, ' ');
+  dict += '\n';
+  std::string header("\x93NUMPY\x01\x00", 8);
+  header += static_cast<char>(dict.size() & 0xff);
+  header += static_cast<char>(dict.size() >> 8);
+  return header + dict;
+}
+
+template <class T>
+Result<void> write_npy(const fs::path& file, std::span<const T> values, const std::vector<std::size_t>& shape) {
+  std::string bytes = npy_header(kDescr<T>, shape);
+  bytes.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+  return write_atomically(file, bytes);
+}
+
+template <class T>
+struct Array {
+  std::vector<std::size_t> shape;
+  std::vector<T> values;
+};
+
+// Reads only what write_npy wrote: the header is rebuilt from the shape it claims and compared byte for byte.
+template <class T>
+Result<Array<T>> read_npy(const fs::path& file, std::size_t dimensions, std::uint64_t max_bytes) {
+  const auto damaged = [&](const std::string& why) {
+    return fail(ErrorCode::corrupt, file.string() + " is damaged: " + why);
+  };
+  TRY(bytes, read_file(file, max_bytes));
+  const auto open = bytes.find("'shape': (");
+  if (bytes.size() < 10 || open == std::string::npos || open > 200) return damaged("no .npy header");
+  Array<T> array;
+  const char* cursor = bytes.c_str() + open + std::strlen("'shape': (");
+  std::size_t count = 1;
+  while (array.shape.size() < dimensions) {
+    char* end = nullptr;
+    const auto extent = static_cast<std::size_t>(std::strtoull(cursor, &end, 10));
+    if (end == cursor || *end != ',') return damaged("another number of dimensions");
+    if (extent != 0 && count > kMaxBlob / sizeof(T) / extent) return damaged("impossible size");
+    count *= extent;
+    array.shape.push_back(extent);
+    cursor = end + 1;
+  }
+  const auto header = npy_header(kDescr<T>, array.shape);
+  if (bytes.compare(0, header.size(), header) != 0) return damaged("another type or shape");
+  if (bytes.size() != header.size() + count * sizeof(T)) return damaged("cut short");
+  array.values.resize(count);
+  if (count != 0) std::memcpy(array.values.data(), bytes.data() + header.size(), count * sizeof(T));
+  return array;
+}
+
+}  // namespace
+
+Result<void> save_npy(const fs::path& file, const Matrix& matrix) {
+  return write_npy<float>(file, matrix.data, {matrix.rows, matrix.cols});
+}
+
+Result<Matrix> load_npy(const fs::path& file) {
+  TRY(array, read_npy<float>(file, 2, kMaxBlob));
+  Matrix matrix;
+  matrix.rows = array.shape[0];
+  matrix.cols = array.shape[1];
+  matrix.data = std::move(array.values);
+  return matrix;
+}
+
+Result<void> save_npy(const fs::path& file, std::span<const std::int32_t> values) {
+  return write_npy<std::int32_t>(file, values, {values.size()});
+}
+
+Result<std::vector<std::int32_t>> load_npy_int32(const fs::path& file) {
+  TRY(array, read_npy<std::int32_t>(file, 1, kMaxBlob));
+  return std::move(array.values);
+}
+
+Result<void> save_npy(const fs::path& file, std::span<const std::uint8_t> values) {
+  return write_npy<std::uint8_t>(file, values, {values.size()});
+}
+
+Result<std::vector<std::uint8_t>> load_npy_uint8(const fs::path& file) {
+  TRY(array, read_npy<std::uint8_t>(file, 1, kMaxBlob));
+  return std::move(array.values);
+}
+
+Result<void> save_npy_images(const fs::path& file, std::span<const float> images, std::size_t n, std::size_t channels,
+                             std::size_t height, std::size_t width) {
+  return write_npy<float>(file, images, {n, channels, height, width});
+}
+
+Result<NpyImages> load_npy_images(const fs::path& file, std::uint64_t max_bytes) {
+  TRY(array, read_npy<float>(file, 4, max_bytes));
+  return NpyImages{array.shape[0], array.shape[1], array.shape[2], array.shape[3], std::move(array.values)};
+}
+
+}  // namespace defuse

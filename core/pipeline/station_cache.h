@@ -1,0 +1,68 @@
+// Results of stations, kept by content: a folder per (station, key), where the key hashes everything the result depends on,
+// including the code version. An entry appears whole, by rename, or not at all, so a station that was killed half-way is simply
+// absent and a restart resumes at the first one missing. Several workers may share one cache. Never judges what it stores.
+#pragma once
+#include <filesystem>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/matrix.h"
+#include "core/result.h"
+
+namespace defuse {
+
+class StationCache {
+ public:
+  explicit StationCache(std::filesystem::path root);
+
+  std::filesystem::path entry(std::string_view station, const std::string& key) const;
+
+  // Loads the entry if it is there and `load` accepts it; else computes into a temporary folder by `make` and publishes it.
+  // A damaged entry is thrown away and made again. `cached` tells which of the two happened.
+  template <class T>
+  Result<T> get(std::string_view station, const std::string& key,
+                const std::function<Result<T>(const std::filesystem::path&)>& load,
+                const std::function<Result<T>()>& make,
+                const std::function<Result<void>(const T&, const std::filesystem::path&)>& save, bool& cached) const {
+    const auto folder = entry(station, key);
+    std::error_code ignored;
+    cached = std::filesystem::exists(folder, ignored);
+    if (cached) {
+      if (auto loaded = load(folder)) return loaded;
+      std::filesystem::remove_all(folder, ignored);
+      cached = false;
+    }
+    TRY(made, make());
+    TRY(scratch, start(station));
+    TRY_OK(save(made, scratch));
+    TRY_OK(publish(scratch, folder));
+    return made;
+  }
+
+ private:
+  Result<std::filesystem::path> start(std::string_view station) const;   // an empty scratch folder beside the entries
+  Result<void> publish(const std::filesystem::path& scratch, const std::filesystem::path& folder) const;
+  std::filesystem::path root_;
+};
+
+// Blobs inside an entry: NumPy .npy files, so that anyone can look at them. `corrupt` for a file of another shape, type or length.
+Result<void> save_npy(const std::filesystem::path& file, const Matrix& matrix);
+Result<Matrix> load_npy(const std::filesystem::path& file);
+Result<void> save_npy(const std::filesystem::path& file, std::span<const std::int32_t> values);
+Result<std::vector<std::int32_t>> load_npy_int32(const std::filesystem::path& file);
+Result<void> save_npy(const std::filesystem::path& file, std::span<const std::uint8_t> values);
+Result<std::vector<std::uint8_t>> load_npy_uint8(const std::filesystem::path& file);
+// [n, C, H, W] float32, for frozen tests.
+Result<void> save_npy_images(const std::filesystem::path& file, std::span<const float> images, std::size_t n,
+                             std::size_t channels, std::size_t height, std::size_t width);
+struct NpyImages {
+  std::size_t n = 0, channels = 0, height = 0, width = 0;
+  std::vector<float> pixels;
+};
+Result<NpyImages> load_npy_images(const std::filesystem::path& file, std::uint64_t max_bytes);
+
+}  // namespace defuse

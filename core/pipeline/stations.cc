@@ -1,0 +1,336 @@
+#include "core/pipeline/stations.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "core/files.h"
+#include "core/sha256.h"
+
+namespace defuse {
+namespace fs = std::filesystem;
+namespace {
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::string number_text(double value) { return dump_json(Json(value)); }
+
+std::string key_of(std::initializer_list<std::string> parts) {
+  Sha256 hash;
+  hash.field(kCodeVersion);
+  for (const auto& part : parts) hash.field(part);
+  return hash.hex();
+}
+
+std::string shape_text(const InputSettings& input) {
+  std::string text = std::to_string(input.shape.channels) + "x" + std::to_string(input.shape.height) + "x" +
+                     std::to_string(input.shape.width) + " scale " + number_text(input.scale);
+  for (const double value : input.mean) text += " mean " + number_text(value);
+  for (const double value : input.std) text += " std " + number_text(value);
+  return text;
+}
+
+Result<void> save_meta(const fs::path& folder, const Json& meta) {
+  return write_atomically(folder / "meta.json", dump_json(meta, 2));
+}
+
+Result<Json> load_meta(const fs::path& folder) {
+  TRY(text, read_file(folder / "meta.json", 1 << 20));
+  return parse_json(text, (folder / "meta.json").string());
+}
+
+tl::unexpected<Error> stale(const fs::path& folder) {
+  return fail(ErrorCode::corrupt, folder.string() + " does not fit what is asked of it");
+}
+
+Result<std::vector<std::string>> class_names_of(const ModelSettings& settings, const Dataset& test, const Dataset& train) {
+  if (!settings.classes.empty()) return settings.classes;
+  if (!test.class_names().empty()) {
+    if (test.class_names() != train.class_names())
+      return fail(ErrorCode::invalid_input,
+                  "the image folders of the train and test split hold different classes; name them under `classes`");
+    return test.class_names();
+  }
+  std::int32_t largest = 0;
+  for (const Dataset* split : {&test, &train})
+    for (const auto label : split->labels()) largest = std::max(largest, label);
+  std::vector<std::string> names;
+  for (std::int32_t c = 0; c <= largest; ++c) names.push_back(std::to_string(c));
+  return names;
+}
+
+}  // namespace
+
+StationTimer::StationTimer(StageContext& context, std::string station)
+    : context_(context), station_(std::move(station)), started_(now_seconds()) {
+  context_.progress.report(station_, 0);
+}
+
+StationTimer::~StationTimer() {
+  struct rusage usage {};
+  ::getrusage(RUSAGE_SELF, &usage);
+  context_.times.push_back(
+      {station_, now_seconds() - started_, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024, cached});
+}
+
+Result<Splits> open_splits(StageContext& context) {
+  StationTimer timer(context, "data");
+  const auto& settings = context.job.settings;
+  auto test = while_doing("while opening the test split",
+                          open_dataset(settings.data.test, settings.input, settings.classes, context.job.cache));
+  if (!test) return tl::unexpected(test.error());
+  auto train = while_doing("while opening the train split",
+                           open_dataset(settings.data.train, settings.input, settings.classes, context.job.cache));
+  if (!train) return tl::unexpected(train.error());
+  TRY(classes, class_names_of(settings, *test, *train));
+  return Splits{std::move(*test), std::move(*train), std::move(classes)};
+}
+
+Result<const TorchModel*> LazyModel::get() {
+  if (!model_) {
+    auto loaded = TorchModel::load(artifact_.path, context_.job.settings.input,
+                                   {context_.job.worker.threads, context_.job.worker.device});
+    TRY(digest, sha256_file(artifact_.path));
+    if (digest != artifact_.digest)
+      return fail(ErrorCode::unavailable, artifact_.path.string() + " changed: the job is for digest " +
+                                              artifact_.digest.substr(0, 12) + ", the file now has " +
+                                              digest.substr(0, 12));
+    if (!loaded) return tl::unexpected(loaded.error());
+    model_.emplace(std::move(*loaded));
+  }
+  return &*model_;
+}
+
+Result<Evaluation> evaluation_of(LazyModel& model, const Splits& splits, const std::string& station,
+                                 StageContext& context) {
+  StationTimer timer(context, station);
+  const auto key = key_of({model.digest(), splits.test.digest(), shape_text(context.job.settings.input),
+                           std::to_string(splits.class_count()), context.job.worker.device});
+  const auto load = [&](const fs::path& folder) -> Result<Evaluation> {
+    Evaluation out;
+    TRY(meta, load_meta(folder));
+    JsonReader fields(meta, "meta");
+    out.model_digest = fields.text("model");
+    out.data_digest = fields.text("data");
+    out.gave_probabilities = fields.boolean("gave_probabilities");
+    TRY_OK(fields.status());
+    TRY(logits, load_npy(folder / "logits.npy"));
+    TRY(embeddings, load_npy(folder / "embeddings.npy"));
+    TRY(predicted, load_npy_int32(folder / "predicted.npy"));
+    TRY(loss, load_npy(folder / "loss.npy"));
+    if (predicted.size() != splits.test.size() || logits.rows != predicted.size() || loss.data.size() != predicted.size())
+      return stale(folder);
+    out.logits = std::move(logits);
+    out.embeddings = std::move(embeddings);
+    out.predicted = std::move(predicted);
+    out.loss = std::move(loss.data);
+    return out;
+  };
+  const auto make = [&]() -> Result<Evaluation> {
+    TRY(ready, model.get());
+    return evaluate(*ready, model.digest(), splits.test, splits.class_count(), context.progress);
+  };
+  const auto save = [&](const Evaluation& value, const fs::path& folder) -> Result<void> {
+    Matrix loss(1, value.loss.size());
+    loss.data = value.loss;
+    TRY_OK(save_npy(folder / "logits.npy", value.logits));
+    TRY_OK(save_npy(folder / "embeddings.npy", value.embeddings));
+    TRY_OK(save_npy(folder / "predicted.npy", value.predicted));
+    TRY_OK(save_npy(folder / "loss.npy", loss));
+    return save_meta(folder, {{"model", value.model_digest},
+                              {"data", value.data_digest},
+                              {"gave_probabilities", value.gave_probabilities}});
+  };
+  return context.cache.get<Evaluation>("evaluation", key, load, make, save, timer.cached);
+}
+
+Result<Generator> generator_of(const Splits& splits, StageContext& context) {
+  StationTimer timer(context, "generator");
+  const auto& settings = context.job.settings.generator;
+  const auto& shape = context.job.settings.input.shape;
+  const int threads = context.job.worker.threads;
+  if (settings.kind == GeneratorKind::torchscript)
+    return Generator::load_pair(settings.encoder, settings.decoder, shape, threads);
+
+  const auto key = key_of({splits.train.digest(), std::to_string(settings.latent), std::to_string(settings.epochs),
+                           number_text(settings.beta), std::to_string(settings.batch),
+                           number_text(settings.learning_rate), std::to_string(context.job.settings.seed)});
+  return context.cache.get<Generator>(
+      "generator", key, [&](const fs::path& folder) { return Generator::load(folder, shape, threads); },
+      [&] { return Generator::train(splits.train, settings, context.job.settings.seed, threads, context.progress); },
+      [](const Generator& generator, const fs::path& folder) { return generator.save(folder); }, timer.cached);
+}
+
+namespace {
+
+
+Result<std::vector<Seed>> seeds_from(const std::vector<std::int32_t>& flat) {
+  if (flat.size() % 4 != 0) return fail(ErrorCode::corrupt, "seeds.npy has an odd length");
+  std::vector<Seed> seeds;
+  for (std::size_t i = 0; i < flat.size(); i += 4)
+    seeds.push_back({flat[i] == 0 ? Split::test : Split::train, static_cast<std::uint32_t>(flat[i + 1]), flat[i + 2],
+                     flat[i + 3] == 0 ? Half::discover : Half::confirm});
+  return seeds;
+}
+
+std::vector<std::int32_t> flatten(const std::vector<Seed>& seeds) {
+  std::vector<std::int32_t> flat;
+  for (const auto& seed : seeds)
+    flat.insert(flat.end(), {static_cast<std::int32_t>(seed.split), static_cast<std::int32_t>(seed.index), seed.label,
+                             static_cast<std::int32_t>(seed.half)});
+  return flat;
+}
+
+}  // namespace
+
+Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, StageContext& context) {
+  StationTimer timer(context, "probes");
+  const auto& settings = context.job.settings.checks.misclassification_regions;
+  const auto seed = context.job.settings.seed;
+  const auto key = key_of({generator.digest(), splits.test.digest(), splits.train.digest(), std::to_string(settings.draws),
+                           std::to_string(static_cast<int>(settings.noise)), number_text(settings.noise_scale),
+                           std::to_string(settings.train_seeds), std::to_string(settings.neighbours),
+                           number_text(settings.agreement), std::to_string(seed)});
+  const auto load = [&](const fs::path& folder) -> Result<ProbeSet> {
+    ProbeSet out;
+    TRY(meta, load_meta(folder));
+    JsonReader fields(meta, "meta");
+    out.digest = fields.text("digest");
+    out.generator_digest = fields.text("generator");
+    out.data_digest = fields.text("data");
+    out.draws = static_cast<int>(fields.integer("draws"));
+    out.plausible_share = fields.number("plausible_share");
+    TRY_OK(fields.status());
+    TRY(flat, load_npy_int32(folder / "seeds.npy"));
+    TRY(seeds, seeds_from(flat));
+    TRY(codes, load_npy(folder / "codes.npy"));
+    TRY(plausible, load_npy_uint8(folder / "plausible.npy"));
+    if (codes.rows != seeds.size() || plausible.size() != seeds.size() * static_cast<std::size_t>(settings.draws) ||
+        out.generator_digest != generator.digest())
+      return stale(folder);
+    out.seeds = std::move(seeds);
+    out.codes = std::move(codes);
+    out.plausible = std::move(plausible);
+    return out;
+  };
+  const auto make = [&] {
+    return build_probe_set(generator, splits.test, splits.train, settings, seed, context.job.worker.threads,
+                           context.progress);
+  };
+  const auto save = [](const ProbeSet& value, const fs::path& folder) -> Result<void> {
+    TRY_OK(save_npy(folder / "seeds.npy", flatten(value.seeds)));
+    TRY_OK(save_npy(folder / "codes.npy", value.codes));
+    TRY_OK(save_npy(folder / "plausible.npy", value.plausible));
+    return save_meta(folder, {{"digest", value.digest},
+                              {"generator", value.generator_digest},
+                              {"data", value.data_digest},
+                              {"draws", value.draws},
+                              {"plausible_share", value.plausible_share}});
+  };
+  return context.cache.get<ProbeSet>("probes", key, load, make, save, timer.cached);
+}
+
+Result<ProbeEvaluation> answers_of(LazyModel& model, const ProbeSet& probes, const Generator& generator,
+                                   const Splits& splits, const std::string& station, StageContext& context) {
+  StationTimer timer(context, station);
+  const auto key = key_of({model.digest(), probes.digest, shape_text(context.job.settings.input), context.job.worker.device});
+  const auto load = [&](const fs::path& folder) -> Result<ProbeEvaluation> {
+    ProbeEvaluation out;
+    TRY(real, load_npy_int32(folder / "real.npy"));
+    TRY(reconstructed, load_npy_int32(folder / "reconstructed.npy"));
+    TRY(perturbed, load_npy_int32(folder / "perturbed.npy"));
+    TRY(embeddings, load_npy(folder / "embeddings.npy"));
+    if (real.size() != probes.seeds.size() || reconstructed.size() != real.size() ||
+        perturbed.size() != probes.plausible.size())
+      return stale(folder);
+    out.model_digest = model.digest();
+    out.probe_digest = probes.digest;
+    out.real = std::move(real);
+    out.reconstructed = std::move(reconstructed);
+    out.perturbed = std::move(perturbed);
+    out.embeddings = std::move(embeddings);
+    return out;
+  };
+  const auto make = [&]() -> Result<ProbeEvaluation> {
+    TRY(ready, model.get());
+    return evaluate_probes(*ready, model.digest(), probes, generator, splits.test, splits.train,
+                           context.job.settings.checks.misclassification_regions, context.job.settings.seed,
+                           context.progress);
+  };
+  const auto save = [](const ProbeEvaluation& value, const fs::path& folder) -> Result<void> {
+    TRY_OK(save_npy(folder / "real.npy", value.real));
+    TRY_OK(save_npy(folder / "reconstructed.npy", value.reconstructed));
+    TRY_OK(save_npy(folder / "perturbed.npy", value.perturbed));
+    return save_npy(folder / "embeddings.npy", value.embeddings);
+  };
+  return context.cache.get<ProbeEvaluation>("answers", key, load, make, save, timer.cached);
+}
+
+namespace {
+
+constexpr std::uint64_t kMaxFrozenBytes = 256ULL << 20;
+
+std::vector<std::int32_t> argmax_rows(const Matrix& logits) {
+  std::vector<std::int32_t> out;
+  for (std::size_t i = 0; i < logits.rows; ++i) {
+    const auto row = logits.row(i);
+    const bool finite = std::all_of(row.begin(), row.end(), [](float v) { return std::isfinite(v); });
+    out.push_back(finite ? static_cast<std::int32_t>(std::max_element(row.begin(), row.end()) - row.begin()) : -1);
+  }
+  return out;
+}
+
+Result<std::vector<std::int32_t>> predict(LazyModel& model, const NpyImages& images) {
+  TRY(ready, model.get());
+  TRY(output, ready->run(images.pixels, images.n, /*want_embeddings=*/false));
+  return argmax_rows(output.logits);
+}
+
+Result<void> run_frozen(const KnownRegionRef& reference, LazyModel& candidate, LazyModel* incumbent,
+                        const ImageShape& shape, std::int64_t classes, KnownRegion& out) {
+  if (incumbent == nullptr) return fail(ErrorCode::unavailable, "there is no incumbent to compare with");
+  TRY(images, load_npy_images(reference.images, kMaxFrozenBytes));
+  if (images.n == 0 || images.n != reference.cluster.size())
+    return fail(ErrorCode::corrupt, reference.images.filename().string() + " does not hold the images it should");
+  if (static_cast<std::int64_t>(images.channels) != shape.channels ||
+      static_cast<std::int64_t>(images.height) != shape.height || static_cast<std::int64_t>(images.width) != shape.width)
+    return fail(ErrorCode::invalid_input, "its images have another size than the model line's input has now");
+  if (reference.label < 0 || reference.label >= classes)
+    return fail(ErrorCode::invalid_input, "its class is none of the model line's");
+  TRY(new_answers, predict(candidate, images));
+  TRY(old_answers, predict(*incumbent, images));
+  out.candidate = std::move(new_answers);
+  out.incumbent = std::move(old_answers);
+  return {};
+}
+
+}  // namespace
+
+std::vector<KnownRegion> known_regions_of(LazyModel& candidate, LazyModel* incumbent, const Splits& splits,
+                                          StageContext& context) {
+  StationTimer timer(context, "known_regions");
+  std::vector<KnownRegion> known;
+  for (const auto& reference : context.job.known_regions) {
+    KnownRegion region{.id = reference.id,
+                       .label = reference.label,
+                       .predicted_as = reference.predicted_as,
+                       .first_version = reference.first_version,
+                       .ambiguous = reference.ambiguous,
+                       .cluster = reference.cluster,
+                       .incumbent = {},
+                       .candidate = {},
+                       .problem = {}};
+    if (auto ran = run_frozen(reference, candidate, incumbent, context.job.settings.input.shape, splits.class_count(),
+                              region);
+        !ran)
+      region.problem = ran.error().describe();
+    known.push_back(std::move(region));
+  }
+  return known;
+}
+
+}  // namespace defuse

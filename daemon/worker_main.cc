@@ -1,0 +1,137 @@
+// defuse-worker: judges one version and goes away. Reads <job>/job.json, says what it is doing in lines on stdout, and leaves
+// <job>/result/, which appears by rename when it is whole. Started by the daemon or by `defusectl evaluate`; may crash, hang or be
+// killed at any moment without harm. Exit codes: 0 a result is there · 1 none, the last line on stdout says why · 2 usage.
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <new>
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "checks/all_checks.h"
+#include "config/config.h"
+#include "core/files.h"
+#include "core/ml/model.h"
+#include "core/pipeline/pipeline.h"
+#include "daemon/sandbox.h"
+
+namespace defuse {
+namespace {
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxJobBytes = 64ULL << 20;
+
+// One JSON object a line, on a descriptor of its own: what a model prints goes to stderr and can't pass for progress.
+class LineProgress final : public Progress {
+ public:
+  explicit LineProgress(int fd) : fd_(fd) {}
+  void report(std::string_view station, double fraction) override {
+    write({{"station", station}, {"progress", fraction}});
+  }
+  void error(const Error& error) {
+    write({{"error", {{"code", to_string(error.code)}, {"message", error.describe()}}}});
+  }
+
+ private:
+  void write(const Json& json) {
+    const std::string line = dump_json(json) + "\n";
+    // A parent that no longer listens is no reason to stop: the result still counts.
+    [[maybe_unused]] const auto written = ::write(fd_, line.data(), line.size());
+  }
+  int fd_;
+};
+
+// OpenBLAS reads its variable when it is loaded, before main. Two thread pools on the same cores would cost more than they give,
+// and equal bytes need one setting, so a worker started by hand starts itself once more with it.
+void pin_blas_threads(char** argv) {
+  const char* pinned = std::getenv("OPENBLAS_NUM_THREADS");
+  if (pinned != nullptr && std::string_view(pinned) == "1") return;
+  ::setenv("OPENBLAS_NUM_THREADS", "1", 1);
+  ::execv("/proc/self/exe", argv);
+}
+
+void add_data(const DataSource& source, std::vector<fs::path>& readable) {
+  if (const auto* idx = std::get_if<IdxSource>(&source)) readable.insert(readable.end(), {idx->images, idx->labels});
+  if (const auto* folder = std::get_if<FolderSource>(&source)) readable.push_back(folder->path);
+  if (const auto* npy = std::get_if<NpySource>(&source)) readable.insert(readable.end(), {npy->images, npy->labels});
+}
+
+SandboxPlan plan_for(const JobSpec& job, const fs::path& folder) {
+  SandboxPlan plan;
+  plan.writable = {folder, job.cache};
+  plan.readable = {job.candidate.path};
+  if (job.incumbent) plan.readable.push_back(job.incumbent->path);
+  add_data(job.settings.data.train, plan.readable);
+  add_data(job.settings.data.test, plan.readable);
+  if (job.settings.generator.kind == GeneratorKind::torchscript)
+    plan.readable.insert(plan.readable.end(), {job.settings.generator.encoder, job.settings.generator.decoder});
+  for (const auto& region : job.known_regions) plan.readable.push_back(region.images);
+  return plan;
+}
+
+Result<void> judge(const fs::path& folder, LineProgress& progress) {
+  TRY(text, read_file(folder / "job.json", kMaxJobBytes));
+  TRY(job, job_from_json(text, folder / "job.json"));
+  TRY_OK(make_folder(job.cache));
+  const auto sandbox = enter_sandbox(job.worker, plan_for(job, folder));
+  std::cerr << sandbox.describe() << std::endl;
+
+  const auto scratch = folder / "tmp-result";
+  std::error_code ignored;
+  fs::remove_all(scratch, ignored);  // of an attempt that was killed
+  TRY_OK(make_folder(scratch));
+  set_up_torch();
+  const auto checks = make_checks(job.settings.checks);
+  TRY(result, run_pipeline(job, checks, scratch, progress));
+  result.machine += "; " + sandbox.describe();
+  TRY_OK(write_atomically(scratch / "result.json", dump_json(to_json(result), 1)));
+  fs::remove_all(folder / "result", ignored);
+  TRY_OK(publish_folder(scratch, folder / "result"));
+  progress.report("done", 1);
+  return {};
+}
+
+int run(const fs::path& folder) {
+  const int lines = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+  ::dup2(STDERR_FILENO, STDOUT_FILENO);
+  LineProgress progress(lines < 0 ? STDOUT_FILENO : lines);
+  try {
+    const auto done = judge(folder, progress);
+    if (done) return 0;
+    std::cerr << done.error().describe() << std::endl;
+    progress.error(done.error());
+  } catch (const std::bad_alloc&) {
+    progress.error({ErrorCode::exhausted, "the worker ran out of the memory it is allowed (worker.memory)", {}});
+  } catch (const std::exception& problem) {  // a bug of ours or a library's: the daemon tries again, then says so
+    progress.error({ErrorCode::internal, std::string("unexpected: ") + problem.what(), {}});
+  }
+  return 1;
+}
+
+}  // namespace
+}  // namespace defuse
+
+int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == "--version") {
+    std::cout << "defuse-worker " << DEFUSED_VERSION << '\n';
+    return 0;
+  }
+  if (argc != 3 || std::string_view(argv[1]) != "--job") {
+    std::cerr << "usage: defuse-worker --job FOLDER\n"
+                 "Judges the version that FOLDER/job.json describes and leaves FOLDER/result. Started by defused and by\n"
+                 "`defusectl evaluate`; seldom by hand.\n";
+    return 2;
+  }
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody would read the result of an orphan
+  ::signal(SIGPIPE, SIG_IGN);
+  defuse::pin_blas_threads(argv);
+  std::error_code problem;
+  const auto folder = std::filesystem::canonical(argv[2], problem);
+  if (problem) {
+    std::cerr << "defuse-worker: " << argv[2] << ": " << problem.message() << '\n';
+    return 2;
+  }
+  return defuse::run(folder);
+}
