@@ -1,8 +1,8 @@
 // The daemon's memory: versions, jobs, verdicts, regions, people's words and the audit log, in one SQLite file.
-// One Store object writes (the daemon's main strand); others are opened read-only, one per thread. Every change of something
-// a person or pipeline did or sees writes its audit row in the same transaction. Not thread-safe per object.
-// Errors: `unavailable` when locked too long, `corrupt`, `exhausted` on a full disk, `conflict` for moves that are not legal,
-// `not_found`.
+// One Store object writes (the daemon's main strand); others are opened read-only, one per thread. Every change of
+// something a person or pipeline did or sees writes its audit row in the same transaction. Not thread-safe per object.
+// Errors: `unavailable` when locked too long, `corrupt`, `exhausted` on a full disk, `conflict` for moves that are not
+// legal, `not_found`.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -27,11 +27,11 @@ struct VersionRow {
   std::string version;
   std::string digest;
   std::filesystem::path artifact;
-  std::string fingerprint;          // of the files when the digest was taken
+  std::string fingerprint;  // of the files when the digest was taken
   std::vector<std::string> labels;
   VersionPresence presence = VersionPresence::present;
-  bool current = true;              // false for a digest that another one replaced at the same path
-  std::int64_t replaced = 0;        // how many digests this version has had before this one
+  bool current = true;        // false for a digest that another one replaced at the same path
+  std::int64_t replaced = 0;  // how many digests this version has had before this one
   TimePoint first_seen;
   TimePoint last_seen;
 };
@@ -42,16 +42,16 @@ struct JobRow {
   std::string version;
   std::string digest;
   JobState state = JobState::queued;
-  int attempt = 0;                  // attempts started
-  std::int64_t priority = 0;        // higher first, then older first
+  int attempt = 0;            // attempts started
+  std::int64_t priority = 0;  // higher first, then older first
   TimePoint created;
-  TimePoint not_before;             // back-off
+  TimePoint not_before;  // back-off
   std::optional<TimePoint> started;
   std::optional<TimePoint> finished;
-  std::string station;              // last progress seen
+  std::string station;  // last progress seen
   double progress = 0;
-  std::string error;                // last failure, for people
-  std::string incumbent_version;    // what it was (or will be) compared with; empty if none
+  std::string error;              // last failure, for people
+  std::string incumbent_version;  // what it was (or will be) compared with; empty if none
   std::string incumbent_digest;
 };
 
@@ -61,10 +61,10 @@ struct VerdictRow {
   std::string version;
   std::string digest;
   TimePoint created;
-  std::string incumbent_version;    // empty if there was none
+  std::string incumbent_version;  // empty if there was none
   std::string incumbent_digest;
   Verdict verdict;
-  std::filesystem::path report;     // folder with report.json, report.html, …; relative to the state folder
+  std::filesystem::path report;  // folder with report.json, report.html, …; relative to the state folder
 };
 
 struct PromotionRow {
@@ -72,7 +72,7 @@ struct PromotionRow {
   std::string model;
   std::string version;
   std::string digest;
-  std::string kind;                 // "promote", "override" or "rollback"
+  std::string kind;  // "promote", "override" or "rollback"
   std::string who;
   std::string reason;
   TimePoint at;
@@ -85,15 +85,15 @@ struct RegionRow {
   std::int32_t predicted_as = -1;
   std::string first_version;
   std::string last_version;
-  std::string human_label;          // "", "confirmed", "class:<n>", "ambiguous", "unrealistic"
-  bool confirmed = false;           // was ever confirmed as a bug on the confirmation half
-  Region region;                    // as last seen
-  std::filesystem::path frozen;     // frozen test images, relative to the state folder; empty if none
+  std::string human_label;       // "", "confirmed", "class:<n>", "ambiguous", "unrealistic"
+  bool confirmed = false;        // was ever confirmed as a bug on the confirmation half
+  Region region;                 // as last seen
+  std::filesystem::path frozen;  // frozen test images, relative to the state folder; empty if none
   std::vector<std::uint32_t> frozen_cluster;
   TimePoint first_seen;
 };
 
-struct RegionScoreRow {             // region x version
+struct RegionScoreRow {  // region x version
   std::string region;
   std::string version;
   std::string digest;
@@ -105,11 +105,11 @@ struct RegionScoreRow {             // region x version
 struct AuditRow {
   std::int64_t id = 0;
   TimePoint at;
-  std::string who;                  // "daemon", or a token's name
-  std::string action;               // "promote", "waive", "verdict", …
-  std::string subject;              // "digits/3", a region or waiver id
-  std::string detail;               // JSON
-  std::string hash;                 // SHA-256 over the previous row's hash and this row's fields
+  std::string who;      // "daemon", or a token's name
+  std::string action;   // "promote", "waive", "verdict", …
+  std::string subject;  // "digits/3", a region or waiver id
+  std::string detail;   // JSON
+  std::string hash;     // SHA-256 over the previous row's hash and this row's fields
 };
 
 struct AuditEntry {
@@ -119,7 +119,7 @@ struct AuditEntry {
   Json detail = Json::object();
 };
 
-struct NewRegion {                  // a region of a finished job, with its identity already settled
+struct NewRegion {  // a region of a finished job, with its identity already settled
   Region region;
   std::filesystem::path frozen;
   std::vector<std::uint32_t> frozen_cluster;
@@ -133,34 +133,38 @@ class Store {
   virtual ~Store() = default;
 
   // -- versions
-  // Same digest: updates artifact, fingerprint, labels, presence and last_seen. New digest at the same path: the old row stops
-  // being current, and an audit row "version.replaced" is written.
+  // Same digest: updates artifact, fingerprint, labels, presence and last_seen. New digest at the same path: the old
+  // row stops being current, and an audit row "version.replaced" is written.
   virtual Result<void> put_version(const Candidate& candidate, const std::string& fingerprint) = 0;
   virtual Result<void> mark_deleted(const std::string& model, const std::string& version) = 0;
-  virtual Result<std::vector<std::string>> models() = 0;   // that have at least one version
-  virtual Result<std::vector<VersionRow>> versions(const std::string& model) = 0;   // current ones, ordered by version
+  virtual Result<std::vector<std::string>> models() = 0;                           // that have at least one version
+  virtual Result<std::vector<VersionRow>> versions(const std::string& model) = 0;  // current ones, ordered by version
   virtual Result<std::vector<VersionRow>> all_versions() = 0;                      // current ones of all models
-  virtual Result<std::optional<VersionRow>> version(const std::string& model, const std::string& version) = 0;  // current
+  virtual Result<std::optional<VersionRow>> version(const std::string& model,
+                                                    const std::string& version) = 0;  // current
   virtual Result<std::optional<VersionRow>> version_by_digest(const std::string& model, const std::string& digest) = 0;
 
   // -- jobs: at most one that is not final per (model, digest)
   virtual Result<std::int64_t> enqueue(const std::string& model, const std::string& version, const std::string& digest,
-                                       std::int64_t priority, const AuditEntry& audit) = 0;   // returns the open one if any
-  virtual Result<std::optional<JobRow>> next_job(TimePoint now) = 0;     // best queued one whose not_before has come
-  virtual Result<std::optional<TimePoint>> next_job_due() = 0;           // earliest not_before among queued
-  struct Move {                      // what changes along with the state
-    std::optional<std::string> error;
-    std::optional<TimePoint> not_before;
-    std::optional<ArtifactRef> incumbent;
+                                       std::int64_t priority,
+                                       const AuditEntry& audit) = 0;  // returns the open one if any
+  virtual Result<std::optional<JobRow>> next_job(TimePoint now) = 0;  // best queued one whose not_before has come
+  virtual Result<std::optional<TimePoint>> next_job_due() = 0;        // earliest not_before among queued
+  struct Move {                                                       // what changes along with the state
+    std::optional<std::string> error = std::nullopt;
+    std::optional<TimePoint> not_before = std::nullopt;
+    std::optional<ArtifactRef> incumbent = std::nullopt;
+    std::string who = "daemon";  // for the audit row of a final move, e.g. who cancelled
   };
-  virtual Result<void> move_job(std::int64_t id, JobState to, const Move& move) = 0;   // `conflict` for an illegal move
+  virtual Result<void> move_job(std::int64_t id, JobState to, const Move& move) = 0;  // `conflict` for an illegal move
   virtual Result<void> set_progress(std::int64_t id, const std::string& station, double progress) = 0;
   virtual Result<std::optional<JobRow>> job(std::int64_t id) = 0;
   virtual Result<std::optional<JobRow>> last_job(const std::string& model, const std::string& digest) = 0;
-  virtual Result<std::vector<JobRow>> jobs(std::size_t limit) = 0;       // newest first
+  virtual Result<std::vector<JobRow>> jobs(std::size_t limit) = 0;  // newest first
   virtual Result<std::vector<JobRow>> running_jobs() = 0;
 
-  // -- verdicts: written together with the job's last move, the findings, the regions and their scores, in one transaction
+  // -- verdicts: written together with the job's last move, the findings, the regions and their scores, in one
+  // transaction
   virtual Result<void> finish_job(std::int64_t id, JobState final_state, const VerdictRow& verdict,
                                   const std::vector<NewRegion>& regions) = 0;
   // A verdict decided again after a label or a waiver changed; the old one is kept as history.
@@ -170,26 +174,26 @@ class Store {
 
   // -- incumbents
   virtual Result<std::optional<PromotionRow>> incumbent(const std::string& model) = 0;
-  virtual Result<std::vector<PromotionRow>> promotions(const std::string& model) = 0;    // newest first
+  virtual Result<std::vector<PromotionRow>> promotions(const std::string& model) = 0;  // newest first
   virtual Result<void> promote(const std::string& model, const std::string& version, const std::string& digest,
                                const std::string& kind, const std::string& who, const std::string& reason) = 0;
 
   // -- regions
-  virtual Result<std::vector<RegionRow>> regions(const std::string& model) = 0;          // newest first
+  virtual Result<std::vector<RegionRow>> regions(const std::string& model) = 0;  // newest first
   virtual Result<std::optional<RegionRow>> region(const std::string& id) = 0;
   virtual Result<std::vector<RegionScoreRow>> region_scores(const std::string& id) = 0;  // oldest first
   virtual Result<void> label_region(const std::string& id, const std::string& label, const std::string& who,
                                     const std::string& note) = 0;
 
   // -- waivers
-  virtual Result<std::string> add_waiver(const Waiver& waiver, const std::string& who) = 0;   // returns its id
+  virtual Result<std::string> add_waiver(const Waiver& waiver, const std::string& who) = 0;  // returns its id
   virtual Result<void> remove_waiver(const std::string& id, const std::string& who) = 0;
-  virtual Result<std::vector<Waiver>> waivers(const std::string& model) = 0;             // all of that model; "" = every model
+  virtual Result<std::vector<Waiver>> waivers(const std::string& model) = 0;  // all of that model; "" = every model
 
   // -- audit
   virtual Result<void> audit(const AuditEntry& entry) = 0;
-  virtual Result<std::vector<AuditRow>> audit_rows(std::int64_t before_id, std::size_t limit) = 0;   // newest first
-  virtual Result<void> verify_audit() = 0;     // `corrupt`, naming the first row whose hash does not fit
+  virtual Result<std::vector<AuditRow>> audit_rows(std::int64_t before_id, std::size_t limit) = 0;  // newest first
+  virtual Result<void> verify_audit() = 0;  // `corrupt`, naming the first row whose hash does not fit
 };
 
 }  // namespace defuse

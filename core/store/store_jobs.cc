@@ -1,0 +1,209 @@
+// Jobs: the queue, and the one function that changes a job's state.
+#include <algorithm>
+#include <cmath>
+
+#include "core/json.h"
+#include "core/store/sqlite_store.h"
+
+// A macro, because literals join at compile time and the statement cache wants literals.
+#define DEFUSE_SELECT                                                                  \
+  "SELECT id, model, version, digest, state, attempt, priority, created, not_before, " \
+  "started, finished, station, progress, error, incumbent_version, incumbent_digest"
+
+namespace defuse {
+namespace {
+
+Result<JobRow> read_job(Query& row) {
+  JobRow job;
+  job.id = row.integer();
+  job.model = row.text();
+  job.version = row.text();
+  job.digest = row.text();
+  TRY(state, or_corrupt(job_state_from(row.text()), "job " + std::to_string(job.id)));
+  job.state = state;
+  job.attempt = static_cast<int>(row.integer());
+  job.priority = row.integer();
+  job.created = row.time();
+  job.not_before = row.time();
+  job.started = row.optional_time();
+  job.finished = row.optional_time();
+  job.station = row.text();
+  job.progress = row.number();
+  job.error = row.text();
+  job.incumbent_version = row.text();
+  job.incumbent_digest = row.text();
+  return job;
+}
+
+Result<std::optional<JobRow>> read_one(Query row) {
+  if (!row.next()) return std::nullopt;
+  TRY(job, read_job(row));
+  return job;
+}
+
+Result<std::vector<JobRow>> read_all(Query rows) {
+  std::vector<JobRow> jobs;
+  while (rows.next()) {
+    TRY(job, read_job(rows));
+    jobs.push_back(std::move(job));
+  }
+  return jobs;
+}
+
+std::string illegal_move(const JobRow& job, JobState to) {
+  return "job " + std::to_string(job.id) + " (" + job.model + "/" + job.version + ") is " +
+         std::string(to_string(job.state)) + "; it cannot become " + std::string(to_string(to));
+}
+
+}  // namespace
+
+Result<std::int64_t> SqliteStore::enqueue(const std::string& model, const std::string& version,
+                                          const std::string& digest, std::int64_t priority, const AuditEntry& audit) {
+  return database_->write("queueing a job", [&]() -> Result<std::int64_t> {
+    {
+      auto open =
+          database_->query("SELECT id FROM jobs WHERE model = ? AND digest = ? AND state IN ('queued', 'running')")
+              .with(model, digest);
+      if (open.next()) {
+        const auto id = open.integer();
+        // Asking again may hurry a waiting job, never slow it down.
+        database_->query("UPDATE jobs SET priority = max(priority, ?) WHERE id = ? AND state = 'queued'")
+            .with(priority, id)
+            .run();
+        return id;
+      }
+    }
+    if (!has_version(model, version, digest))
+      return fail(ErrorCode::not_found, "no version " + model + "/" + version + " with digest " + digest);
+    const auto now = clock_.now();
+    database_
+        ->query(
+            "INSERT INTO jobs (model, version, digest, state, attempt, priority, created, not_before, station, "
+            "progress, error, incumbent_version, incumbent_digest) "
+            "VALUES (?, ?, ?, 'queued', 0, ?, ?, ?, '', 0, '', '', '')")
+        .with(model, version, digest, priority, now, now)
+        .run();
+    const auto id = database_->connection().getLastInsertRowid();
+    AuditEntry entry = audit;
+    if (entry.detail.is_object()) entry.detail["job"] = id;
+    TRY_OK(append_audit(entry));
+    return id;
+  });
+}
+
+Result<std::optional<JobRow>> SqliteStore::next_job(TimePoint now) {
+  return database_->read("choosing the next job", [&] {
+    return read_one(database_
+                        ->query(DEFUSE_SELECT
+                                " FROM jobs "
+                                "WHERE state = 'queued' AND not_before <= ? ORDER BY priority DESC, id LIMIT 1")
+                        .with(now));
+  });
+}
+
+Result<std::optional<TimePoint>> SqliteStore::next_job_due() {
+  return database_->read("looking when a job is due", [&]() -> Result<std::optional<TimePoint>> {
+    auto row = database_->query("SELECT min(not_before) FROM jobs WHERE state = 'queued'");
+    if (!row.next()) return std::nullopt;
+    return row.optional_time();
+  });
+}
+
+Result<JobRow> SqliteStore::existing_job(std::int64_t id) {
+  TRY(job, read_one(database_
+                        ->query(DEFUSE_SELECT " FROM jobs "
+                                              "WHERE id = ?")
+                        .with(id)));
+  if (!job) return fail(ErrorCode::not_found, "no job " + std::to_string(id));
+  return *job;
+}
+
+Result<void> SqliteStore::change_state(std::int64_t id, JobState to, const Move& move) {
+  TRY(job, existing_job(id));
+  if (!may_move(job.state, to)) return fail(ErrorCode::conflict, illegal_move(job, to));
+  const auto now = clock_.now();
+  if (to == JobState::running) {
+    job.attempt += 1;
+    job.started = now;
+    job.finished.reset();
+  }
+  if (is_final(to)) job.finished = now;
+  if (to == JobState::running || to == JobState::queued) {  // a new attempt starts from nothing
+    job.station.clear();
+    job.progress = 0;
+  }
+  if (move.error) job.error = *move.error;
+  if (move.not_before) job.not_before = *move.not_before;
+  if (move.incumbent) {
+    job.incumbent_version = move.incumbent->version;
+    job.incumbent_digest = move.incumbent->digest;
+  }
+  database_
+      ->query(
+          "UPDATE jobs SET state = ?, attempt = ?, not_before = ?, started = ?, finished = ?, station = ?, "
+          "progress = ?, error = ?, incumbent_version = ?, incumbent_digest = ? WHERE id = ?")
+      .with(to_string(to), job.attempt, job.not_before, job.started, job.finished, job.station, job.progress, job.error,
+            job.incumbent_version, job.incumbent_digest, id)
+      .run();
+  return {};
+}
+
+Result<void> SqliteStore::move_job(std::int64_t id, JobState to, const Move& move) {
+  return database_->write("moving a job", [&]() -> Result<void> {
+    TRY_OK(change_state(id, to, move));
+    if (!is_final(to)) return {};
+    TRY(job, existing_job(id));
+    return append_audit({move.who, "job." + std::string(to_string(to)), job.model + "/" + job.version,
+                         Json{{"job", id}, {"digest", job.digest}, {"error", job.error}}});
+  });
+}
+
+Result<void> SqliteStore::set_progress(std::int64_t id, const std::string& station, double progress) {
+  if (!std::isfinite(progress))
+    return fail(ErrorCode::invalid_input, "progress of job " + std::to_string(id) + " is not a number");
+  return database_->write("noting a job's progress", [&]() -> Result<void> {
+    const int changed = database_->query("UPDATE jobs SET station = ?, progress = ? WHERE id = ? AND state = 'running'")
+                            .with(station, std::clamp(progress, 0.0, 1.0), id)
+                            .run();
+    if (changed == 1) return {};
+    TRY(job, existing_job(id));
+    return fail(ErrorCode::conflict, "job " + std::to_string(id) + " is " + std::string(to_string(job.state)) +
+                                         "; only a running one makes progress");
+  });
+}
+
+Result<std::optional<JobRow>> SqliteStore::job(std::int64_t id) {
+  return database_->read("reading a job", [&]() -> Result<std::optional<JobRow>> {
+    auto found = existing_job(id);
+    if (found) return std::optional<JobRow>(std::move(*found));
+    if (found.error().code == ErrorCode::not_found) return std::nullopt;
+    return tl::unexpected<Error>(found.error());
+  });
+}
+
+Result<std::optional<JobRow>> SqliteStore::last_job(const std::string& model, const std::string& digest) {
+  return database_->read("reading the last job", [&] {
+    return read_one(database_
+                        ->query(DEFUSE_SELECT " FROM jobs "
+                                              "WHERE model = ? AND digest = ? ORDER BY id DESC LIMIT 1")
+                        .with(model, digest));
+  });
+}
+
+Result<std::vector<JobRow>> SqliteStore::jobs(std::size_t limit) {
+  return database_->read("listing jobs", [&] {
+    return read_all(database_
+                        ->query(DEFUSE_SELECT " FROM jobs "
+                                              "ORDER BY id DESC LIMIT ?")
+                        .with(std::min<std::size_t>(limit, INT32_MAX)));
+  });
+}
+
+Result<std::vector<JobRow>> SqliteStore::running_jobs() {
+  return database_->read("listing running jobs", [&] {
+    return read_all(database_->query(DEFUSE_SELECT " FROM jobs "
+                                                   "WHERE state = 'running' ORDER BY id"));
+  });
+}
+
+}  // namespace defuse

@@ -1,0 +1,185 @@
+// Regions: what is remembered of each bug, how every version scored on it, and what people said about it.
+#include <charconv>
+
+#include "core/json.h"
+#include "core/store/sqlite_store.h"
+
+// A macro, because literals join at compile time and the statement cache wants literals.
+#define DEFUSE_SELECT                                                                                         \
+  "SELECT id, model, label, predicted_as, first_version, last_version, human_label, confirmed, region_json, " \
+  "frozen, frozen_cluster_json, first_seen FROM regions"
+
+namespace defuse {
+namespace {
+
+std::string indices_to_json(const std::vector<std::uint32_t>& indices) { return dump_json(Json(indices)); }
+
+Result<std::vector<std::uint32_t>> indices_from_json(const std::string& text, const std::string& what) {
+  TRY(json, or_corrupt(parse_json(text, what), what));
+  if (!json.is_array()) return fail(ErrorCode::corrupt, "stored " + what + " is no list");
+  std::vector<std::uint32_t> indices;
+  for (const auto& index : json) {
+    if (!index.is_number_unsigned() || index.get<std::uint64_t>() > UINT32_MAX)
+      return fail(ErrorCode::corrupt, "stored " + what + " holds something that is no index");
+    indices.push_back(index.get<std::uint32_t>());
+  }
+  return indices;
+}
+
+// A score has no JSON form of its own; it travels as the confirmation half of a region.
+constexpr const char* kScore = "confirm";
+
+std::string score_to_json(const RegionScore& score) {
+  Region region;
+  region.confirm = score;
+  return dump_json(to_json(region)[kScore]);
+}
+
+Result<RegionScore> score_from_json(const std::string& text, const std::string& what) {
+  TRY(score, or_corrupt(parse_json(text, what), what));
+  Json json = to_json(Region{});
+  json[kScore] = std::move(score);
+  TRY(region, or_corrupt(region_from_json(json, what), what));
+  return region.confirm;
+}
+
+Result<RegionRow> read_region(Query& row) {
+  RegionRow region;
+  region.id = row.text();
+  region.model = row.text();
+  region.label = static_cast<std::int32_t>(row.integer());
+  region.predicted_as = static_cast<std::int32_t>(row.integer());
+  region.first_version = row.text();
+  region.last_version = row.text();
+  region.human_label = row.text();
+  region.confirmed = row.integer() != 0;
+  const std::string what = "region " + region.id;
+  TRY(json, or_corrupt(parse_json(row.text(), what), what));
+  TRY(body, or_corrupt(region_from_json(json, what), what));
+  region.region = std::move(body);
+  region.frozen = row.text();
+  TRY(cluster, indices_from_json(row.text(), "frozen clusters of " + what));
+  region.frozen_cluster = std::move(cluster);
+  region.first_seen = row.time();
+  return region;
+}
+
+Result<std::optional<RegionRow>> read_one(Query row) {
+  if (!row.next()) return std::nullopt;
+  TRY(region, read_region(row));
+  return region;
+}
+
+bool is_human_label(const std::string& label) {
+  if (label.empty() || label == "confirmed" || label == "ambiguous" || label == "unrealistic") return true;
+  if (!label.starts_with("class:")) return false;
+  const char* begin = label.data() + 6;
+  const char* end = label.data() + label.size();
+  std::int32_t number = -1;
+  const auto [rest, code] = std::from_chars(begin, end, number);
+  const bool canonical = end - begin == 1 || *begin != '0';  // one spelling for each class
+  return code == std::errc() && rest == end && number >= 0 && canonical;
+}
+
+}  // namespace
+
+Result<void> SqliteStore::upsert_region(const NewRegion& found, const VerdictRow& verdict) {
+  const Region& region = found.region;
+  if (region.id.empty()) return fail(ErrorCode::invalid_input, "a region without an id cannot be stored");
+  const bool confirmed = region.status == RegionStatus::new_bug || region.status == RegionStatus::worse;
+  TRY(before, read_one(database_->query(DEFUSE_SELECT " WHERE id = ?").with(region.id)));
+  if (before && before->model != verdict.model)
+    return fail(ErrorCode::conflict, "region " + region.id + " belongs to model " + before->model);
+  // The frozen test of the first confirmed sighting stays as it was: a test that moves with every release tests
+  // nothing.
+  const bool keeps_test = before && !before->frozen.empty() && (before->confirmed || found.frozen.empty());
+  database_
+      ->query(
+          "INSERT INTO regions (id, model, label, predicted_as, first_version, last_version, human_label, confirmed, "
+          "region_json, frozen, frozen_cluster_json, first_seen) VALUES (?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?) "
+          "ON CONFLICT (id) DO UPDATE SET label = excluded.label, predicted_as = excluded.predicted_as, "
+          "last_version = excluded.last_version, confirmed = max(confirmed, excluded.confirmed), "
+          "region_json = excluded.region_json, frozen = excluded.frozen, "
+          "frozen_cluster_json = excluded.frozen_cluster_json")
+      .with(region.id, verdict.model, keeps_test ? before->label : region.label,
+            keeps_test ? before->predicted_as : region.predicted_as, verdict.version, verdict.version,
+            confirmed ? 1 : 0, dump_json(to_json(region)), keeps_test ? before->frozen : found.frozen,
+            indices_to_json(keeps_test ? before->frozen_cluster : found.frozen_cluster), verdict.created)
+      .run();
+  database_
+      ->query(
+          "INSERT INTO region_scores (region, digest, version, status, score_json, at) VALUES (?, ?, ?, ?, ?, ?) "
+          "ON CONFLICT (region, digest) DO UPDATE SET version = excluded.version, status = excluded.status, "
+          "score_json = excluded.score_json, at = excluded.at")
+      .with(region.id, verdict.digest, verdict.version, to_string(region.status), score_to_json(region.confirm),
+            verdict.created)
+      .run();
+  return {};
+}
+
+Result<std::vector<RegionRow>> SqliteStore::regions(const std::string& model) {
+  return database_->read("listing regions", [&]() -> Result<std::vector<RegionRow>> {
+    std::vector<RegionRow> regions;
+    auto row = database_->query(DEFUSE_SELECT " WHERE model = ? ORDER BY first_seen DESC, rowid DESC").with(model);
+    while (row.next()) {
+      TRY(region, read_region(row));
+      regions.push_back(std::move(region));
+    }
+    return regions;
+  });
+}
+
+Result<std::optional<RegionRow>> SqliteStore::region(const std::string& id) {
+  return database_->read("reading a region",
+                         [&] { return read_one(database_->query(DEFUSE_SELECT " WHERE id = ?").with(id)); });
+}
+
+Result<std::vector<RegionScoreRow>> SqliteStore::region_scores(const std::string& id) {
+  return database_->read("reading a region's scores", [&]() -> Result<std::vector<RegionScoreRow>> {
+    std::vector<RegionScoreRow> scores;
+    auto row = database_
+                   ->query(
+                       "SELECT region, version, digest, status, score_json, at FROM region_scores WHERE region = ? "
+                       "ORDER BY at, version")
+                   .with(id);
+    while (row.next()) {
+      RegionScoreRow score;
+      score.region = row.text();
+      score.version = row.text();
+      score.digest = row.text();
+      const std::string what = "score of region " + score.region + " on version " + score.version;
+      TRY(status, or_corrupt(region_status_from(row.text()), what));
+      score.status = status;
+      TRY(values, score_from_json(row.text(), what));
+      score.score = values;
+      score.at = row.time();
+      scores.push_back(std::move(score));
+    }
+    return scores;
+  });
+}
+
+Result<void> SqliteStore::label_region(const std::string& id, const std::string& label, const std::string& who,
+                                       const std::string& note) {
+  if (!is_human_label(label))
+    return fail(ErrorCode::invalid_input,
+                "no such label: '" + label +
+                    "' (expected confirmed, class:<number>, ambiguous, unrealistic, or nothing "
+                    "to take a label back)");
+  if (who.empty()) return fail(ErrorCode::invalid_input, "a label needs `who`");
+  return database_->write("labelling region " + id, [&]() -> Result<void> {
+    TRY(before, read_one(database_->query(DEFUSE_SELECT " WHERE id = ?").with(id)));
+    if (!before) return fail(ErrorCode::not_found, "no region " + id);
+    database_->query("UPDATE regions SET human_label = ? WHERE id = ?").with(label, id).run();
+    database_->query("INSERT INTO labels (region, label, who, note, at) VALUES (?, ?, ?, ?, ?)")
+        .with(id, label, who, note, clock_.now())
+        .run();
+    Json detail = Json::object();
+    detail["label"] = label;
+    detail["before"] = before->human_label;
+    detail["note"] = note;
+    return append_audit({who, "label", id, std::move(detail)});
+  });
+}
+
+}  // namespace defuse

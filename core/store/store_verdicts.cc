@@ -1,0 +1,158 @@
+// Verdicts, and the one transaction that ends a job.
+#include <algorithm>
+
+#include "core/json.h"
+#include "core/store/sqlite_store.h"
+
+// A macro, because literals join at compile time and the statement cache wants literals.
+#define DEFUSE_SELECT                                                                                                \
+  "SELECT id, job, model, version, digest, created, incumbent_version, incumbent_digest, verdict_json, report FROM " \
+  "verdicts"
+
+namespace defuse {
+namespace {
+
+struct StoredVerdict {
+  std::int64_t id = 0;
+  VerdictRow row;
+};
+
+// Without its findings: they are rows of their own.
+Result<StoredVerdict> read_head(Query& row) {
+  StoredVerdict stored;
+  stored.id = row.integer();
+  stored.row.job = row.integer();
+  stored.row.model = row.text();
+  stored.row.version = row.text();
+  stored.row.digest = row.text();
+  stored.row.created = row.time();
+  stored.row.incumbent_version = row.text();
+  stored.row.incumbent_digest = row.text();
+  const std::string what = "verdict " + std::to_string(stored.id);
+  TRY(json, or_corrupt(parse_json(row.text(), what), what));
+  TRY(verdict, or_corrupt(verdict_from_json(json, what), what));
+  stored.row.verdict = std::move(verdict);
+  stored.row.report = row.text();
+  return stored;
+}
+
+Result<void> read_findings(Database& database, StoredVerdict& stored) {
+  auto row = database.query("SELECT finding_json FROM findings WHERE verdict = ? ORDER BY position").with(stored.id);
+  while (row.next()) {
+    const std::string what = "finding of verdict " + std::to_string(stored.id);
+    TRY(json, or_corrupt(parse_json(row.text(), what), what));
+    TRY(finding, or_corrupt(finding_from_json(json, what), what));
+    stored.row.verdict.findings.push_back(std::move(finding));
+  }
+  return {};
+}
+
+Result<std::vector<VerdictRow>> read_all(Database& database, Query rows) {
+  std::vector<VerdictRow> verdicts;
+  while (rows.next()) {
+    TRY(stored, read_head(rows));
+    TRY_OK(read_findings(database, stored));
+    verdicts.push_back(std::move(stored.row));
+  }
+  return verdicts;
+}
+
+Json audit_detail(const VerdictRow& row) {
+  Json detail = Json::object();
+  detail["job"] = row.job;
+  detail["digest"] = row.digest;
+  detail["verdict"] = to_string(row.verdict.state);
+  detail["reason"] = row.verdict.reason;
+  detail["incumbent"] = row.incumbent_version.empty() ? Json(nullptr) : Json(row.incumbent_version);
+  detail["report"] = row.report.string();
+  return detail;
+}
+
+Result<void> expect_same_version(const JobRow& job, const VerdictRow& verdict) {
+  if (job.model == verdict.model && job.version == verdict.version && job.digest == verdict.digest) return {};
+  return fail(ErrorCode::invalid_input, "the verdict is about " + verdict.model + "/" + verdict.version + " (" +
+                                            verdict.digest + "), but job " + std::to_string(job.id) + " judges " +
+                                            job.model + "/" + job.version + " (" + job.digest + ")");
+}
+
+}  // namespace
+
+Result<void> SqliteStore::insert_verdict(const VerdictRow& verdict) {
+  Verdict head = verdict.verdict;
+  head.findings.clear();
+  database_
+      ->query(
+          "INSERT INTO verdicts (job, model, version, digest, created, incumbent_version, incumbent_digest, state, "
+          "verdict_json, report) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .with(verdict.job, verdict.model, verdict.version, verdict.digest, verdict.created, verdict.incumbent_version,
+            verdict.incumbent_digest, to_string(head.state), dump_json(to_json(head)), verdict.report)
+      .run();
+  const auto id = database_->connection().getLastInsertRowid();
+  std::int64_t position = 0;
+  for (const Finding& finding : verdict.verdict.findings)
+    database_
+        ->query(
+            "INSERT INTO findings (verdict, position, id, region, decision, finding_json) VALUES (?, ?, ?, ?, ?, ?)")
+        .with(id, position++, finding.id, finding.region, to_string(finding.decision), dump_json(to_json(finding)))
+        .run();
+  return {};
+}
+
+Result<void> SqliteStore::finish_job(std::int64_t id, JobState final_state, const VerdictRow& verdict,
+                                     const std::vector<NewRegion>& regions) {
+  if (final_state != JobState::done && final_state != JobState::failed)
+    return fail(ErrorCode::conflict,
+                "a verdict ends a job as done or failed, not as " + std::string(to_string(final_state)));
+  if (verdict.job != 0 && verdict.job != id)
+    return fail(ErrorCode::invalid_input,
+                "the verdict belongs to job " + std::to_string(verdict.job) + ", not to job " + std::to_string(id));
+  return database_->write("finishing job " + std::to_string(id), [&]() -> Result<void> {
+    TRY(job, existing_job(id));
+    TRY_OK(expect_same_version(job, verdict));
+    Move move;
+    if (final_state == JobState::failed) move.error = verdict.verdict.reason;
+    if (!verdict.incumbent_digest.empty())
+      move.incumbent = ArtifactRef{verdict.incumbent_version, verdict.incumbent_digest, {}};
+    TRY_OK(change_state(id, final_state, move));
+    VerdictRow row = verdict;
+    row.job = id;
+    TRY_OK(insert_verdict(row));
+    for (const NewRegion& region : regions) TRY_OK(upsert_region(region, row));
+    Json detail = audit_detail(row);
+    detail["state"] = to_string(final_state);
+    return append_audit({"daemon", "verdict", row.model + "/" + row.version, std::move(detail)});
+  });
+}
+
+Result<void> SqliteStore::put_verdict(const VerdictRow& verdict, const AuditEntry& audit) {
+  return database_->write("storing a verdict that was decided again", [&]() -> Result<void> {
+    TRY(job, existing_job(verdict.job));
+    TRY_OK(expect_same_version(job, verdict));
+    if (job.state != JobState::done && job.state != JobState::failed)
+      return fail(ErrorCode::conflict, "job " + std::to_string(job.id) + " is " + std::string(to_string(job.state)) +
+                                           "; only a judged version can be decided again");
+    TRY_OK(insert_verdict(verdict));
+    AuditEntry entry = audit;
+    if (entry.detail.is_object()) entry.detail.update(audit_detail(verdict));
+    return append_audit(entry);
+  });
+}
+
+Result<std::optional<VerdictRow>> SqliteStore::verdict(const std::string& model, const std::string& digest) {
+  return database_->read("reading a verdict", [&]() -> Result<std::optional<VerdictRow>> {
+    TRY(rows,
+        read_all(*database_, database_->query(DEFUSE_SELECT " WHERE model = ? AND digest = ? ORDER BY id DESC LIMIT 1")
+                                 .with(model, digest)));
+    if (rows.empty()) return std::nullopt;
+    return std::move(rows.front());
+  });
+}
+
+Result<std::vector<VerdictRow>> SqliteStore::verdicts(const std::string& model, std::size_t limit) {
+  return database_->read("listing verdicts", [&] {
+    return read_all(*database_, database_->query(DEFUSE_SELECT " WHERE model = ? ORDER BY id DESC LIMIT ?")
+                                    .with(model, std::min<std::size_t>(limit, INT32_MAX)));
+  });
+}
+
+}  // namespace defuse

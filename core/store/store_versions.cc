@@ -1,0 +1,144 @@
+// Versions: what was seen in the registry, and which digest is at each path now.
+#include <algorithm>
+
+#include "core/json.h"
+#include "core/registry/source.h"
+#include "core/store/sqlite_store.h"
+
+// A macro, because literals join at compile time and the statement cache wants literals.
+#define DEFUSE_SELECT                                                   \
+  "SELECT model, version, digest, artifact, fingerprint, labels_json, " \
+  "presence, current, replaced, first_seen, last_seen"
+
+namespace defuse {
+namespace {
+
+Result<VersionRow> read_version(Query& row) {
+  VersionRow version;
+  version.model = row.text();
+  version.version = row.text();
+  version.digest = row.text();
+  version.artifact = row.text();
+  version.fingerprint = row.text();
+  TRY(labels, texts_from_json(row.text(), "labels of " + version.model + "/" + version.version));
+  version.labels = std::move(labels);
+  version.presence = row.text() == "present" ? VersionPresence::present : VersionPresence::deleted;
+  version.current = row.integer() != 0;
+  version.replaced = row.integer();
+  version.first_seen = row.time();
+  version.last_seen = row.time();
+  return version;
+}
+
+Result<std::vector<VersionRow>> read_versions(Query rows) {
+  std::vector<VersionRow> versions;
+  while (rows.next()) {
+    TRY(version, read_version(rows));
+    versions.push_back(std::move(version));
+  }
+  std::sort(versions.begin(), versions.end(), [](const VersionRow& a, const VersionRow& b) {
+    return a.model != b.model ? a.model < b.model : version_less(a.version, b.version);
+  });
+  return versions;
+}
+
+Result<std::optional<VersionRow>> read_one(Query row) {
+  if (!row.next()) return std::nullopt;
+  TRY(version, read_version(row));
+  return version;
+}
+
+}  // namespace
+
+Result<std::optional<VersionRow>> SqliteStore::current_version(const std::string& model, const std::string& version) {
+  return read_one(database_->query(DEFUSE_SELECT " FROM versions WHERE model = ? AND version = ? AND current = 1")
+                      .with(model, version));
+}
+
+bool SqliteStore::has_version(const std::string& model, const std::string& version, const std::string& digest) {
+  return database_->query("SELECT 1 FROM versions WHERE model = ? AND version = ? AND digest = ?")
+      .with(model, version, digest)
+      .next();
+}
+
+Result<void> SqliteStore::put_version(const Candidate& candidate, const std::string& fingerprint) {
+  if (candidate.model.empty() || candidate.version.empty() || candidate.digest.empty())
+    return fail(ErrorCode::invalid_input, "a version needs a model, a name and a digest");
+  return database_->write("storing a version", [&]() -> Result<void> {
+    const std::string subject = candidate.model + "/" + candidate.version;
+    TRY(before, current_version(candidate.model, candidate.version));
+    const bool replaces = before && before->digest != candidate.digest;
+    const std::int64_t replaced = !before ? 0 : before->replaced + (replaces ? 1 : 0);
+    if (replaces) {
+      database_->query("UPDATE versions SET current = 0 WHERE model = ? AND version = ? AND current = 1")
+          .with(candidate.model, candidate.version)
+          .run();
+      TRY_OK(append_audit({"daemon", "version.replaced", subject,
+                           Json{{"old_digest", before->digest}, {"new_digest", candidate.digest}}}));
+    } else if (before && before->presence == VersionPresence::deleted) {
+      TRY_OK(append_audit({"daemon", "version.returned", subject, Json{{"digest", candidate.digest}}}));
+    }
+    // The digest may have been at this path before: then its row becomes the current one again.
+    database_
+        ->query(
+            "INSERT INTO versions (model, version, digest, artifact, fingerprint, labels_json, presence, current, "
+            "replaced, first_seen, last_seen) VALUES (?, ?, ?, ?, ?, ?, 'present', 1, ?, ?, ?) "
+            "ON CONFLICT (model, version, digest) DO UPDATE SET artifact = excluded.artifact, "
+            "fingerprint = excluded.fingerprint, labels_json = excluded.labels_json, presence = 'present', "
+            "current = 1, replaced = excluded.replaced, last_seen = excluded.last_seen")
+        .with(candidate.model, candidate.version, candidate.digest, candidate.artifact, fingerprint,
+              texts_to_json(candidate.labels), replaced, candidate.seen_at, candidate.seen_at)
+        .run();
+    return {};
+  });
+}
+
+Result<void> SqliteStore::mark_deleted(const std::string& model, const std::string& version) {
+  return database_->write("marking a version as deleted", [&]() -> Result<void> {
+    TRY(before, current_version(model, version));
+    if (!before) return fail(ErrorCode::not_found, "no version " + model + "/" + version);
+    if (before->presence == VersionPresence::deleted) return {};
+    database_->query("UPDATE versions SET presence = 'deleted' WHERE model = ? AND version = ? AND current = 1")
+        .with(model, version)
+        .run();
+    return append_audit({"daemon", "version.deleted", model + "/" + version, Json{{"digest", before->digest}}});
+  });
+}
+
+Result<std::vector<std::string>> SqliteStore::models() {
+  return database_->read("listing models", [&]() -> Result<std::vector<std::string>> {
+    std::vector<std::string> models;
+    auto row = database_->query("SELECT DISTINCT model FROM versions ORDER BY model");
+    while (row.next()) models.push_back(row.text());
+    return models;
+  });
+}
+
+Result<std::vector<VersionRow>> SqliteStore::versions(const std::string& model) {
+  return database_->read("listing versions", [&] {
+    return read_versions(database_->query(DEFUSE_SELECT " FROM versions WHERE model = ? AND current = 1").with(model));
+  });
+}
+
+Result<std::vector<VersionRow>> SqliteStore::all_versions() {
+  return database_->read("listing all versions", [&] {
+    return read_versions(database_->query(DEFUSE_SELECT " FROM versions WHERE current = 1"));
+  });
+}
+
+Result<std::optional<VersionRow>> SqliteStore::version(const std::string& model, const std::string& version) {
+  return database_->read("reading a version", [&] { return current_version(model, version); });
+}
+
+Result<std::optional<VersionRow>> SqliteStore::version_by_digest(const std::string& model, const std::string& digest) {
+  return database_->read("reading a version by its digest", [&] {
+    // The same artifact may lie at several paths: one that can be read now is worth most.
+    return read_one(database_
+                        ->query(DEFUSE_SELECT
+                                " FROM versions WHERE model = ? AND digest = ? "
+                                "ORDER BY current DESC, presence = 'present' DESC, last_seen DESC, id DESC LIMIT 1")
+                        .with(model, digest));
+  });
+}
+
+}  // namespace defuse
