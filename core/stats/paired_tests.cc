@@ -17,13 +17,13 @@ double log_choose(std::int64_t n, std::int64_t k) {
   return std::lgamma(real(n) + 1) - std::lgamma(real(k) + 1) - std::lgamma(real(n - k) + 1);
 }
 
-double binomial_point(std::int64_t x, std::int64_t n, double share) {
+}  // namespace
+
+double binomial_point_p(std::int64_t x, std::int64_t n, double share) {
   if (share <= 0) return x == 0 ? 1 : 0;
   if (share >= 1) return x == n ? 1 : 0;
   return std::exp(log_choose(n, x) + real(x) * std::log(share) + real(n - x) * std::log1p(-share));
 }
-
-}  // namespace
 
 double binomial_tail_p(std::int64_t x, std::int64_t n, double share) {
   if (x <= 0) return 1;
@@ -35,7 +35,7 @@ double binomial_tail_p(std::int64_t x, std::int64_t n, double share) {
 double binomial_tail_mid_p(std::int64_t x, std::int64_t n, double share) {
   if (x <= 0) return 1;
   if (x > n) return 0;
-  return binomial_tail_p(x, n, share) - 0.5 * binomial_point(x, n, share);
+  return binomial_tail_p(x, n, share) - 0.5 * binomial_point_p(x, n, share);
 }
 
 double fisher_greater_p(std::int64_t x1, std::int64_t n1, std::int64_t x2, std::int64_t n2) {
@@ -55,7 +55,7 @@ McNemar mcnemar(std::int64_t b, std::int64_t c) {
   McNemar result;
   const std::int64_t n = b + c;
   if (n <= 0) return result;
-  const double at_b = binomial_point(b, n, 0.5);
+  const double at_b = binomial_point_p(b, n, 0.5);
   result.exact_one_sided = binomial_tail_p(b, n, 0.5);
   result.mid_one_sided = result.exact_one_sided - 0.5 * at_b;
   // P(X <= min(b, c)) = P(X >= max(b, c)) by symmetry.

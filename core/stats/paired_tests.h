@@ -6,6 +6,8 @@
 
 namespace defuse {
 
+// P(Bin(n, share) = x).
+double binomial_point_p(std::int64_t x, std::int64_t n, double share);
 // P(Bin(n, share) >= x). 1 for x <= 0.
 double binomial_tail_p(std::int64_t x, std::int64_t n, double share);
 // The same less half of P(= x). 1 for x <= 0.

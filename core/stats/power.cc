@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "core/stats/intervals.h"
@@ -16,10 +17,6 @@ namespace defuse {
 namespace {
 
 double square(double x) { return x * x; }
-
-double log_power(double base, std::int64_t exponent) {
-  return exponent == 0 ? 0 : static_cast<double>(exponent) * std::log(base);
-}
 
 }  // namespace
 
@@ -46,27 +43,24 @@ double non_inferiority_images(double margin, double psi, double alpha, double po
   return z * z * std::max(0.0, psi - true_drop * true_drop) / square(margin - true_drop);
 }
 
+// Sum over m = b + c of P(m) times the tail of Bin(m, negative share) from the first b that rejects. That b never falls
+// as m grows, so it is followed, not searched anew.
 double mcnemar_power(std::int64_t n, double negative_rate, double positive_rate, double alpha, McNemarKind kind) {
-  const double neither = 1 - negative_rate - positive_rate;
-  const double log_n = std::lgamma(static_cast<double>(n) + 1);
+  const double psi = negative_rate + positive_rate;
+  if (n <= 0 || !(psi > 0)) return 0;
+  const auto rejects = [&](std::int64_t b, std::int64_t m) {
+    const McNemar test = mcnemar(b, m - b);
+    return (kind == McNemarKind::exact ? test.exact_one_sided : test.mid_one_sided) <= alpha;
+  };
   std::vector<double> terms;
+  std::int64_t first = 0;
   for (std::int64_t m = 1; m <= n; ++m) {
-    if ((neither <= 0 && m < n) || negative_rate + positive_rate <= 0) continue;
-    for (std::int64_t b = m; b >= 0; --b) {
-      const McNemar test = mcnemar(b, m - b);
-      // p rises as b falls, so the first b that does not reject ends this row.
-      if ((kind == McNemarKind::exact ? test.exact_one_sided : test.mid_one_sided) > alpha) break;
-      if ((b > 0 && negative_rate <= 0) || (b < m && positive_rate <= 0)) continue;
-      terms.push_back(std::exp(log_n - std::lgamma(static_cast<double>(b) + 1) -
-                               std::lgamma(static_cast<double>(m - b) + 1) -
-                               std::lgamma(static_cast<double>(n - m) + 1) + log_power(negative_rate, b) +
-                               log_power(positive_rate, m - b) + log_power(neither, n - m)));
-    }
+    while (first <= m && !rejects(first, m)) ++first;
+    if (first > m) continue;
+    terms.push_back(binomial_point_p(m, n, psi) * binomial_tail_p(first, m, negative_rate / psi));
   }
   std::sort(terms.begin(), terms.end());
-  double total = 0;
-  for (const double term : terms) total += term;
-  return std::min(1.0, total);
+  return std::min(1.0, std::accumulate(terms.begin(), terms.end(), 0.0));
 }
 
 std::int64_t smallest_blocking_flips(double alpha, std::int64_t family) {
