@@ -9,6 +9,8 @@
 
 #include "core/evaluate/dataset_builder.h"
 #include "core/evaluate/idx.h"
+#include "core/evaluate/image_folder.h"
+#include "core/evaluate/npy.h"
 #include "core/random.h"
 #include "core/sha256.h"
 
@@ -191,11 +193,9 @@ Result<Dataset> open_dataset(const DataSource& source, const InputSettings& inpu
     const std::vector<std::string>& classes;
     const std::filesystem::path& cache;
     Result<Dataset> operator()(const IdxSource& idx) const { return open_idx(idx, input, classes.size(), cache); }
-    Result<Dataset> operator()(const NpySource& npy) const {
-      return fail(ErrorCode::internal, npy.images.string() + ": .npy is not read yet");
-    }
+    Result<Dataset> operator()(const NpySource& npy) const { return open_npy(npy, input, classes.size()); }
     Result<Dataset> operator()(const FolderSource& folder) const {
-      return fail(ErrorCode::internal, folder.path.string() + ": folders are not read yet");
+      return open_image_folder(folder, input, classes, cache);
     }
   };
   return std::visit(Open{input, classes, cache}, source);
