@@ -10,16 +10,17 @@
 namespace defuse {
 namespace {
 
-constexpr std::int64_t kLeastCodes = 5;     // a component with fewer explains single images, not a kind of error
-constexpr int kMostPerSeed = 3;             // so that one image cannot make a region
-constexpr std::size_t kMostCodes = 8000;    // beyond this the mixture gains nothing but time
+constexpr std::int64_t kLeastCodes = 5;   // a component with fewer explains single images, not a kind of error
+constexpr int kMostPerSeed = 3;           // so that one image cannot make a region
+constexpr std::size_t kMostCodes = 8000;  // beyond this the mixture gains nothing but time
 
 struct ErrorCodes {
   Matrix codes;                     // [m, latent]
   std::vector<std::uint32_t> seed;  // [m]
 };
 
-// Codes of the discovery half that the candidate gets wrong: real images by their mean code, perturbations by their own.
+// Codes of the discovery half that the candidate gets wrong: real images by their mean code, perturbations by their
+// own.
 ErrorCodes collect(const ProbeSet& probes, const ProbeEvaluation& candidate, const RegionSettings& settings,
                    std::uint64_t run_seed) {
   ErrorCodes found;
@@ -75,8 +76,8 @@ Covariance covariance_of(const std::string& name) {
 
 }  // namespace
 
-Result<Distilled> distil_errors(const ProbeSet& probes, const ProbeEvaluation& candidate, const RegionSettings& settings,
-                                std::uint64_t seed) {
+Result<Distilled> distil_errors(const ProbeSet& probes, const ProbeEvaluation& candidate,
+                                const RegionSettings& settings, std::uint64_t seed) {
   Distilled out;
   out.centers.component_of_seed.assign(probes.seeds.size(), -1);
   auto found = collect(probes, candidate, settings, seed);
@@ -107,8 +108,9 @@ Result<Distilled> distil_errors(const ProbeSet& probes, const ProbeEvaluation& c
       ++votes[found.seed[i]][component];
   for (const auto& [index, counts] : votes)
     out.centers.component_of_seed[index] =
-        std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second < b.second; })
-            ->first;
+        std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
+          return a.second < b.second;
+        })->first;
   return out;
 }
 

@@ -1,0 +1,242 @@
+// Source: methods "gate quality", lesson 5 (scan for the highest lower bound of the net flip rate); Kulldorff, Commun.
+// Statist. 1997, for the idea of scanning windows of every size around the events.
+//   n seeds of the class   z quantile   s_i score of seed i   S_k sum of the scores of the k nearest seeds that have
+//   one
+// 1. For each centre sort the seeds by distance; for each size k bound_k = Wilson lower bound of max(0, S_k) / k; keep
+// the best k.
+// 2. Take the best centre; move it to the mean of those members with a positive score, rescan, keep the move while the
+// bound rises.
+//    (A ball around a member of a pocket in d dimensions needs about sqrt 2 times the radius of one around the pocket's
+//    middle.)
+// 3. Go down the list for further balls that share less than half of their members with those taken.
+// Cost: centres x n x d multiplications; a centre's order is found once for all questions.
+#include "core/regions/scan.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <optional>
+
+namespace defuse {
+namespace {
+
+struct Neighbour {
+  double squared = 0;
+  std::uint32_t seed = 0;
+  bool operator<(const Neighbour& other) const {
+    return squared != other.squared ? squared < other.squared : seed < other.seed;
+  }
+};
+
+// The seeds of the class by distance from one centre, sorted only as far as anybody has asked.
+class Order {
+ public:
+  Order(const Matrix& points, std::span<const std::uint32_t> seeds, std::size_t first_guess)
+      : points_(points), seeds_(seeds), guess_(first_guess) {}
+
+  void look_from(std::span<const float> center) {
+    all_.clear();
+    for (const std::uint32_t seed : seeds_) all_.push_back({squared_distance(points_.row(seed), center), seed});
+    sorted_ = 0;
+  }
+
+  std::size_t size() const { return all_.size(); }
+
+  const Neighbour& at(std::size_t i) {
+    while (i >= sorted_) {
+      const std::size_t until = std::min(all_.size(), sorted_ + guess_);
+      const auto from = all_.begin() + static_cast<std::ptrdiff_t>(sorted_);
+      const auto to = all_.begin() + static_cast<std::ptrdiff_t>(until);
+      if (to != all_.end()) std::nth_element(from, to, all_.end());
+      std::sort(from, to);
+      sorted_ = until;
+    }
+    return all_[i];
+  }
+
+ private:
+  const Matrix& points_;
+  std::span<const std::uint32_t> seeds_;
+  std::size_t guess_;
+  std::vector<Neighbour> all_;
+  std::size_t sorted_ = 0;
+};
+
+struct Best {
+  double bound = -1;
+  int size = 0;
+  double squared = 0;     // radius
+  std::size_t reach = 0;  // neighbours looked at, those without a score included
+};
+
+Best best_size(Order& order, std::span<const double> score, const ScanSettings& settings) {
+  Best best;
+  double sum = 0;
+  int count = 0;
+  std::size_t next_size = 0;
+  for (std::size_t i = 0; i < order.size() && next_size < settings.sizes.size(); ++i) {
+    const Neighbour& near = order.at(i);
+    const double s = score[near.seed];
+    if (std::isnan(s)) continue;
+    sum += s;
+    if (++count != settings.sizes[next_size]) continue;
+    ++next_size;
+    const double n = count;
+    const double bound = wilson_real(std::clamp(sum, 0.0, n), n, settings.z).lower;
+    if (bound > best.bound) best = {bound, count, near.squared, i + 1};
+  }
+  return best;
+}
+
+ScanBall ball_of(Order& order, const Best& best, std::span<const float> center, std::span<const double> score) {
+  ScanBall ball;
+  ball.center.assign(center.begin(), center.end());
+  ball.radius = std::sqrt(best.squared);
+  ball.bound = best.bound;
+  for (std::size_t i = 0; i < best.reach; ++i) {
+    if (!std::isnan(score[order.at(i).seed])) ball.members.push_back(order.at(i).seed);
+  }
+  std::sort(ball.members.begin(), ball.members.end());
+  return ball;
+}
+
+std::optional<std::vector<float>> mean_of_scoring(const Matrix& points, const ScanBall& ball,
+                                                  std::span<const double> score) {
+  std::vector<double> sum(points.cols, 0.0);
+  double weight = 0;
+  for (const std::uint32_t seed : ball.members) {
+    if (!(score[seed] > 0)) continue;
+    weight += score[seed];
+    const auto point = points.row(seed);
+    for (std::size_t j = 0; j < point.size(); ++j) sum[j] += score[seed] * static_cast<double>(point[j]);
+  }
+  if (!(weight > 0)) return std::nullopt;
+  std::vector<float> mean(points.cols);
+  for (std::size_t j = 0; j < mean.size(); ++j) mean[j] = static_cast<float>(sum[j] / weight);
+  return mean;
+}
+
+// The ball around `center`, then around the mean of its scoring members as long as that raises the bound.
+ScanBall refined_ball(const Matrix& points, Order& order, std::span<const float> center, std::span<const double> score,
+                      const ScanSettings& settings) {
+  order.look_from(center);
+  ScanBall ball = ball_of(order, best_size(order, score, settings), center, score);
+  for (int step = 0; step < settings.refinements; ++step) {
+    const auto mean = mean_of_scoring(points, ball, score);
+    if (!mean || !is_finite(*mean)) break;
+    order.look_from(*mean);
+    const Best moved = best_size(order, score, settings);
+    if (moved.bound <= ball.bound) break;
+    ball = ball_of(order, moved, *mean, score);
+  }
+  return ball;
+}
+
+struct Tried {
+  double bound = 0;
+  std::uint32_t center = 0;  // seed, or row of the extra centres
+  bool extra = false;
+};
+
+std::vector<ScanBall> pick(const Matrix& points, const Matrix& extra, Order& order, const ScanQuestion& question,
+                           std::vector<Tried> tried, const ScanSettings& settings) {
+  std::stable_sort(tried.begin(), tried.end(), [](const Tried& a, const Tried& b) { return a.bound > b.bound; });
+  std::vector<ScanBall> taken;
+  for (std::size_t i = 0; i < tried.size() && i < settings.look_at && taken.size() < settings.keep; ++i) {
+    const auto center = tried[i].extra ? extra.row(tried[i].center) : points.row(tried[i].center);
+    ScanBall ball = refined_ball(points, order, center, question.score, settings);
+    const bool seen = std::any_of(taken.begin(), taken.end(), [&](const ScanBall& t) {
+      return overlap_coefficient(t.members, ball.members) >= 0.5;
+    });
+    if (!seen) taken.push_back(std::move(ball));
+  }
+  std::stable_sort(taken.begin(), taken.end(), [](const ScanBall& a, const ScanBall& b) { return a.bound > b.bound; });
+  return taken;
+}
+
+}  // namespace
+
+WilsonBounds wilson_real(double x, double n, double z) {
+  if (!(n > 0)) return {};
+  const double p = x / n;
+  const double zz = z * z / n;
+  const double middle = p + zz / 2;
+  const double half = z * std::sqrt(std::max(0.0, p * (1 - p) / n + zz / (4 * n)));
+  return {std::clamp((middle - half) / (1 + zz), 0.0, 1.0), std::clamp((middle + half) / (1 + zz), 0.0, 1.0)};
+}
+
+double squared_distance(std::span<const float> a, std::span<const float> b) {
+  constexpr std::size_t kLanes = 8;
+  std::array<float, kLanes> sums{};
+  std::size_t j = 0;
+  for (; j + kLanes <= a.size(); j += kLanes) {
+    for (std::size_t l = 0; l < kLanes; ++l) {
+      const float step = a[j + l] - b[j + l];
+      sums[l] += step * step;
+    }
+  }
+  for (std::size_t l = 0; j < a.size(); ++j, ++l) sums[l] += (a[j] - b[j]) * (a[j] - b[j]);
+  double total = 0;
+  for (const float s : sums) total += static_cast<double>(s);
+  return total;
+}
+
+bool is_finite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+}
+
+std::vector<std::vector<ScanBall>> scan_balls(const Matrix& points, std::span<const std::uint32_t> seeds,
+                                              std::span<const ScanQuestion> questions, const Matrix& extra_centers,
+                                              const ScanSettings& settings) {
+  std::vector<std::uint32_t> usable;
+  std::copy_if(seeds.begin(), seeds.end(), std::back_inserter(usable),
+               [&](std::uint32_t s) { return is_finite(points.row(s)); });
+  Order order(points, usable, 2 * static_cast<std::size_t>(settings.sizes.back()));
+
+  // Which questions each seed is a centre for, so that its neighbours are sorted once.
+  std::vector<std::pair<std::uint32_t, std::size_t>> asked;
+  for (std::size_t q = 0; q < questions.size(); ++q) {
+    for (const std::uint32_t seed : questions[q].centers) {
+      if (is_finite(points.row(seed))) asked.emplace_back(seed, q);
+    }
+  }
+  std::sort(asked.begin(), asked.end());
+
+  std::vector<std::vector<Tried>> tried(questions.size());
+  const auto try_for = [&](std::size_t q, std::uint32_t center, bool extra) {
+    const Best best = best_size(order, questions[q].score, settings);
+    if (best.bound >= questions[q].least_bound) tried[q].push_back({best.bound, center, extra});
+  };
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    if (i == 0 || asked[i].first != asked[i - 1].first) order.look_from(points.row(asked[i].first));
+    try_for(asked[i].second, asked[i].first, /*extra=*/false);
+  }
+  for (std::size_t m = 0; m < extra_centers.rows; ++m) {
+    if (!is_finite(extra_centers.row(m))) continue;
+    order.look_from(extra_centers.row(m));
+    for (std::size_t q = 0; q < questions.size(); ++q) try_for(q, static_cast<std::uint32_t>(m), /*extra=*/true);
+  }
+
+  std::vector<std::vector<ScanBall>> found;
+  for (std::size_t q = 0; q < questions.size(); ++q) {
+    found.push_back(pick(points, extra_centers, order, questions[q], std::move(tried[q]), settings));
+  }
+  return found;
+}
+
+double overlap_coefficient(std::span<const std::uint32_t> a, std::span<const std::uint32_t> b) {
+  if (a.empty() || b.empty()) return 0;
+  std::size_t shared = 0;
+  for (std::size_t i = 0, j = 0; i < a.size() && j < b.size();) {
+    if (a[i] == b[j])
+      ++shared, ++i, ++j;
+    else if (a[i] < b[j])
+      ++i;
+    else
+      ++j;
+  }
+  return static_cast<double>(shared) / static_cast<double>(std::min(a.size(), b.size()));
+}
+
+}  // namespace defuse

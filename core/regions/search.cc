@@ -1,0 +1,242 @@
+// Source: methods "gate quality", lessons 3 to 6.
+// 1. Observe: one number per seed and question, from its real image and from its plausible perturbations.
+// 2. Scan (discovery half): per class, space, kind of image and question the best few balls (scan.h).
+// 3. Freeze: per question the balls with the highest bounds, at most max_regions; balls of one class and one kind of
+// image that share half
+//    of their members count once. Fixed before the confirmation half is looked at.
+// 4. Confirm (confirmation half): tests and bounds at the family's level (confirm.h). Each question is a family of its
+// own; only `worse`
+//    can block, so only its family bears on the chance of a false block.
+// 5. Merge what is the same bug (merge.h).
+#include "core/regions/search.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "core/random.h"
+#include "core/regions/confirm.h"
+#include "core/regions/merge.h"
+#include "core/regions/observations.h"
+#include "core/regions/scan.h"
+#include "core/stats/intervals.h"
+
+namespace defuse {
+namespace {
+
+constexpr std::size_t kMaxCenters = 300;  // per class, kind of image and question
+constexpr double kScanZ = 1.959963984540054;
+// A ball whose discovery bound, chosen as the best of many, is below this share of min_increase will not be confirmed
+// beyond it.
+constexpr double kWorthTesting = 0.5;
+// Of what was not confirmed, only what the held-back images at least repeat is worth a person's time.
+constexpr double kRepeats = 0.05;
+
+constexpr std::array kEvidence{Evidence::real, Evidence::generated};
+
+double score_for(Question question, const SeedObservation& o) {
+  if (!o.usable) return std::numeric_limits<double>::quiet_NaN();
+  switch (question) {
+    case Question::worse:
+      return o.net;
+    case Question::fails:
+      return o.candidate_error;
+    case Question::fixed:
+      return -o.net;
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+// One combination that is searched in every space and class.
+struct Search {
+  Question question = Question::worse;
+  Evidence evidence = Evidence::real;
+  std::vector<double> score;  // [seeds]
+};
+
+std::vector<Search> make_searches(const RegionSearchInput& input, const Observations& observations) {
+  std::vector<Question> questions{Question::fails};
+  if (input.incumbent != nullptr) questions = {Question::worse, Question::fails, Question::fixed};
+  std::vector<Search> searches;
+  for (const Question question : questions) {
+    for (const Evidence evidence : kEvidence) {
+      if (evidence == Evidence::generated && !input.generated_usable) continue;
+      Search search{question, evidence, {}};
+      for (const SeedObservation& o : observations.of(evidence)) search.score.push_back(score_for(question, o));
+      searches.push_back(std::move(search));
+    }
+  }
+  return searches;
+}
+
+// Seeds with a positive score, the largest first, then in a fixed shuffled order; at most kMaxCenters.
+std::vector<std::uint32_t> centers_of(const std::vector<double>& score, const std::vector<std::uint32_t>& seeds) {
+  std::vector<std::uint32_t> out;
+  std::copy_if(seeds.begin(), seeds.end(), std::back_inserter(out), [&](std::uint32_t s) { return score[s] > 0; });
+  std::sort(out.begin(), out.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return score[a] != score[b] ? score[a] > score[b] : std::pair(mix64(a), a) < std::pair(mix64(b), b);
+  });
+  if (out.size() > kMaxCenters) out.resize(kMaxCenters);
+  return out;
+}
+
+// Means of the components that hold error codes of these seeds.
+Matrix mixture_centers(const MixtureCenters& mixture, const std::vector<std::uint32_t>& seeds) {
+  std::vector<bool> wanted(mixture.means.rows, false);
+  for (const std::uint32_t seed : seeds) {
+    const int component = mixture.means.empty() ? -1 : mixture.component_of_seed[seed];
+    if (component >= 0 && static_cast<std::size_t>(component) < wanted.size())
+      wanted[static_cast<std::size_t>(component)] = true;
+  }
+  Matrix out(0, mixture.means.cols);
+  for (std::size_t k = 0; k < wanted.size(); ++k) {
+    if (!wanted[k]) continue;
+    const auto row = mixture.means.row(k);
+    out.data.insert(out.data.end(), row.begin(), row.end());
+    ++out.rows;
+  }
+  return out;
+}
+
+std::vector<std::vector<std::uint32_t>> discovery_seeds_by_class(const RegionSearchInput& input) {
+  std::vector<std::vector<std::uint32_t>> out(static_cast<std::size_t>(input.classes));
+  const auto& seeds = input.probes->seeds;
+  for (std::uint32_t i = 0; i < seeds.size(); ++i) {
+    if (seeds[i].half == Half::discover) out[static_cast<std::size_t>(seeds[i].label)].push_back(i);
+  }
+  return out;
+}
+
+// Mean errors of every class on the discovery half: what a region must exceed to be a weak spot. By [evidence][class].
+std::vector<std::vector<ClassBase>> class_bases(const Observations& observations,
+                                                const std::vector<std::vector<std::uint32_t>>& by_class) {
+  std::vector<std::vector<ClassBase>> bases(kEvidence.size(), std::vector<ClassBase>(by_class.size()));
+  for (const Evidence evidence : kEvidence) {
+    for (std::size_t c = 0; c < by_class.size(); ++c) {
+      ClassBase& base = bases[static_cast<std::size_t>(evidence)][c];
+      double n = 0;
+      for (const std::uint32_t seed : by_class[c]) {
+        const SeedObservation& o = observations.of(evidence)[seed];
+        if (!o.usable) continue;
+        n += 1;
+        base.candidate_error += o.candidate_error;
+        base.incumbent_error += o.incumbent_error;
+      }
+      if (n > 0) base = {base.candidate_error / n, base.incumbent_error / n};
+    }
+  }
+  return bases;
+}
+
+double least_bound(const Search& search, const ClassBase& base, const RegionSearchSettings& settings) {
+  const double worth = kWorthTesting * settings.min_increase;
+  return search.question == Question::fails ? base.candidate_error + worth : worth;
+}
+
+// Every ball worth freezing, over all classes and spaces, by search.
+std::vector<std::vector<FrozenRegion>> scan_everything(const SearchView& view, const std::vector<Search>& searches,
+                                                       const std::vector<std::vector<std::uint32_t>>& by_class,
+                                                       const std::vector<std::vector<ClassBase>>& bases) {
+  ScanSettings scan;
+  scan.sizes = view.settings.neighbourhood;
+  scan.z = kScanZ;
+  std::vector<std::vector<FrozenRegion>> found(searches.size());
+  for (std::size_t c = 0; c < by_class.size(); ++c) {
+    std::vector<ScanQuestion> questions;
+    for (const Search& search : searches) {
+      const ClassBase& base = bases[static_cast<std::size_t>(search.evidence)][c];
+      questions.push_back(
+          {search.score, centers_of(search.score, by_class[c]), least_bound(search, base, view.settings)});
+    }
+    for (std::size_t s = 0; s < view.input.spaces.size(); ++s) {
+      const Matrix& points = *view.input.spaces[s].points;
+      Matrix extra = mixture_centers(view.input.mixture, by_class[c]);
+      if (view.input.spaces[s].name != "codes" || extra.cols != points.cols) extra = Matrix(0, points.cols);
+      auto balls = scan_balls(points, by_class[c], questions, extra, scan);
+      for (std::size_t q = 0; q < searches.size(); ++q) {
+        for (ScanBall& ball : balls[q]) {
+          found[q].push_back(
+              {searches[q].question, searches[q].evidence, s, static_cast<std::int32_t>(c), std::move(ball)});
+        }
+      }
+    }
+  }
+  return found;
+}
+
+// The family of one question, fixed by the discovery half alone.
+std::vector<FrozenRegion> freeze(Question question, const std::vector<Search>& searches,
+                                 std::vector<std::vector<FrozenRegion>>& found, int max_regions) {
+  std::vector<FrozenRegion> pool;
+  for (std::size_t q = 0; q < searches.size(); ++q) {
+    if (searches[q].question == question) std::move(found[q].begin(), found[q].end(), std::back_inserter(pool));
+  }
+  std::stable_sort(pool.begin(), pool.end(), [](const FrozenRegion& a, const FrozenRegion& b) {
+    return a.ball.bound != b.ball.bound ? a.ball.bound > b.ball.bound : a.ball.members.size() > b.ball.members.size();
+  });
+  std::vector<FrozenRegion> family;
+  for (FrozenRegion& candidate : pool) {
+    if (family.size() == static_cast<std::size_t>(max_regions)) break;
+    const bool known = std::any_of(family.begin(), family.end(), [&](const FrozenRegion& f) {
+      return f.label == candidate.label && f.evidence == candidate.evidence &&
+             overlap_coefficient(f.ball.members, candidate.ball.members) >= 0.5;
+    });
+    if (!known) family.push_back(std::move(candidate));
+  }
+  return family;
+}
+
+// Not confirmed, and not even repeated by the held-back images although there were enough of them.
+bool is_noise(const Region& region, Question question, const SearchView& view, const ClassBase& base) {
+  if (region.status != RegionStatus::suspected) return false;
+  const RegionScore& score = region.confirm;
+  if (score.seeds < view.settings.min_support) return false;
+  if (question == Question::fails) return score.candidate_interval.lower <= base.candidate_error;
+  return score.p_raw > kRepeats;
+}
+
+}  // namespace
+
+Result<std::vector<Region>> search_regions(const RegionSearchInput& input, const RegionSearchSettings& settings) {
+  TRY_OK(check_search_input(input, settings));
+  const Observations observations = observe_seeds(input);
+  const SearchView view{input, settings, observations};
+  const auto by_class = discovery_seeds_by_class(input);
+  const auto bases = class_bases(observations, by_class);
+  const auto searches = make_searches(input, observations);
+  auto found = scan_everything(view, searches, by_class, bases);
+
+  std::vector<Region> all;
+  for (const Question question : {Question::worse, Question::fails, Question::fixed}) {
+    const auto family = freeze(question, searches, found, settings.max_regions);
+    std::vector<Region> regions;
+    for (const FrozenRegion& frozen : family) regions.push_back(measure_region(view, frozen));
+    confirm_family(view, family, bases, regions);
+    for (std::size_t i = 0; i < regions.size(); ++i) {
+      const ClassBase& base =
+          bases[static_cast<std::size_t>(family[i].evidence)][static_cast<std::size_t>(family[i].label)];
+      if (!is_noise(regions[i], question, view, base)) all.push_back(std::move(regions[i]));
+    }
+  }
+  return merge_regions(std::move(all));
+}
+
+double smallest_detectable_share(std::int64_t confirmation_seeds_of_class, std::int64_t family,
+                                 const RegionSearchSettings& settings) {
+  constexpr double kPower = 0.8;
+  const double level = settings.alpha / static_cast<double>(std::max<std::int64_t>(1, family));
+  // k of k failing seeds pass the sign-flip test from 2^-k <= level on, and Clopper and Pearson's bound from
+  // level^(1/k) >= min_increase on.
+  const double for_test = std::log(level) / std::log(0.5);
+  const double for_bound = std::log(level) / std::log(settings.min_increase);
+  const auto needed = std::max({settings.min_support, static_cast<std::int64_t>(std::ceil(for_test - 1e-9)),
+                                static_cast<std::int64_t>(std::ceil(for_bound - 1e-9))});
+  if (confirmation_seeds_of_class < needed) return std::numeric_limits<double>::quiet_NaN();
+  // The share s with P(Bin(n, s) >= needed) = power: by definition Clopper and Pearson's upper bound for needed - 1 at
+  // 1 - power.
+  return clopper_pearson_upper(needed - 1, confirmation_seeds_of_class, 1 - kPower);
+}
+
+}  // namespace defuse
