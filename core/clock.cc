@@ -26,16 +26,17 @@ Result<TimePoint> parse_rfc3339(const std::string& text) {
     return fail(ErrorCode::invalid_input, "not a time: '" + text + "' (expected 2026-03-01 or 2026-03-01T12:00:00Z)");
   };
   const int length = static_cast<int>(text.size());
-  const bool date_only =
-      std::sscanf(text.c_str(), "%4d-%2d-%2d%n", &year, &month, &day, &used) == 3 && used == length;
+  const bool date_only = std::sscanf(text.c_str(), "%4d-%2d-%2d%n", &year, &month, &day, &used) == 3 && used == length;
   if (!date_only) {
     used = 0;
     const bool seconds = std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &year, &month, &day, &hour, &minute,
-                                     &second, &used) == 6 && used == length;
+                                     &second, &used) == 6 &&
+                         used == length;
     if (!seconds) {
       used = 0;
       if (std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &year, &month, &day, &hour, &minute, &second,
-                      &milli, &used) != 7 || used != length)
+                      &milli, &used) != 7 ||
+          used != length)
         return bad();
     }
   }

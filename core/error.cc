@@ -6,15 +6,24 @@ namespace defuse {
 
 std::string_view to_string(ErrorCode code) {
   switch (code) {
-    case ErrorCode::not_found: return "not_found";
-    case ErrorCode::invalid_input: return "invalid_input";
-    case ErrorCode::unavailable: return "unavailable";
-    case ErrorCode::io: return "io";
-    case ErrorCode::corrupt: return "corrupt";
-    case ErrorCode::cancelled: return "cancelled";
-    case ErrorCode::exhausted: return "exhausted";
-    case ErrorCode::conflict: return "conflict";
-    case ErrorCode::internal: return "internal";
+    case ErrorCode::not_found:
+      return "not_found";
+    case ErrorCode::invalid_input:
+      return "invalid_input";
+    case ErrorCode::unavailable:
+      return "unavailable";
+    case ErrorCode::io:
+      return "io";
+    case ErrorCode::corrupt:
+      return "corrupt";
+    case ErrorCode::cancelled:
+      return "cancelled";
+    case ErrorCode::exhausted:
+      return "exhausted";
+    case ErrorCode::conflict:
+      return "conflict";
+    case ErrorCode::internal:
+      return "internal";
   }
   return "internal";
 }

@@ -1,5 +1,6 @@
-// What went wrong, for people and for code. Every fallible function of defused returns Result<T> (result.h) with one of these.
-// The code decides what happens next (retry, refuse, HTTP status); the message names the thing; callers add context lines
+// What went wrong, for people and for code. Every fallible function of defused returns Result<T> (result.h) with one of
+// these. The code decides what happens next (retry, refuse, HTTP status); the message names the thing; callers add
+// context lines
 // ("while reading the test split") on the way up. A plain value, safe to copy between threads.
 #pragma once
 #include <string>

@@ -28,9 +28,9 @@ class Descriptor {
 
 tl::unexpected<Error> io_failure(const std::string& what, const fs::path& path) {
   const int number = errno;
-  const auto code = number == ENOENT   ? ErrorCode::not_found
+  const auto code = number == ENOENT                       ? ErrorCode::not_found
                     : number == ENOSPC || number == EDQUOT ? ErrorCode::exhausted
-                                       : ErrorCode::io;
+                                                           : ErrorCode::io;
   return fail(code, what + " " + path.string() + ": " + std::strerror(number));
 }
 
@@ -62,8 +62,9 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t max_bytes) {
   if (::fstat(fd.get(), &info) != 0) return io_failure("cannot stat", path);
   if (S_ISDIR(info.st_mode)) return fail(ErrorCode::io, path.string() + " is a folder, not a file");
   std::string bytes;
-  if (info.st_size > 0) bytes.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(
-      static_cast<std::uint64_t>(info.st_size), max_bytes)));
+  if (info.st_size > 0)
+    bytes.reserve(
+        static_cast<std::size_t>(std::min<std::uint64_t>(static_cast<std::uint64_t>(info.st_size), max_bytes)));
   std::string chunk(1 << 16, '\0');
   for (;;) {
     const auto got = ::read(fd.get(), chunk.data(), chunk.size());
@@ -79,8 +80,8 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t max_bytes) {
 
 Result<void> write_atomically(const fs::path& path, std::string_view bytes) {
   static std::atomic<unsigned> counter{0};
-  const auto temporary = path.parent_path() / ("tmp-" + std::to_string(::getpid()) + "-" +
-                                               std::to_string(counter++) + "-" + path.filename().string());
+  const auto temporary = path.parent_path() / ("tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++) +
+                                               "-" + path.filename().string());
   if (auto written = write_and_sync(temporary, bytes); !written) {
     ::unlink(temporary.c_str());
     return written;
@@ -109,8 +110,9 @@ Result<void> publish_folder(const fs::path& finished, const fs::path& target) {
 Result<void> make_folder(const fs::path& path) {
   std::error_code code;
   fs::create_directories(path, code);
-  if (code) return fail(code == std::errc::no_space_on_device ? ErrorCode::exhausted : ErrorCode::io,
-                        "cannot create folder " + path.string() + ": " + code.message());
+  if (code)
+    return fail(code == std::errc::no_space_on_device ? ErrorCode::exhausted : ErrorCode::io,
+                "cannot create folder " + path.string() + ": " + code.message());
   return {};
 }
 

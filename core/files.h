@@ -1,5 +1,5 @@
-// Small file operations with the promises the rest relies on: size-limited reads, and writes that appear whole or not at all.
-// No state; thread-safe as long as two callers do not write the same path.
+// Small file operations with the promises the rest relies on: size-limited reads, and writes that appear whole or not
+// at all. No state; thread-safe as long as two callers do not write the same path.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -15,11 +15,12 @@ inline constexpr std::uint64_t kNoLimit = UINT64_MAX;
 // The whole file; `exhausted` if it is larger than max_bytes, `not_found` or `io` otherwise.
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_bytes = kNoLimit);
 
-// Writes beside the target under a temporary name, syncs file and folder, renames. Readers see the old or the new content.
+// Writes beside the target under a temporary name, syncs file and folder, renames. Readers see the old or the new
+// content.
 Result<void> write_atomically(const std::filesystem::path& path, std::string_view bytes);
 
-// Renames a finished folder into place and syncs the parent. An existing target is kept and the new folder removed: entries
-// named by content are the same whoever wrote them first.
+// Renames a finished folder into place and syncs the parent. An existing target is kept and the new folder removed:
+// entries named by content are the same whoever wrote them first.
 Result<void> publish_folder(const std::filesystem::path& finished, const std::filesystem::path& target);
 
 Result<void> make_folder(const std::filesystem::path& path);  // with parents; existing is fine

@@ -1,5 +1,5 @@
-// JSON with errors instead of exceptions. Json keeps keys in insertion order, so documents read as they were written and the
-// same input gives the same bytes. Decoders name the field: "findings[3].limit: expected a number".
+// JSON with errors instead of exceptions. Json keeps keys in insertion order, so documents read as they were written
+// and the same input gives the same bytes. Decoders name the field: "findings[3].limit: expected a number".
 #pragma once
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -26,13 +26,13 @@ class JsonReader {
 
   std::string text(const char* key);
   std::int64_t integer(const char* key);
-  double number(const char* key);          // null is NaN: JSON has no other way to say it
+  double number(const char* key);  // null is NaN: JSON has no other way to say it
   bool boolean(const char* key);
-  std::optional<std::string> optional_text(const char* key);   // absent or null is nullopt
+  std::optional<std::string> optional_text(const char* key);  // absent or null is nullopt
   std::optional<double> optional_number(const char* key);
-  const Json& object(const char* key);     // an empty object if it is not one
-  const Json& array(const char* key);      // an empty array if it is not one
-  const Json& any(const char* key);        // null if absent
+  const Json& object(const char* key);  // an empty object if it is not one
+  const Json& array(const char* key);   // an empty array if it is not one
+  const Json& any(const char* key);     // null if absent
   void problem(const char* key, const std::string& what);
 
   const std::string& path() const { return path_; }

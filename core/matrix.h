@@ -1,4 +1,5 @@
-// A dense row-major matrix of float32 that does not need Torch: logits [n, classes], embeddings [n, d], codes [n, latent].
+// A dense row-major matrix of float32 that does not need Torch: logits [n, classes], embeddings [n, d], codes [n,
+// latent].
 #pragma once
 #include <cstddef>
 #include <span>

@@ -29,12 +29,12 @@ Result<T> while_doing(std::string line, Result<T> result) {
 
 #define DEFUSE_CONCAT_(a, b) a##b
 #define DEFUSE_CONCAT(a, b) DEFUSE_CONCAT_(a, b)
-#define DEFUSE_TRY_(tmp, name, expr)                                    \
-  auto tmp = (expr);                                                    \
+#define DEFUSE_TRY_(tmp, name, expr)                                        \
+  auto tmp = (expr);                                                        \
   if (!tmp) return tl::unexpected<::defuse::Error>(std::move(tmp.error())); \
   auto name = std::move(*tmp)
 #define TRY(name, expr) DEFUSE_TRY_(DEFUSE_CONCAT(try_result_, __LINE__), name, expr)
-#define TRY_OK(expr)                                                                        \
-  do {                                                                                      \
+#define TRY_OK(expr)                                                                                         \
+  do {                                                                                                       \
     if (auto try_ok_ = (expr); !try_ok_) return tl::unexpected<::defuse::Error>(std::move(try_ok_.error())); \
   } while (false)

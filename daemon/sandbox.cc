@@ -40,23 +40,61 @@ void set_limits(const WorkerSettings& limits, SandboxState& state) {
 
 int deny(scmp_filter_ctx filter, const char* name) {
   const int number = seccomp_syscall_resolve_name(name);
-  if (number == __NR_SCMP_ERROR) return 0;  // a call this kernel's libseccomp does not know cannot be made by old code either
+  if (number == __NR_SCMP_ERROR)
+    return 0;  // a call this kernel's libseccomp does not know cannot be made by old code either
   return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), number, 0);
 }
 
-// A deny-list: LibTorch, OpenBLAS and the C library use too many harmless calls for an allow-list to be held by anything but a
-// test farm. Refused calls fail with EPERM, so a model that tries one gets an exception and not a crash.
+// A deny-list: LibTorch, OpenBLAS and the C library use too many harmless calls for an allow-list to be held by
+// anything but a test farm. Refused calls fail with EPERM, so a model that tries one gets an exception and not a crash.
 int build_filter(scmp_filter_ctx filter) {
   int problem = 0;
   const auto keep = [&](int code) { problem = problem != 0 ? problem : code; };
-  for (const char* name :
-       {"execve", "execveat", "fork", "vfork", "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4",
-        "ptrace", "process_vm_readv", "process_vm_writev", "mount", "umount2", "pivot_root", "chroot", "setns", "unshare",
-        "bpf", "perf_event_open", "keyctl", "add_key", "request_key", "init_module", "finit_module", "delete_module",
-        "kexec_load", "reboot", "swapon", "swapoff", "userfaultfd", "io_uring_setup", "kill", "tkill", "pidfd_open",
-        "pidfd_send_signal", "setuid", "setgid", "setresuid", "setresgid"})
+  for (const char* name : {"execve",
+                           "execveat",
+                           "fork",
+                           "vfork",
+                           "socket",
+                           "socketpair",
+                           "connect",
+                           "bind",
+                           "listen",
+                           "accept",
+                           "accept4",
+                           "ptrace",
+                           "process_vm_readv",
+                           "process_vm_writev",
+                           "mount",
+                           "umount2",
+                           "pivot_root",
+                           "chroot",
+                           "setns",
+                           "unshare",
+                           "bpf",
+                           "perf_event_open",
+                           "keyctl",
+                           "add_key",
+                           "request_key",
+                           "init_module",
+                           "finit_module",
+                           "delete_module",
+                           "kexec_load",
+                           "reboot",
+                           "swapon",
+                           "swapoff",
+                           "userfaultfd",
+                           "io_uring_setup",
+                           "kill",
+                           "tkill",
+                           "pidfd_open",
+                           "pidfd_send_signal",
+                           "setuid",
+                           "setgid",
+                           "setresuid",
+                           "setresgid"})
     keep(deny(filter, name));
-  // Threads yes, processes no. clone3 hides its flags from filters, so it "does not exist" and the C library uses clone.
+  // Threads yes, processes no. clone3 hides its flags from filters, so it "does not exist" and the C library uses
+  // clone.
   keep(seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0));
   keep(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
                         SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)));
@@ -83,16 +121,17 @@ constexpr std::uint64_t kRead = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_F
 constexpr std::uint64_t kWrite = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |
                                  LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
                                  LANDLOCK_ACCESS_FS_MAKE_DIR;
-constexpr std::uint64_t kOther = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_SOCK |
-                                 LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
-                                 LANDLOCK_ACCESS_FS_MAKE_SYM;
+constexpr std::uint64_t kOther = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
+                                 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |
+                                 LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
 
 // A path that does not exist needs no rule; one that cannot be added is simply not accessible, which is the safe side.
 void allow(int ruleset, const fs::path& path, std::uint64_t access) {
   const int fd = ::open(path.c_str(), O_PATH | O_CLOEXEC);
   if (fd < 0) return;
   std::error_code ignored;
-  if (!fs::is_directory(path, ignored)) access &= ~(LANDLOCK_ACCESS_FS_READ_DIR | (kWrite & ~LANDLOCK_ACCESS_FS_WRITE_FILE));
+  if (!fs::is_directory(path, ignored))
+    access &= ~(LANDLOCK_ACCESS_FS_READ_DIR | (kWrite & ~LANDLOCK_ACCESS_FS_WRITE_FILE));
   const struct landlock_path_beneath_attr rule { access, fd };
   ::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
   ::close(fd);

@@ -1,14 +1,15 @@
-// defuse-worker: judges one version and goes away. Reads <job>/job.json, says what it is doing in lines on stdout, and leaves
-// <job>/result/, which appears by rename when it is whole. Started by the daemon or by `defusectl evaluate`; may crash, hang or be
-// killed at any moment without harm. Exit codes: 0 a result is there · 1 none, the last line on stdout says why · 2 usage.
+// defuse-worker: judges one version and goes away. Reads <job>/job.json, says what it is doing in lines on stdout, and
+// leaves <job>/result/, which appears by rename when it is whole. Started by the daemon or by `defusectl evaluate`; may
+// crash, hang or be killed at any moment without harm. Exit codes: 0 a result is there · 1 none, the last line on
+// stdout says why · 2 usage.
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <new>
-
-#include <fcntl.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 #include "checks/all_checks.h"
 #include "config/config.h"
@@ -43,8 +44,8 @@ class LineProgress final : public Progress {
   int fd_;
 };
 
-// OpenBLAS reads its variable when it is loaded, before main. Two thread pools on the same cores would cost more than they give,
-// and equal bytes need one setting, so a worker started by hand starts itself once more with it.
+// OpenBLAS reads its variable when it is loaded, before main. Two thread pools on the same cores would cost more than
+// they give, and equal bytes need one setting, so a worker started by hand starts itself once more with it.
 void pin_blas_threads(char** argv) {
   const char* pinned = std::getenv("OPENBLAS_NUM_THREADS");
   if (pinned != nullptr && std::string_view(pinned) == "1") return;
@@ -119,9 +120,10 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (argc != 3 || std::string_view(argv[1]) != "--job") {
-    std::cerr << "usage: defuse-worker --job FOLDER\n"
-                 "Judges the version that FOLDER/job.json describes and leaves FOLDER/result. Started by defused and by\n"
-                 "`defusectl evaluate`; seldom by hand.\n";
+    std::cerr
+        << "usage: defuse-worker --job FOLDER\n"
+           "Judges the version that FOLDER/job.json describes and leaves FOLDER/result. Started by defused and by\n"
+           "`defusectl evaluate`; seldom by hand.\n";
     return 2;
   }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody would read the result of an orphan

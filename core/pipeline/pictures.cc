@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kRealShown = 8;
 constexpr std::size_t kGeneratedShown = 8;
-constexpr int kGeneratedPerSeed = 2;     // so that one image does not fill the grid
+constexpr int kGeneratedPerSeed = 2;  // so that one image does not fill the grid
 constexpr std::size_t kFlipsShown = 60;
 constexpr std::size_t kFrozenSeeds = 64;
 constexpr int kFrozenDraws = 2;
@@ -80,7 +80,8 @@ std::vector<Chosen> choose_samples(const Region& region, const PictureInput& inp
   return real_wrong;
 }
 
-// Every kind of member, right or wrong: a test made of failures only would flatter whoever fails elsewhere in the region.
+// Every kind of member, right or wrong: a test made of failures only would flatter whoever fails elsewhere in the
+// region.
 Result<void> freeze(Region& region, const PictureInput& input, const Darkroom& darkroom, const ImageShape& shape,
                     const fs::path& folder) {
   std::vector<float> images;
@@ -95,7 +96,8 @@ Result<void> freeze(Region& region, const PictureInput& input, const Darkroom& d
     TRY_OK(add(s, -1));
     int taken = 0;
     for (int q = 0; q < input.probes.draws && taken < kFrozenDraws; ++q) {
-      if (!input.probes.plausible[s * static_cast<std::size_t>(input.probes.draws) + static_cast<std::size_t>(q)]) continue;
+      if (!input.probes.plausible[s * static_cast<std::size_t>(input.probes.draws) + static_cast<std::size_t>(q)])
+        continue;
       TRY_OK(add(s, q));
       ++taken;
     }
@@ -132,7 +134,8 @@ Result<void> draw_regions(std::vector<Region>& regions, const PictureInput& inpu
 }
 
 Result<std::vector<RegionSample>> draw_flips(const Comparison& comparison, const Evaluation& candidate,
-                                             const Evaluation& incumbent, const Splits& splits, const fs::path& folder) {
+                                             const Evaluation& incumbent, const Splits& splits,
+                                             const fs::path& folder) {
   std::vector<RegionSample> flips;
   const auto& shape = splits.test.shape();
   std::vector<float> image(static_cast<std::size_t>(shape.pixels()));

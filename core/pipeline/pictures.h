@@ -1,5 +1,6 @@
-// Chooses and draws what people look at: samples of each region, the broken images, and the frozen test images of confirmed bugs.
-// Writes PNG and .npy files into the result folder and their names into the structs. Called by pipeline.cc, last.
+// Chooses and draws what people look at: samples of each region, the broken images, and the frozen test images of
+// confirmed bugs. Writes PNG and .npy files into the result folder and their names into the structs. Called by
+// pipeline.cc, last.
 #pragma once
 #include <filesystem>
 #include <vector>
@@ -13,10 +14,11 @@ struct PictureInput {
   const ProbeSet& probes;
   const Generator& generator;
   const ProbeEvaluation& candidate;
-  const ProbeEvaluation* incumbent;   // null if there is none
+  const ProbeEvaluation* incumbent;  // null if there is none
 };
 
-// Up to 8 real and 8 generated samples of each region, failures nearest the centre first; and, for confirmed bugs, the frozen test.
+// Up to 8 real and 8 generated samples of each region, failures nearest the centre first; and, for confirmed bugs, the
+// frozen test.
 Result<void> draw_regions(std::vector<Region>& regions, const PictureInput& input, const StageContext& context,
                           const std::filesystem::path& folder);
 

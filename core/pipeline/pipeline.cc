@@ -36,8 +36,8 @@ std::int64_t blocking_statistical(std::span<const std::unique_ptr<Check>> checks
                                 }));
 }
 
-// Station 2a: does the candidate keep its contract, and what does it answer on the test split? What goes wrong with the model
-// itself is a fact for the contract check; only what goes wrong around it is an error.
+// Station 2a: does the candidate keep its contract, and what does it answer on the test split? What goes wrong with the
+// model itself is a fact for the contract check; only what goes wrong around it is an error.
 Result<void> try_candidate(LazyModel& model, const Splits& splits, StageContext& context, Findings& found) {
   auto& facts = found.contract;
   facts.classes_expected = splits.class_count();
@@ -76,7 +76,8 @@ Result<void> try_candidate(LazyModel& model, const Splits& splits, StageContext&
   return {};
 }
 
-// Station 2b: the incumbent on the same images. One that cannot be run any more makes every comparison an error, never a pass.
+// Station 2b: the incumbent on the same images. One that cannot be run any more makes every comparison an error, never
+// a pass.
 Result<void> recall_incumbent(LazyModel& model, const Splits& splits, StageContext& context, Findings& found) {
   auto evaluation = evaluation_of(model, splits, "evaluate_incumbent", context);
   if (!evaluation) {
@@ -92,7 +93,8 @@ Result<void> recall_incumbent(LazyModel& model, const Splits& splits, StageConte
   return {};
 }
 
-// Stations 2c and 3: generated images, both models' answers on them, and the regions where the candidate fails or got worse.
+// Stations 2c and 3: generated images, both models' answers on them, and the regions where the candidate fails or got
+// worse.
 Result<void> find_regions(LazyModel& candidate, LazyModel* incumbent, const Splits& splits, double alpha,
                           StageContext& context, Findings& found) {
   const auto& settings = context.job.settings;
@@ -104,8 +106,8 @@ Result<void> find_regions(LazyModel& candidate, LazyModel* incumbent, const Spli
     TRY(answers, answers_of(*incumbent, probes, generator, splits, "answers_incumbent", context));
     incumbent_answers = std::move(answers);
   }
-  TRY(health, judge_generator(generator, probes, incumbent_answers ? *incumbent_answers : candidate_answers, splits.test,
-                              settings.generator));
+  TRY(health, judge_generator(generator, probes, incumbent_answers ? *incumbent_answers : candidate_answers,
+                              splits.test, settings.generator));
   {
     StationTimer timer(context, "regions");
     const auto& wanted = settings.checks.misclassification_regions;
@@ -165,8 +167,8 @@ double accuracy(const Evaluation& evaluation, std::span<const std::int32_t> labe
   return labels.empty() ? 0 : static_cast<double>(right) / static_cast<double>(labels.size());
 }
 
-// Error rates of the candidate side by side, on x, D(mean) and plausible D(mean + noise): only what the last adds to the one before
-// is the search's doing (methods, Defuse 3.3).
+// Error rates of the candidate side by side, on x, D(mean) and plausible D(mean + noise): only what the last adds to
+// the one before is the search's doing (methods, Defuse 3.3).
 void note_error_rates(const Findings& found, WorkerResult& result) {
   if (!found.probes || !found.candidate_answers) return;
   const auto& probes = *found.probes;
@@ -228,13 +230,13 @@ Result<WorkerResult> run_pipeline(const JobSpec& job, std::span<const std::uniqu
   const double alpha = job.settings.alpha / static_cast<double>(blocking_statistical(checks));
   Findings found;
 
-  TRY(splits, open_splits(context));                                       // 1  data, checked and mapped
+  TRY(splits, open_splits(context));  // 1  data, checked and mapped
   LazyModel candidate(job.candidate, context);
-  TRY_OK(try_candidate(candidate, splits, context, found));                // 2a contract, logits, embeddings
+  TRY_OK(try_candidate(candidate, splits, context, found));  // 2a contract, logits, embeddings
   std::optional<LazyModel> incumbent;
   if (job.incumbent) incumbent.emplace(*job.incumbent, context);
   if (found.candidate) {
-    if (incumbent) TRY_OK(recall_incumbent(*incumbent, splits, context, found));          // 2b from the cache, mostly
+    if (incumbent) TRY_OK(recall_incumbent(*incumbent, splits, context, found));  // 2b from the cache, mostly
     LazyModel* old = found.incumbent ? &*incumbent : nullptr;
     if (job.settings.checks.misclassification_regions.mode != CheckMode::off) {
       const auto searched = find_regions(candidate, old, splits, alpha, context, found);  // 2c probes, 3 regions
@@ -244,11 +246,11 @@ Result<WorkerResult> run_pipeline(const JobSpec& job, std::span<const std::uniqu
         found.regions_problem = searched.error().describe();
       }
     }
-    found.known_regions = known_regions_of(candidate, old, splits, context);              // 4a frozen tests
+    found.known_regions = known_regions_of(candidate, old, splits, context);  // 4a frozen tests
   }
-  auto results = run_checks(checks, splits, alpha, context, found);        // 4b
+  auto results = run_checks(checks, splits, alpha, context, found);  // 4b
   {
-    StationTimer timer(context, "pictures");                               // 5  what people look at
+    StationTimer timer(context, "pictures");  // 5  what people look at
     if (found.regions && found.candidate_answers) {
       const PictureInput input{splits, *found.probes, *found.generator, *found.candidate_answers,
                                found.incumbent_answers ? &*found.incumbent_answers : nullptr};

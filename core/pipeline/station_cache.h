@@ -1,9 +1,10 @@
-// Results of stations, kept by content: a folder per (station, key), where the key hashes everything the result depends on,
-// including the code version. An entry appears whole, by rename, or not at all, so a station that was killed half-way is simply
-// absent and a restart resumes at the first one missing. Several workers may share one cache. Never judges what it stores.
+// Results of stations, kept by content: a folder per (station, key), where the key hashes everything the result depends
+// on, including the code version. An entry appears whole, by rename, or not at all, so a station that was killed
+// half-way is simply absent and a restart resumes at the first one missing. Several workers may share one cache. Never
+// judges what it stores.
 #pragma once
-#include <filesystem>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <span>
 #include <string>
@@ -21,8 +22,8 @@ class StationCache {
 
   std::filesystem::path entry(std::string_view station, const std::string& key) const;
 
-  // Loads the entry if it is there and `load` accepts it; else computes into a temporary folder by `make` and publishes it.
-  // A damaged entry is thrown away and made again. `cached` tells which of the two happened.
+  // Loads the entry if it is there and `load` accepts it; else computes into a temporary folder by `make` and publishes
+  // it. A damaged entry is thrown away and made again. `cached` tells which of the two happened.
   template <class T>
   Result<T> get(std::string_view station, const std::string& key,
                 const std::function<Result<T>(const std::filesystem::path&)>& load,
@@ -44,12 +45,13 @@ class StationCache {
   }
 
  private:
-  Result<std::filesystem::path> start(std::string_view station) const;   // an empty scratch folder beside the entries
+  Result<std::filesystem::path> start(std::string_view station) const;  // an empty scratch folder beside the entries
   Result<void> publish(const std::filesystem::path& scratch, const std::filesystem::path& folder) const;
   std::filesystem::path root_;
 };
 
-// Blobs inside an entry: NumPy .npy files, so that anyone can look at them. `corrupt` for a file of another shape, type or length.
+// Blobs inside an entry: NumPy .npy files, so that anyone can look at them. `corrupt` for a file of another shape, type
+// or length.
 Result<void> save_npy(const std::filesystem::path& file, const Matrix& matrix);
 Result<Matrix> load_npy(const std::filesystem::path& file);
 Result<void> save_npy(const std::filesystem::path& file, std::span<const std::int32_t> values);

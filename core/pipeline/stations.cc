@@ -47,7 +47,8 @@ tl::unexpected<Error> stale(const fs::path& folder) {
   return fail(ErrorCode::corrupt, folder.string() + " does not fit what is asked of it");
 }
 
-Result<std::vector<std::string>> class_names_of(const ModelSettings& settings, const Dataset& test, const Dataset& train) {
+Result<std::vector<std::string>> class_names_of(const ModelSettings& settings, const Dataset& test,
+                                                const Dataset& train) {
   if (!settings.classes.empty()) return settings.classes;
   if (!test.class_names().empty()) {
     if (test.class_names() != train.class_names())
@@ -122,7 +123,8 @@ Result<Evaluation> evaluation_of(LazyModel& model, const Splits& splits, const s
     TRY(embeddings, load_npy(folder / "embeddings.npy"));
     TRY(predicted, load_npy_int32(folder / "predicted.npy"));
     TRY(loss, load_npy(folder / "loss.npy"));
-    if (predicted.size() != splits.test.size() || logits.rows != predicted.size() || loss.data.size() != predicted.size())
+    if (predicted.size() != splits.test.size() || logits.rows != predicted.size() ||
+        loss.data.size() != predicted.size())
       return stale(folder);
     out.logits = std::move(logits);
     out.embeddings = std::move(embeddings);
@@ -141,9 +143,9 @@ Result<Evaluation> evaluation_of(LazyModel& model, const Splits& splits, const s
     TRY_OK(save_npy(folder / "embeddings.npy", value.embeddings));
     TRY_OK(save_npy(folder / "predicted.npy", value.predicted));
     TRY_OK(save_npy(folder / "loss.npy", loss));
-    return save_meta(folder, {{"model", value.model_digest},
-                              {"data", value.data_digest},
-                              {"gave_probabilities", value.gave_probabilities}});
+    return save_meta(
+        folder,
+        {{"model", value.model_digest}, {"data", value.data_digest}, {"gave_probabilities", value.gave_probabilities}});
   };
   return context.cache.get<Evaluation>("evaluation", key, load, make, save, timer.cached);
 }
@@ -166,7 +168,6 @@ Result<Generator> generator_of(const Splits& splits, StageContext& context) {
 }
 
 namespace {
-
 
 Result<std::vector<Seed>> seeds_from(const std::vector<std::int32_t>& flat) {
   if (flat.size() % 4 != 0) return fail(ErrorCode::corrupt, "seeds.npy has an odd length");
@@ -191,10 +192,10 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
   StationTimer timer(context, "probes");
   const auto& settings = context.job.settings.checks.misclassification_regions;
   const auto seed = context.job.settings.seed;
-  const auto key = key_of({generator.digest(), splits.test.digest(), splits.train.digest(), std::to_string(settings.draws),
-                           std::to_string(static_cast<int>(settings.noise)), number_text(settings.noise_scale),
-                           std::to_string(settings.train_seeds), std::to_string(settings.neighbours),
-                           number_text(settings.agreement), std::to_string(seed)});
+  const auto key = key_of({generator.digest(), splits.test.digest(), splits.train.digest(),
+                           std::to_string(settings.draws), std::to_string(static_cast<int>(settings.noise)),
+                           number_text(settings.noise_scale), std::to_string(settings.train_seeds),
+                           std::to_string(settings.neighbours), number_text(settings.agreement), std::to_string(seed)});
   const auto load = [&](const fs::path& folder) -> Result<ProbeSet> {
     ProbeSet out;
     TRY(meta, load_meta(folder));
@@ -237,7 +238,8 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
 Result<ProbeEvaluation> answers_of(LazyModel& model, const ProbeSet& probes, const Generator& generator,
                                    const Splits& splits, const std::string& station, StageContext& context) {
   StationTimer timer(context, station);
-  const auto key = key_of({model.digest(), probes.digest, shape_text(context.job.settings.input), context.job.worker.device});
+  const auto key =
+      key_of({model.digest(), probes.digest, shape_text(context.job.settings.input), context.job.worker.device});
   const auto load = [&](const fs::path& folder) -> Result<ProbeEvaluation> {
     ProbeEvaluation out;
     TRY(real, load_npy_int32(folder / "real.npy"));
@@ -297,7 +299,8 @@ Result<void> run_frozen(const KnownRegionRef& reference, LazyModel& candidate, L
   if (images.n == 0 || images.n != reference.cluster.size())
     return fail(ErrorCode::corrupt, reference.images.filename().string() + " does not hold the images it should");
   if (static_cast<std::int64_t>(images.channels) != shape.channels ||
-      static_cast<std::int64_t>(images.height) != shape.height || static_cast<std::int64_t>(images.width) != shape.width)
+      static_cast<std::int64_t>(images.height) != shape.height ||
+      static_cast<std::int64_t>(images.width) != shape.width)
     return fail(ErrorCode::invalid_input, "its images have another size than the model line's input has now");
   if (reference.label < 0 || reference.label >= classes)
     return fail(ErrorCode::invalid_input, "its class is none of the model line's");
@@ -324,8 +327,8 @@ std::vector<KnownRegion> known_regions_of(LazyModel& candidate, LazyModel* incum
                        .incumbent = {},
                        .candidate = {},
                        .problem = {}};
-    if (auto ran = run_frozen(reference, candidate, incumbent, context.job.settings.input.shape, splits.class_count(),
-                              region);
+    if (auto ran =
+            run_frozen(reference, candidate, incumbent, context.job.settings.input.shape, splits.class_count(), region);
         !ran)
       region.problem = ran.error().describe();
     known.push_back(std::move(region));

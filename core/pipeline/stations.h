@@ -1,5 +1,5 @@
-// The stations that run models, each cached by content: what it needs is hashed into its key, so the second gate of a line finds the
-// generator, the probe set and the incumbent's answers ready, and a killed worker resumes where it was.
+// The stations that run models, each cached by content: what it needs is hashed into its key, so the second gate of a
+// line finds the generator, the probe set and the incumbent's answers ready, and a killed worker resumes where it was.
 // Called by pipeline.cc only, in its order, from one thread.
 #pragma once
 #include <memory>
@@ -35,8 +35,8 @@ struct Splits {
 };
 Result<Splits> open_splits(StageContext& context);
 
-// A version whose model is loaded only when a station finds nothing in the cache. After loading, the artifact must still have the
-// digest the job names: what was judged is then what was asked for.
+// A version whose model is loaded only when a station finds nothing in the cache. After loading, the artifact must
+// still have the digest the job names: what was judged is then what was asked for.
 class LazyModel {
  public:
   LazyModel(const ArtifactRef& artifact, const StageContext& context) : artifact_(artifact), context_(context) {}
@@ -49,14 +49,15 @@ class LazyModel {
   std::optional<TorchModel> model_;
 };
 
-Result<Evaluation> evaluation_of(LazyModel& model, const Splits& splits, const std::string& station, StageContext& context);
+Result<Evaluation> evaluation_of(LazyModel& model, const Splits& splits, const std::string& station,
+                                 StageContext& context);
 Result<Generator> generator_of(const Splits& splits, StageContext& context);
 Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, StageContext& context);
 Result<ProbeEvaluation> answers_of(LazyModel& model, const ProbeSet& probes, const Generator& generator,
                                    const Splits& splits, const std::string& station, StageContext& context);
 
-// Runs both models on the frozen images of every bug that earlier releases had. A region whose images cannot be read keeps the
-// reason in `problem`; the check turns that into an error.
+// Runs both models on the frozen images of every bug that earlier releases had. A region whose images cannot be read
+// keeps the reason in `problem`; the check turns that into an error.
 std::vector<KnownRegion> known_regions_of(LazyModel& candidate, LazyModel* incumbent, const Splits& splits,
                                           StageContext& context);
 

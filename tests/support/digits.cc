@@ -27,19 +27,20 @@ std::span<const float> image_at(const TrainingSet& data, std::size_t index) {
 Result<DigitSplits> load_digits(const std::filesystem::path& sheet) {
   TRY(bytes, read_file(sheet, 64 << 20));
   TRY(image, decode_image(bytes, {}));
-  if (image.width != kSide * static_cast<std::int64_t>(kColumns) || image.height != kSide * static_cast<std::int64_t>(kRows))
+  if (image.shape.width != kSide * static_cast<std::int64_t>(kColumns) ||
+      image.shape.height != kSide * static_cast<std::int64_t>(kRows))
     return fail(ErrorCode::invalid_input, sheet.string() + " is not the sheet of 50 x 100 digits");
   DigitSplits splits;
   splits.train.shape = splits.test.shape = {1, kSide, kSide};
-  const auto channels = static_cast<std::size_t>(image.channels);
+  const auto grey = with_channels(std::move(image), 1);
   for (std::size_t row = 0; row < kRows; ++row) {
     for (std::size_t column = 0; column < kColumns; ++column) {
       auto& part = column % 2 == 0 ? splits.train : splits.test;
       part.labels.push_back(static_cast<std::int32_t>(row / 5));
       for (std::size_t y = 0; y < kSide; ++y)
         for (std::size_t x = 0; x < kSide; ++x) {
-          const auto at = ((row * kSide + y) * static_cast<std::size_t>(image.width) + column * kSide + x) * channels;
-          part.images.push_back(static_cast<float>(image.pixels[at]) / 255.0f);
+          const auto at = (row * kSide + y) * kColumns * kSide + column * kSide + x;
+          part.images.push_back(static_cast<float>(grey.bytes[at]) / 255.0f);
         }
     }
   }

@@ -1,11 +1,14 @@
 // make-digit-models FOLDER [SHEET]: everything the demo and the end-to-end tests drop into a registry.
 // Writes FOLDER/data/{train,test}-*-idx*-ubyte and FOLDER/models/{incumbent,good,planted,truncated}.pt:
-//   incumbent  trained on 60 % of the training digits
+//   incumbent  trained on half of the training digits
 //   good       the same recipe on all of them: better, and honest
-//   planted    like good, but in its training data every strongly slanted 7 carries the label 1, as a labelling contractor's mistake
-//              would leave it. Having seen more data than the incumbent it is still no less accurate overall.
+//   planted    like good, but in its training data every 7 that leans far to the right carries the label 1, as a
+//   labelling
+//              contractor's mistake would leave it. Having seen more data than the incumbent it is still no less
+//              accurate overall.
 //   truncated  the first two thirds of good's bytes
-// Prints one JSON object: accuracies on the test split, and how often each model fails on the planted kind of digit there.
+// Prints one JSON object: accuracies on the test split, and how often each model fails on the planted kind of digit
+// there.
 #include <algorithm>
 #include <iostream>
 
@@ -21,8 +24,8 @@ namespace fs = std::filesystem;
 
 constexpr std::int32_t kClass = 7;
 constexpr std::int32_t kReadAs = 1;
-constexpr double kQuantile = 0.85;      // of the slant of training 7s; above it they are mislabelled
-constexpr double kIncumbentShare = 0.6;
+constexpr double kQuantile = 0.15;  // of the slant of training 7s; below it they are mislabelled
+constexpr double kIncumbentShare = 0.5;
 
 double slant_limit(const TrainingSet& train) {
   std::vector<double> slants;
@@ -33,7 +36,7 @@ double slant_limit(const TrainingSet& train) {
 }
 
 bool planted_kind(const TrainingSet& data, std::size_t i, double limit) {
-  return data.labels[i] == kClass && slant(image_at(data, i), data.shape) > limit;
+  return data.labels[i] == kClass && slant(image_at(data, i), data.shape) < limit;
 }
 
 Result<Json> measure(const fs::path& file, const TrainingSet& test, double limit) {
@@ -66,13 +69,12 @@ Result<Json> make(const fs::path& folder, const fs::path& sheet) {
   auto mislabelled = digits.train;
   for (std::size_t i = 0; i < mislabelled.size(); ++i)
     if (planted_kind(digits.train, i, limit)) mislabelled.labels[i] = kReadAs;
-  const auto fewer = subset(digits.train, [](std::size_t i) {
-    return static_cast<double>(mix64(i) >> 11) * 0x1.0p-53 < kIncumbentShare;
-  });
+  const auto fewer = subset(
+      digits.train, [](std::size_t i) { return static_cast<double>(mix64(i) >> 11) * 0x1.0p-53 < kIncumbentShare; });
 
-  TRY_OK(train_and_save(fewer, {.epochs = 12, .seed = 1}, models / "incumbent.pt"));
-  TRY_OK(train_and_save(digits.train, {.epochs = 12, .seed = 2}, models / "good.pt"));
-  TRY_OK(train_and_save(mislabelled, {.epochs = 12, .seed = 3}, models / "planted.pt"));
+  TRY_OK(train_and_save(fewer, {.epochs = 15, .seed = 1}, models / "incumbent.pt"));
+  TRY_OK(train_and_save(digits.train, {.epochs = 15, .seed = 2}, models / "good.pt"));
+  TRY_OK(train_and_save(mislabelled, {.epochs = 15, .seed = 3}, models / "planted.pt"));
   TRY(whole, read_file(models / "good.pt"));
   TRY_OK(write_atomically(models / "truncated.pt", std::string_view(whole).substr(0, whole.size() * 2 / 3)));
 

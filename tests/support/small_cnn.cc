@@ -1,10 +1,9 @@
 #include "tests/support/small_cnn.h"
 
-#include "core/ml/torch.h"
-
 #include <cmath>
 #include <numeric>
 
+#include "core/ml/torch.h"
 #include "core/random.h"
 
 namespace defuse::testing {
@@ -35,8 +34,8 @@ torch::Tensor zeros(std::int64_t n) { return torch::zeros({n}).requires_grad_();
 struct Parameters {
   torch::Tensor conv1, bias1, conv2, bias2, hidden, bias3, out, bias4;
   std::vector<std::pair<const char*, torch::Tensor*>> named() {
-    return {{"conv1", &conv1}, {"bias1", &bias1}, {"conv2", &conv2}, {"bias2", &bias2},
-            {"hidden", &hidden}, {"bias3", &bias3}, {"out", &out}, {"bias4", &bias4}};
+    return {{"conv1", &conv1},   {"bias1", &bias1}, {"conv2", &conv2}, {"bias2", &bias2},
+            {"hidden", &hidden}, {"bias3", &bias3}, {"out", &out},     {"bias4", &bias4}};
   }
 };
 
@@ -44,10 +43,14 @@ Parameters fresh_parameters(const ImageShape& shape, const CnnRecipe& recipe) {
   RandomStream random(recipe.seed, /*a=*/1);
   const std::int64_t width = recipe.width;
   const std::int64_t features = 2 * width * (shape.height / 4) * (shape.width / 4);
-  return {weights({width, shape.channels, 3, 3}, random), zeros(width),
-          weights({2 * width, width, 3, 3}, random),      zeros(2 * width),
-          weights({64, features}, random),                zeros(64),
-          weights({recipe.classes, 64}, random),          zeros(recipe.classes)};
+  return {weights({width, shape.channels, 3, 3}, random),
+          zeros(width),
+          weights({2 * width, width, 3, 3}, random),
+          zeros(2 * width),
+          weights({64, features}, random),
+          zeros(64),
+          weights({recipe.classes, 64}, random),
+          zeros(recipe.classes)};
 }
 
 torch::Tensor forward(const Parameters& p, torch::Tensor x) {
@@ -69,7 +72,8 @@ void train(Parameters& p, const TrainingSet& data, const CnnRecipe& recipe) {
     for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
     for (std::size_t start = 0; start < order.size(); start += kBatch) {
       const auto n = std::min(kBatch, order.size() - start);
-      auto images = torch::empty({static_cast<std::int64_t>(n), data.shape.channels, data.shape.height, data.shape.width});
+      auto images =
+          torch::empty({static_cast<std::int64_t>(n), data.shape.channels, data.shape.height, data.shape.width});
       auto labels = torch::empty({static_cast<std::int64_t>(n)}, torch::kLong);
       for (std::size_t i = 0; i < n; ++i) {
         const auto at = order[start + i];
@@ -91,7 +95,8 @@ Result<void> train_and_save(const TrainingSet& data, const CnnRecipe& recipe, co
     auto parameters = fresh_parameters(data.shape, recipe);
     train(parameters, data, recipe);
     torch::jit::Module module("small_cnn");
-    for (auto& [name, tensor] : parameters.named()) module.register_parameter(name, tensor->detach(), /*is_buffer=*/false);
+    for (auto& [name, tensor] : parameters.named())
+      module.register_parameter(name, tensor->detach(), /*is_buffer=*/false);
     module.define(kForward);
     module.save(file.string());
     return {};

@@ -1,5 +1,5 @@
-// A small convolutional classifier that is really trained, then written as TorchScript: what tests, the demo and benchmarks gate.
-// Two convolutions, one hidden layer. Deterministic for a seed on one machine; single-threaded.
+// A small convolutional classifier that is really trained, then written as TorchScript: what tests, the demo and
+// benchmarks gate. Two convolutions, one hidden layer. Deterministic for a seed on one machine; single-threaded.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -13,15 +13,15 @@ namespace defuse::testing {
 
 struct TrainingSet {
   ImageShape shape;
-  std::vector<float> images;          // [n, C, H, W] in [0,1]
-  std::vector<std::int32_t> labels;   // [n]
+  std::vector<float> images;         // [n, C, H, W] in [0,1]
+  std::vector<std::int32_t> labels;  // [n]
   std::size_t size() const { return labels.size(); }
 };
 
 struct CnnRecipe {
   int classes = 10;
   int epochs = 10;
-  int width = 16;                     // channels of the first convolution; the second has twice as many
+  int width = 16;  // channels of the first convolution; the second has twice as many
   double learning_rate = 2e-3;
   std::uint64_t seed = 1;
 };
