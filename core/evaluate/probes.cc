@@ -1,0 +1,242 @@
+// The fixed probe set: which images are seeds, their codes, and which of their perturbations still show their label.
+// Every choice is made by a hash of an image's content and the seed, so it depends neither on order nor on threads.
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/evaluate/evaluator.h"
+#include "core/evaluate/neighbours.h"
+#include "core/evaluate/noise.h"
+#include "core/ml/inference.h"
+#include "core/random.h"
+#include "core/sha256.h"
+
+namespace defuse {
+
+namespace {
+
+constexpr const char* kCodeVersion = "probes-1";  // raise when the same inputs would give another probe set
+constexpr std::size_t kMostReferences = 20000;
+constexpr std::uint64_t kSeedSalt = 0x5eed5a17c0de0001ULL;
+constexpr std::uint64_t kReferenceSalt = 0x5eed5a17c0de0002ULL;
+constexpr std::uint64_t kHalfSalt = 0x5eed5a17c0de0003ULL;
+
+Half half_of(std::uint64_t content, std::uint64_t seed) {
+  return (mix64(content ^ mix64(seed ^ kHalfSalt)) & 1) == 0 ? Half::discover : Half::confirm;
+}
+
+// The `count` images whose seeded content hash is smallest, in ascending order of index.
+std::vector<std::uint32_t> choose(const std::vector<std::uint64_t>& contents, std::size_t count, std::uint64_t salt) {
+  std::vector<std::uint32_t> chosen(contents.size());
+  std::iota(chosen.begin(), chosen.end(), 0U);
+  if (count >= chosen.size()) return chosen;
+  const auto key = [&](std::uint32_t i) { return std::pair(mix64(contents[i] ^ salt), i); };
+  std::nth_element(chosen.begin(), chosen.begin() + static_cast<std::ptrdiff_t>(count), chosen.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return key(a) < key(b); });
+  chosen.resize(count);
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
+// Reports a share of one station's progress.
+struct Stage {
+  Progress& progress;
+  double from, to;
+  Result<void> at(std::size_t done, std::size_t all) const {
+    const double share = all == 0 ? 1 : static_cast<double>(done) / static_cast<double>(all);
+    progress.report("probes", from + (to - from) * share);
+    if (progress.stop_requested()) return fail(ErrorCode::cancelled, "building the probe set was stopped");
+    return {};
+  }
+};
+
+Result<Matrix> encode_images(const Generator& generator, const Dataset& data, const std::vector<std::uint32_t>& indices,
+                             const Stage& stage) {
+  const auto pixels = static_cast<std::size_t>(data.shape().pixels());
+  const std::size_t block = block_size(pixels, 128);
+  Matrix codes(indices.size(), static_cast<std::size_t>(generator.latent()));
+  std::vector<float> images(std::min(block, indices.size()) * pixels);
+  for (std::size_t first = 0; first < indices.size(); first += block) {
+    const std::size_t count = std::min(block, indices.size() - first);
+    const auto own = std::span(images).first(count * pixels);
+    for (std::size_t i = 0; i < count; ++i) data.read(indices[first + i], 1, own.subspan(i * pixels, pixels));
+    TRY(encoded, generator.encode(own, count));
+    std::copy(encoded.mean.data.begin(), encoded.mean.data.end(), codes.row(first).data());
+    TRY_OK(stage.at(first + count, indices.size()));
+  }
+  return codes;
+}
+
+std::vector<std::uint64_t> contents_of(const Dataset& data) {
+  std::vector<std::uint64_t> contents(data.size());
+  for (std::size_t i = 0; i < contents.size(); ++i) contents[i] = data.content_hash(i);
+  return contents;
+}
+
+Matrix take_rows(const Matrix& matrix, const std::vector<std::size_t>& rows) {
+  Matrix taken(rows.size(), matrix.cols);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::copy(matrix.row(rows[i]).begin(), matrix.row(rows[i]).end(), taken.row(i).begin());
+  }
+  return taken;
+}
+
+// Positions of `wanted` (ascending) in `all` (ascending, a superset).
+std::vector<std::size_t> positions(const std::vector<std::uint32_t>& wanted, const std::vector<std::uint32_t>& all) {
+  std::vector<std::size_t> found;
+  found.reserve(wanted.size());
+  std::size_t at = 0;
+  for (const auto value : wanted) {
+    while (all[at] < value) ++at;
+    found.push_back(at);
+  }
+  return found;
+}
+
+struct Plausibility {
+  const ProbeSet& probes;
+  const RegionSettings& settings;
+  std::uint64_t seed;
+  const Neighbours& neighbours;
+  const std::vector<std::int64_t>& own_reference;  // [s] a seed's own place among the references, or kNone
+  std::int32_t needed = 0;
+
+  // Perturbations of seeds first…: their codes, and whether enough neighbours carry the seed's label.
+  void mark(std::size_t first, std::size_t count, std::vector<std::uint8_t>& plausible) const {
+    const auto draws = static_cast<std::size_t>(probes.draws);
+    Matrix queries(count * draws, probes.codes.cols);
+    std::vector<std::int32_t> labels(count * draws);
+    std::vector<std::int64_t> exclude(count * draws);
+    Matrix codes(draws, probes.codes.cols);
+    for (std::size_t i = 0; i < count; ++i) {
+      perturbed_codes(probes, settings, seed, first + i, 0, probes.draws, codes);
+      std::copy(codes.data.begin(), codes.data.end(), queries.row(i * draws).data());
+      for (std::size_t q = 0; q < draws; ++q) {
+        labels[i * draws + q] = probes.seeds[first + i].label;
+        exclude[i * draws + q] = own_reference[first + i];
+      }
+    }
+    const auto votes = neighbours.agreeing(queries, labels, exclude, settings.neighbours);
+    for (std::size_t i = 0; i < votes.size(); ++i) plausible[first * draws + i] = votes[i] >= needed ? 1 : 0;
+  }
+};
+
+Result<void> mark_all(const Plausibility& work, int threads, const Stage& stage, std::vector<std::uint8_t>& plausible) {
+  const std::size_t n = work.probes.seeds.size();
+  const auto draws = static_cast<std::size_t>(work.probes.draws);
+  const std::size_t piece = std::max<std::size_t>(1, 512 / draws);
+  const std::size_t round = piece * 64;  // between two looks at `stop`
+  for (std::size_t begin = 0; begin < n; begin += round) {
+    const std::size_t count = std::min(round, n - begin);
+    TRY_OK(for_batches(count, piece, threads, [&](std::size_t first, std::size_t size) -> Result<void> {
+      work.mark(begin + first, size, plausible);
+      return {};
+    }));
+    TRY_OK(stage.at(begin + count, n));
+  }
+  return {};
+}
+
+std::string digest_of(const ProbeSet& probes, const RegionSettings& settings, std::uint64_t seed) {
+  Sha256 hash;
+  hash.field(kCodeVersion).field(probes.generator_digest).field(probes.data_digest);
+  hash.field(std::to_string(seed)).field(std::to_string(settings.draws));
+  hash.field(std::to_string(static_cast<int>(settings.noise))).field(std::to_string(settings.train_seeds));
+  hash.field(std::to_string(settings.neighbours));
+  const auto bytes = [](const double& value) { return std::as_bytes(std::span(&value, 1)); };
+  hash.update(bytes(settings.noise_scale)).update(bytes(settings.agreement));
+  return hash.hex();
+}
+
+Result<void> check_settings(const Dataset& test, const Dataset& train, const RegionSettings& settings) {
+  if (!(test.shape() == train.shape())) {
+    return fail(ErrorCode::invalid_input, "test and training images have different shapes");
+  }
+  if (settings.draws < 1) return fail(ErrorCode::invalid_input, "draws must be at least 1");
+  if (settings.neighbours < 1) return fail(ErrorCode::invalid_input, "neighbours must be at least 1");
+  if (!(settings.agreement >= 0 && settings.agreement <= 1)) {
+    return fail(ErrorCode::invalid_input, "agreement must lie in 0..1");
+  }
+  if (!std::isfinite(settings.noise_scale) || settings.noise_scale < 0) {
+    return fail(ErrorCode::invalid_input, "noise_scale must be a number that is not negative");
+  }
+  if (test.size() == 0 || train.size() == 0) return fail(ErrorCode::invalid_input, "a split holds no image");
+  return {};
+}
+
+}  // namespace
+
+void perturbed_codes(const ProbeSet& probes, const RegionSettings& settings, std::uint64_t seed, std::size_t seed_index,
+                     int first_draw, int count, Matrix& out) {
+  const Seed& image = probes.seeds[seed_index];
+  const auto key = (static_cast<std::uint64_t>(image.split) << 32) | image.index;
+  if (out.rows != static_cast<std::size_t>(count) || out.cols != probes.codes.cols) {
+    out = Matrix(static_cast<std::size_t>(count), probes.codes.cols);
+  }
+  for (int i = 0; i < count; ++i) {
+    RandomStream random(seed, key, static_cast<std::uint64_t>(first_draw + i));
+    add_noise(settings.noise, settings.noise_scale, random, probes.codes.row(seed_index),
+              out.row(static_cast<std::size_t>(i)));
+  }
+}
+
+Result<ProbeSet> build_probe_set(const Generator& generator, const Dataset& test, const Dataset& train,
+                                 const RegionSettings& settings, std::uint64_t seed, int threads, Progress& progress) {
+  TRY_OK(check_settings(test, train, settings));
+  const auto test_contents = contents_of(test);
+  const auto train_contents = contents_of(train);
+  const auto wanted = static_cast<std::size_t>(std::max<std::int64_t>(0, settings.train_seeds));
+  const auto train_seeds = choose(train_contents, wanted, mix64(seed ^ kSeedSalt));
+  const auto references = choose(train_contents, kMostReferences, mix64(seed ^ kReferenceSalt));
+  std::vector<std::uint32_t> encoded;  // training images that are either
+  std::set_union(train_seeds.begin(), train_seeds.end(), references.begin(), references.end(),
+                 std::back_inserter(encoded));
+
+  std::vector<std::uint32_t> all_test(test.size());
+  std::iota(all_test.begin(), all_test.end(), 0U);
+  TRY(test_codes, encode_images(generator, test, all_test, {progress, 0, 0.15}));
+  TRY(train_codes, encode_images(generator, train, encoded, {progress, 0.15, 0.5}));
+
+  ProbeSet probes;
+  probes.generator_digest = generator.digest();
+  probes.data_digest = Sha256().field(test.digest()).field(train.digest()).hex();
+  probes.draws = settings.draws;
+  for (const auto i : all_test) {
+    probes.seeds.push_back({Split::test, i, test.labels()[i], half_of(test_contents[i], seed)});
+  }
+  for (const auto i : train_seeds) {
+    probes.seeds.push_back({Split::train, i, train.labels()[i], half_of(train_contents[i], seed)});
+  }
+  const Matrix seed_codes = take_rows(train_codes, positions(train_seeds, encoded));
+  probes.codes = Matrix(probes.seeds.size(), test_codes.cols);
+  std::copy(test_codes.data.begin(), test_codes.data.end(), probes.codes.data.begin());
+  std::copy(seed_codes.data.begin(), seed_codes.data.end(),
+            probes.codes.data.begin() + static_cast<std::ptrdiff_t>(test_codes.data.size()));
+
+  std::vector<std::int32_t> labels;
+  for (const auto i : references) labels.push_back(train.labels()[i]);
+  std::vector<std::int64_t> own(probes.seeds.size(), Neighbours::kNone);
+  for (std::size_t i = 0; i < train_seeds.size(); ++i) {
+    const auto place = std::lower_bound(references.begin(), references.end(), train_seeds[i]);
+    if (place != references.end() && *place == train_seeds[i]) own[test.size() + i] = place - references.begin();
+  }
+  TRY(neighbours, Neighbours::create(take_rows(train_codes, positions(references, encoded)), std::move(labels)));
+
+  Plausibility work{probes, settings, seed, neighbours, own};
+  const double asked = std::min<double>(settings.neighbours, static_cast<double>(neighbours.size()));
+  work.needed = static_cast<std::int32_t>(std::ceil(settings.agreement * asked - 1e-9));
+  std::vector<std::uint8_t> plausible(probes.seeds.size() * static_cast<std::size_t>(settings.draws));
+  TRY_OK(mark_all(work, threads, {progress, 0.5, 1}, plausible));
+  probes.plausible = std::move(plausible);
+  const auto kept = std::count(probes.plausible.begin(), probes.plausible.end(), 1);
+  probes.plausible_share = static_cast<double>(kept) / static_cast<double>(probes.plausible.size());
+  probes.digest = digest_of(probes, settings, seed);
+  return probes;
+}
+
+}  // namespace defuse

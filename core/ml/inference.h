@@ -1,0 +1,41 @@
+// Batches over worker threads. Torch's own intra-op threads are never used: two of them spin against each other on
+// small batches, so every worker computes with one, and the work is split by whole batches instead. Torch-free header.
+#pragma once
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "core/result.h"
+
+namespace defuse {
+
+int resolve_threads(int threads);  // 0 or less = one per core
+
+// Worker threads that stay alive between rounds, each set up for Torch. The caller of `run` works as well, so a team of
+// one starts no thread. One round at a time.
+class ThreadTeam {
+ public:
+  explicit ThreadTeam(int threads);
+  ~ThreadTeam();
+  ThreadTeam(const ThreadTeam&) = delete;
+  ThreadTeam& operator=(const ThreadTeam&) = delete;
+
+  // Calls work(0) … work(tasks-1), each once, on any thread. After a failure no further task is begun; the answer is
+  // the failure of the lowest task, which does not depend on the number of threads. `work` may throw: that becomes
+  // `internal`.
+  Result<void> run(std::size_t tasks, const std::function<Result<void>(std::size_t task)>& work);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Splits [0, n) at multiples of `batch`, always the same way, and calls work(first, count) for each piece.
+Result<void> for_batches(std::size_t n, std::size_t batch, int threads,
+                         const std::function<Result<void>(std::size_t first, std::size_t count)>& work);
+
+// Images a streaming loop holds at a time: a multiple of `batch` that keeps one block of `values` floats an image
+// within 64 MiB.
+std::size_t block_size(std::size_t values, std::size_t batch);
+
+}  // namespace defuse

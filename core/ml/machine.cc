@@ -1,0 +1,48 @@
+// What a program's results depend on beside its inputs: the libraries, the processor and the switches set here.
+#include "core/ml/model.h"
+
+// clang-format off
+#include "core/ml/torch.h"  // before any other Torch header
+#include <ATen/native/DispatchStub.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+// clang-format on
+
+#include <dlfcn.h>
+
+#include <mutex>
+#include <string>
+
+#include "core/ml/inference.h"
+
+namespace defuse {
+
+std::string describe_machine(int threads) {
+  std::string blas = "reference BLAS (slow; install libopenblas0-pthread)";
+  // Not linked, but loaded by Torch if the system's BLAS is OpenBLAS.
+  if (void* symbol = dlsym(RTLD_DEFAULT, "openblas_get_config"); symbol != nullptr) {
+    blas = reinterpret_cast<const char* (*)()>(symbol)();
+    while (!blas.empty() && blas.back() == ' ') blas.pop_back();
+  }
+  std::string capability = "default";
+  if (at::native::get_cpu_capability() == at::native::CPUCapability::AVX2) capability = "AVX2";
+  if (at::native::get_cpu_capability() == at::native::CPUCapability::AVX512) capability = "AVX512";
+  const int count = resolve_threads(threads);
+  return "LibTorch " TORCH_VERSION ", " + blas + ", " + capability + ", " + std::to_string(count) +
+         (count == 1 ? " thread" : " threads");
+}
+
+void set_up_torch() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    at::set_num_threads(1);
+    at::globalContext().setFlushDenormal(true);
+    // Only a warning where a user's model needs a kernel that has no deterministic form; the contract check sees the
+    // effect.
+    at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
+    // The profiling executor rewrites a graph after its first runs, so the same batch could give other bits the second
+    // time.
+    torch::jit::getProfilingMode() = false;
+  });
+}
+
+}  // namespace defuse

@@ -1,0 +1,184 @@
+// Maximises the evidence lower bound by Adam (Kingma and Ba, arXiv:1412.6980), per image and summed over pixels and
+// dimensions:
+//   loss(x) = R(x, x̂) + beta · min(step / steps of the first epoch, 1) · KL(x),    z = μ + exp(ℓ/2) ε,    ε ~ N(0, I)
+// The KL term has its gradient, so a step in latent space has a calibrated size; the short warm-up keeps dimensions
+// from dying before the decoder has learnt to use them. A batch is cut into kShards parts that are differentiated on
+// separate threads; their gradients are added in a fixed order. The parts do not depend on the number of threads, so
+// the weights do not either.
+#include "core/ml/vae_training.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "core/ml/inference.h"
+#include "core/ml/torch_tools.h"
+#include "core/random.h"
+
+namespace defuse {
+
+namespace {
+
+constexpr std::size_t kShards = 2;
+
+struct ShardResult {
+  std::vector<at::Tensor> gradients;
+  double reconstruction = 0;
+  double kl = 0;
+};
+
+class Trainer {
+ public:
+  Trainer(Vae& vae, const Dataset& images, const GeneratorSettings& settings, std::uint64_t seed, int threads)
+      : vae_(vae),
+        images_(images),
+        settings_(settings),
+        seed_(seed),
+        team_(std::min(resolve_threads(threads), static_cast<int>(kShards))),
+        noise_(at::detail::createCPUGenerator(seed)),
+        adam_(vae.weights(), torch::optim::AdamOptions(settings.learning_rate)),
+        order_(images.size()) {
+    std::iota(order_.begin(), order_.end(), std::size_t{0});
+  }
+
+  Result<Generator::TrainingLog> run(Progress& progress);
+
+ private:
+  struct Sums {
+    double reconstruction = 0;
+    double kl = 0;
+  };
+
+  void shuffle(int epoch);
+  Result<Sums> step(std::size_t first, std::size_t count, double kl_weight);
+  ShardResult differentiate(std::size_t first, std::size_t count, const at::Tensor& noise, double kl_weight) const;
+  at::Tensor read(std::size_t first, std::size_t count) const;
+
+  Vae& vae_;
+  const Dataset& images_;
+  const GeneratorSettings& settings_;
+  std::uint64_t seed_;
+  ThreadTeam team_;
+  at::Generator noise_;  // our own, so that nobody else's draws move ours
+  torch::optim::Adam adam_;
+  std::vector<std::size_t> order_;
+};
+
+void Trainer::shuffle(int epoch) {
+  RandomStream random(seed_, /*a=*/0x7661652d6f726465ULL, static_cast<std::uint64_t>(epoch));
+  for (std::size_t i = order_.size(); i > 1; --i) {
+    std::swap(order_[i - 1], order_[static_cast<std::size_t>(random.below(i))]);
+  }
+}
+
+at::Tensor Trainer::read(std::size_t first, std::size_t count) const {
+  const auto& shape = vae_.shape();
+  const auto pixels = static_cast<std::size_t>(shape.pixels());
+  at::Tensor batch =
+      at::empty({static_cast<std::int64_t>(count), shape.channels, shape.height, shape.width}, at::kFloat);
+  const std::span<float> values(batch.data_ptr<float>(), count * pixels);
+  for (std::size_t i = 0; i < count; ++i) images_.read(order_[first + i], 1, values.subspan(i * pixels, pixels));
+  return batch;
+}
+
+ShardResult Trainer::differentiate(std::size_t first, std::size_t count, const at::Tensor& noise,
+                                   double kl_weight) const {
+  const at::Tensor x = read(first, count);
+  const auto posterior = vae_.encode(x);
+  const at::Tensor codes = posterior.mean + (0.5 * posterior.log_var).exp() * noise;
+  const at::Tensor reconstruction = bernoulli_loss(vae_.decode(codes), x).sum();
+  const at::Tensor kl = kl_divergence(posterior).sum();
+  ShardResult result;
+  result.gradients = torch::autograd::grad({reconstruction + kl_weight * kl}, vae_.weights());
+  result.reconstruction = reconstruction.item<double>();
+  result.kl = kl.item<double>();
+  return result;
+}
+
+// One Adam step on images first… of the shuffled order. The answer is summed over them.
+Result<Trainer::Sums> Trainer::step(std::size_t first, std::size_t count, double kl_weight) {
+  const at::Tensor noise = at::randn({static_cast<std::int64_t>(count), vae_.latent()}, noise_, at::kFloat);
+  const std::size_t shards = std::min(kShards, count);
+  std::array<ShardResult, kShards> results;
+  TRY_OK(team_.run(shards, [&](std::size_t shard) -> Result<void> {
+    const std::size_t begin = count * shard / shards;
+    const std::size_t size = count * (shard + 1) / shards - begin;
+    const at::Tensor own = noise.narrow(0, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(size));
+    results[shard] = differentiate(first + begin, size, own, kl_weight);
+    return {};
+  }));
+  Sums sums;
+  for (std::size_t shard = 0; shard < shards; ++shard) {
+    sums.reconstruction += results[shard].reconstruction;
+    sums.kl += results[shard].kl;
+  }
+  const torch::NoGradGuard no_gradient;
+  for (std::size_t i = 0; i < vae_.weights().size(); ++i) {
+    at::Tensor gradient = results[0].gradients[i];
+    for (std::size_t shard = 1; shard < shards; ++shard) gradient.add_(results[shard].gradients[i]);
+    at::Tensor weight = vae_.weights()[i];
+    weight.mutable_grad() = gradient.div_(static_cast<double>(count));
+  }
+  adam_.step();
+  return sums;
+}
+
+Result<Generator::TrainingLog> Trainer::run(Progress& progress) {
+  const auto started = std::chrono::steady_clock::now();
+  const auto batch = static_cast<std::size_t>(settings_.batch);
+  const std::size_t steps = (images_.size() + batch - 1) / batch;
+  Generator::TrainingLog log;
+  for (int epoch = 0; epoch < settings_.epochs; ++epoch) {
+    shuffle(epoch);
+    Sums epoch_sums;
+    for (std::size_t step_index = 0; step_index < steps; ++step_index) {
+      if (progress.stop_requested()) return fail(ErrorCode::cancelled, "training of the generator was stopped");
+      const double done = static_cast<double>(step_index + 1) / static_cast<double>(steps);
+      const std::size_t first = step_index * batch;
+      const double warm_up = epoch == 0 ? done : 1;
+      TRY(sums, step(first, std::min(batch, images_.size() - first), settings_.beta * warm_up));
+      epoch_sums.reconstruction += sums.reconstruction;
+      epoch_sums.kl += sums.kl;
+      if (!std::isfinite(sums.reconstruction + sums.kl)) {
+        return fail(ErrorCode::internal, "the generator's bound became NaN or infinite in epoch " +
+                                             std::to_string(epoch + 1) + ", batch " + std::to_string(step_index + 1));
+      }
+      progress.report("generator", (epoch + done) / settings_.epochs);
+    }
+    const auto n = static_cast<double>(images_.size());
+    log.bound.push_back((epoch_sums.reconstruction + epoch_sums.kl) / n);
+    log.kl.push_back(epoch_sums.kl / n);
+  }
+  for (const auto& weight : vae_.weights()) {
+    at::Tensor trained = weight;
+    trained.mutable_grad() = at::Tensor();
+    if (!trained.isfinite().all().item<bool>()) return fail(ErrorCode::internal, "the generator's weights became NaN");
+  }
+  log.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  return log;
+}
+
+}  // namespace
+
+Result<Generator::TrainingLog> train_vae(Vae& vae, const Dataset& images, const GeneratorSettings& settings,
+                                         std::uint64_t seed, int threads, Progress& progress) {
+  if (settings.epochs < 1) return fail(ErrorCode::invalid_input, "generator.epochs must be at least 1");
+  if (settings.batch < 1) return fail(ErrorCode::invalid_input, "generator.batch must be at least 1");
+  if (!(settings.learning_rate > 0)) return fail(ErrorCode::invalid_input, "generator.learning_rate must be positive");
+  if (!(settings.beta >= 0)) return fail(ErrorCode::invalid_input, "generator.beta must not be negative");
+  if (images.size() == 0) return fail(ErrorCode::invalid_input, "there is no image to train the generator on");
+  if (!(images.shape() == vae.shape())) {
+    return fail(ErrorCode::invalid_input, "the training images have another shape than the generator");
+  }
+  return catching(ErrorCode::internal, "while training the generator", [&] {
+    Trainer trainer(vae, images, settings, seed, threads);
+    return trainer.run(progress);
+  });
+}
+
+}  // namespace defuse
