@@ -1,0 +1,15 @@
+// The table of all checks, in the order in which they run and are shown: cheap and basic first. Called by the pipeline
+// once a job.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "core/pipeline/check.h"
+#include "core/pipeline/settings.h"
+
+namespace defuse {
+
+// Every check whose mode is not `off`.
+std::vector<std::unique_ptr<Check>> make_checks(const CheckSettings& settings);
+
+}  // namespace defuse
