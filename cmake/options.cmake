@@ -6,4 +6,6 @@ target_include_directories(project_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(project_options INTERFACE DEFUSED_VERSION="${PROJECT_VERSION}")
 target_compile_options(project_options INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual
-  -Wdouble-promotion -Wformat=2 $<$<BOOL:${DEFUSED_WERROR}>:-Werror>)
+  -Wdouble-promotion -Wformat=2
+  -Wno-restrict  # g++ 12 reports it inside std::string's operator+ (GCC bug 105651)
+  $<$<BOOL:${DEFUSED_WERROR}>:-Werror>)
