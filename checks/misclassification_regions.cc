@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -133,12 +134,12 @@ Gaps find_gaps(const CheckInput& input, const std::vector<std::int64_t>& counts,
   return gaps;
 }
 
-// Empty without a violation.
-std::string violation_reason(const std::vector<Region>& regions, const Judge& judge) {
+// Nothing without a violation.
+std::optional<std::string> violation_reason(const std::vector<Region>& regions, const Judge& judge) {
   const auto violates = [&](const Region& r) { return judge.violates(r); };
   const auto first = std::find_if(regions.begin(), regions.end(), violates);
   const auto count = std::count_if(regions.begin(), regions.end(), violates);
-  if (count == 0) return "";
+  if (count == 0) return std::nullopt;
   if (count == 1) return first->sentence;
   return std::to_string(count) + " regions are new or worse. The first: " + first->sentence;
 }
@@ -176,8 +177,8 @@ CheckResult MisclassificationRegionsCheck::run(const CheckInput& input) const {
   }
   const auto counts = confirmation_seeds(*input.probes, input.classes.size());
   add_detectable(input, counts, settings_, result);
-  if (std::string violated = violation_reason(regions, judge); !violated.empty()) {
-    return conclude(std::move(result), VerdictState::fail, std::move(violated));
+  if (auto violated = violation_reason(regions, judge)) {
+    return conclude(std::move(result), VerdictState::fail, std::move(*violated));
   }
   if (!judge.generated_usable) {
     const bool known = input.generator != nullptr && !input.generator->problem.empty();

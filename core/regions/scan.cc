@@ -4,11 +4,12 @@
 //   one
 // 1. For each centre sort the seeds by distance; for each size k bound_k = Wilson lower bound of max(0, S_k) / k; keep
 // the best k.
-// 2. Take the best centre; move it to the mean of those members with a positive score, rescan, keep the move while the
+// 2. The same from centres grown out of groups of scoring seeds near the most promising ones (shapes.h).
+// 3. Take the best centre; move it to the mean of those members with a positive score, rescan, keep the move while the
 // bound rises.
 //    (A ball around a member of a pocket in d dimensions needs about sqrt 2 times the radius of one around the pocket's
 //    middle.)
-// 3. Go down the list for further balls that share less than half of their members with those taken.
+// 4. Go down the list for further balls that share less than half of their members with those taken.
 // Cost: centres x n x d multiplications; a centre's order is found once for all questions.
 #include "core/regions/scan.h"
 
@@ -17,6 +18,8 @@
 #include <cmath>
 #include <numeric>
 #include <optional>
+
+#include "core/regions/shapes.h"
 
 namespace defuse {
 namespace {
@@ -135,24 +138,73 @@ ScanBall refined_ball(const Matrix& points, Order& order, std::span<const float>
 
 struct Tried {
   double bound = 0;
-  std::uint32_t center = 0;  // seed, or row of the extra centres
-  bool extra = false;
+  std::vector<float> center;
 };
 
-std::vector<ScanBall> pick(const Matrix& points, const Matrix& extra, Order& order, const ScanQuestion& question,
-                           std::vector<Tried> tried, const ScanSettings& settings) {
+void sort_by_bound(std::vector<Tried>& tried) {
   std::stable_sort(tried.begin(), tried.end(), [](const Tried& a, const Tried& b) { return a.bound > b.bound; });
+}
+
+bool overlaps_any(const std::vector<ScanBall>& taken, const ScanBall& ball) {
+  return std::any_of(taken.begin(), taken.end(),
+                     [&](const ScanBall& t) { return overlap_coefficient(t.members, ball.members) >= 0.5; });
+}
+
+std::vector<ScanBall> pick(const Matrix& points, Order& order, const ScanQuestion& question, std::vector<Tried> tried,
+                           const ScanSettings& settings) {
+  sort_by_bound(tried);
   std::vector<ScanBall> taken;
   for (std::size_t i = 0; i < tried.size() && i < settings.look_at && taken.size() < settings.keep; ++i) {
-    const auto center = tried[i].extra ? extra.row(tried[i].center) : points.row(tried[i].center);
-    ScanBall ball = refined_ball(points, order, center, question.score, settings);
-    const bool seen = std::any_of(taken.begin(), taken.end(), [&](const ScanBall& t) {
-      return overlap_coefficient(t.members, ball.members) >= 0.5;
-    });
-    if (!seen) taken.push_back(std::move(ball));
+    if (tried[i].bound < question.least_bound) break;
+    ScanBall ball = refined_ball(points, order, tried[i].center, question.score, settings);
+    if (!overlaps_any(taken, ball)) taken.push_back(std::move(ball));
   }
   std::stable_sort(taken.begin(), taken.end(), [](const ScanBall& a, const ScanBall& b) { return a.bound > b.bound; });
   return taken;
+}
+
+// The mean of the `count` scoring seeds that come first in the order.
+std::vector<double> middle_of_first(const Matrix& points, Order& order, std::span<const double> score,
+                                    std::size_t count) {
+  std::vector<double> sum(points.cols, 0.0);
+  double weight = 0;
+  for (std::size_t i = 0, met = 0; i < order.size() && met < count; ++i) {
+    const std::uint32_t seed = order.at(i).seed;
+    if (!(score[seed] > 0)) continue;
+    ++met;
+    weight += score[seed];
+    const auto point = points.row(seed);
+    for (std::size_t j = 0; j < point.size(); ++j) sum[j] += score[seed] * static_cast<double>(point[j]);
+  }
+  for (double& v : sum) v /= weight;
+  return sum;
+}
+
+// Centres grown from the middles of groups of scoring seeds: all of the class's, and those around the most promising
+// centres.
+std::vector<std::vector<float>> grown_centers(const Matrix& points, const ClassShape& shape, Order& order,
+                                              const ScanQuestion& question, std::vector<Tried> tried,
+                                              const ScanSettings& settings) {
+  std::vector<std::vector<float>> grown;
+  if (question.centers.empty() || tried.empty()) return grown;
+  const auto grow = [&](std::size_t count) {
+    for (auto& center : shape.grow(middle_of_first(points, order, question.score, count)))
+      grown.push_back(std::move(center));
+  };
+  sort_by_bound(tried);
+  std::vector<ScanBall> anchors;
+  for (std::size_t i = 0; i < tried.size() && i < settings.look_at && anchors.size() < settings.anchors; ++i) {
+    order.look_from(tried[i].center);
+    const Best best = best_size(order, question.score, settings);
+    ScanBall ball = ball_of(order, best, tried[i].center, question.score);
+    if (overlaps_any(anchors, ball)) continue;
+    anchors.push_back(std::move(ball));
+    if (anchors.size() == 1) grow(question.centers.size());
+    for (const int group : settings.groups) {
+      if (static_cast<std::size_t>(group) < question.centers.size()) grow(static_cast<std::size_t>(group));
+    }
+  }
+  return grown;
 }
 
 }  // namespace
@@ -204,23 +256,30 @@ std::vector<std::vector<ScanBall>> scan_balls(const Matrix& points, std::span<co
   std::sort(asked.begin(), asked.end());
 
   std::vector<std::vector<Tried>> tried(questions.size());
-  const auto try_for = [&](std::size_t q, std::uint32_t center, bool extra) {
+  const auto try_for = [&](std::size_t q, std::span<const float> center) {
     const Best best = best_size(order, questions[q].score, settings);
-    if (best.bound >= questions[q].least_bound) tried[q].push_back({best.bound, center, extra});
+    if (best.size > 0) tried[q].push_back({best.bound, {center.begin(), center.end()}});
   };
   for (std::size_t i = 0; i < asked.size(); ++i) {
-    if (i == 0 || asked[i].first != asked[i - 1].first) order.look_from(points.row(asked[i].first));
-    try_for(asked[i].second, asked[i].first, /*extra=*/false);
+    const auto center = points.row(asked[i].first);
+    if (i == 0 || asked[i].first != asked[i - 1].first) order.look_from(center);
+    try_for(asked[i].second, center);
   }
   for (std::size_t m = 0; m < extra_centers.rows; ++m) {
     if (!is_finite(extra_centers.row(m))) continue;
     order.look_from(extra_centers.row(m));
-    for (std::size_t q = 0; q < questions.size(); ++q) try_for(q, static_cast<std::uint32_t>(m), /*extra=*/true);
+    for (std::size_t q = 0; q < questions.size(); ++q) try_for(q, extra_centers.row(m));
   }
 
+  const ClassShape shape(points, usable);
   std::vector<std::vector<ScanBall>> found;
   for (std::size_t q = 0; q < questions.size(); ++q) {
-    found.push_back(pick(points, extra_centers, order, questions[q], std::move(tried[q]), settings));
+    for (const auto& center : grown_centers(points, shape, order, questions[q], tried[q], settings)) {
+      if (!is_finite(center)) continue;
+      order.look_from(center);
+      try_for(q, center);
+    }
+    found.push_back(pick(points, order, questions[q], std::move(tried[q]), settings));
   }
   return found;
 }

@@ -37,11 +37,13 @@ struct ScanBall {
 };
 
 struct ScanSettings {
-  std::vector<int> sizes;    // neighbourhood sizes to try, rising
-  double z = 1.96;           // quantile of the search bound
-  std::size_t keep = 3;      // balls per question that do not overlap
-  std::size_t look_at = 80;  // how far down the list of centres to look for them
-  int refinements = 4;       // moves of a found ball's centre to the mean of its scoring members
+  std::vector<int> sizes;          // neighbourhood sizes to try, rising
+  double z = 1.96;                 // quantile of the search bound
+  std::size_t keep = 3;            // balls per question that do not overlap
+  std::size_t look_at = 80;        // how far down the list of centres to look for them
+  std::size_t anchors = 8;         // promising centres that grow further ones
+  std::vector<int> groups{8, 16};  // scoring seeds around an anchor whose middle grows centres
+  int refinements = 4;             // moves of a found ball's centre to the mean of its scoring members
 };
 
 // For every question its best balls, best first; two of one question share fewer than half of the smaller one's
