@@ -1,8 +1,9 @@
-// The configuration of daemon, worker and defusectl. Loaded from one YAML file (config/defused.yaml explains every key).
-// Unknown and ill-typed keys are errors: "defused.yaml:12:5: unknown key 'treshold'; did you mean 'threshold'?".
+// The configuration of daemon, worker and defusectl. Loaded from one YAML file (config/defused.yaml explains every
+// key). Unknown and ill-typed keys are errors: "defused.yaml:12:5: unknown key 'treshold'; did you mean 'threshold'?".
 // Nothing here is global; a loaded Config is an immutable value that is passed down.
 #pragma once
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -25,29 +26,33 @@ struct RegistrySettings {
 
 struct HttpSettings {
   std::string host = "127.0.0.1";
-  int port = 8470;                          // 0 = any free one
-  std::filesystem::path certificate;        // PEM with key; needed for anything but loopback
-  std::chrono::hours max_waiver{24 * 90};   // longest a waiver may run
+  int port = 8470;                         // 0 = any free one
+  std::filesystem::path certificate;       // PEM with key; needed for anything but loopback
+  std::chrono::hours max_waiver{24 * 90};  // longest a waiver may run
 };
 
 struct Config {
-  std::filesystem::path file;               // where it came from
-  std::filesystem::path state_dir;
+  std::filesystem::path file;  // where it came from
+  std::filesystem::path state_dir = "/var/lib/defused";
   RegistrySettings registry;
   HttpSettings http;
   WorkerSettings worker;
-  std::string log_level = "info";           // trace | debug | info | warn | error
+  std::string log_level = "info";  // trace | debug | info | warn | error
+  double alpha = 0.05;             // what models inherit; theirs counts
+  std::uint64_t seed = 1;          // likewise
   std::map<std::string, ModelSettings> models;
 };
 
-// Relative paths inside the file are taken from the file's folder.
+// Relative paths inside the file are taken from the file's folder. Errors name every problem of the file, a line each
+// (at most 20).
 Result<Config> load_config(const std::filesystem::path& file);
 Result<Config> parse_config(std::string_view yaml, const std::filesystem::path& name_for_errors);
 
 // What is in force, defaults filled in, in the configuration's own form (it parses back to the same values).
 Json to_json(const Config& config);
 Json to_json(const ModelSettings& settings);
-Result<ModelSettings> parse_model_settings(std::string_view text, const std::string& model, const std::filesystem::path& name_for_errors);
+Result<ModelSettings> parse_model_settings(std::string_view text, const std::string& model,
+                                           const std::filesystem::path& name_for_errors);
 
 // job.json: JobSpec with its settings in the configuration's form.
 Json to_json(const JobSpec& job);

@@ -1,0 +1,68 @@
+// job.json is read and written by the same visitors as the configuration. It comes from the daemon, but is checked all
+// the same.
+#include <limits>
+#include <utility>
+
+#include "config/config.h"
+#include "config/encode.h"
+#include "config/fields.h"
+#include "config/yaml.h"
+#include "core/pipeline/job.h"
+
+namespace defuse {
+namespace {
+
+constexpr std::size_t kMaxJobBytes = std::size_t{64} << 20;
+
+}  // namespace
+
+template <class V>
+void describe(V& v, ArtifactRef& s) {
+  v.field("version", s.version, Text{}, "", Need::required);
+  v.field("digest", s.digest, Text{}, "", Need::required);
+  v.field("path", s.path, Path{}, "", Need::required);
+}
+
+template <class V>
+void describe(V& v, KnownRegionRef& s) {
+  v.field("id", s.id, Text{}, "", Need::required);
+  v.field("label", s.label, Whole<std::int32_t>{0}, "", Need::required);
+  v.field("predicted_as", s.predicted_as, Whole<std::int32_t>{-1}, "", Need::required);
+  v.field("first_version", s.first_version, AnyText{}, "", Need::required);
+  v.field("ambiguous", s.ambiguous, Flag{}, "", Need::required);
+  v.field("images", s.images, Path{}, "", Need::required);
+  v.list("cluster", s.cluster, Whole<std::uint32_t>{0}, "", Need::required);
+}
+
+template <class V>
+void describe(V& v, JobSpec& s) {
+  v.field("id", s.id, Whole<std::int64_t>{0}, "", Need::required);
+  v.field("model", s.model, Text{}, "", Need::required);
+  v.object("candidate", s.candidate, "", Need::required);
+  v.list("candidate_labels", s.candidate_labels, AnyText{}, "", Need::required);
+  v.object("incumbent", s.incumbent, "");
+  v.object("settings", s.settings, "", Need::required);
+  v.object("worker", s.worker, "", Need::required);
+  v.objects("known_regions", s.known_regions, "", Need::required);
+  v.field("cache", s.cache, Path{}, "", Need::required);
+}
+
+Json to_json(const JobSpec& job) { return Encoder::encode(job); }
+
+Result<JobSpec> job_from_json(std::string_view text, const std::filesystem::path& name_for_errors) {
+  const auto name = name_for_errors.string();
+  if (text.size() > kMaxJobBytes) return fail(ErrorCode::exhausted, name + " is larger than any job");
+  TRY(json, parse_json(text, name));
+  const auto root = tree_of(json);
+  Problems problems(name, name_for_errors.parent_path());
+  Decoder decoder(*root, "", problems);
+  decoder.expect_map();
+  JobSpec job;
+  describe(decoder, job);
+  decoder.finish();
+  TRY_OK(problems.status());
+  job.settings.name = job.model;
+  return job;
+}
+
+}  // namespace defuse

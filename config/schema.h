@@ -1,0 +1,10 @@
+// Makes config-v1.schema.json out of the descriptions in fields.h, for editors that complete and check YAML. Called by
+// a test (which compares the committed file with this) and by nobody else at run time.
+#pragma once
+#include "core/json.h"
+
+namespace defuse {
+
+Json config_schema();
+
+}  // namespace defuse

@@ -1,0 +1,169 @@
+#include "config/yaml.h"
+
+#include <yaml-cpp/anchor.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/mark.h>
+#include <yaml-cpp/parser.h>
+
+#include <exception>
+#include <map>
+#include <sstream>
+#include <utility>
+
+namespace defuse {
+namespace {
+
+// Leaves the library's parser from inside a callback; caught in parse_yaml() and nowhere else.
+struct Refused {
+  int line;
+  int column;
+  std::string words;
+};
+
+// The library's events, put together to a tree.
+class TreeBuilder final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { leaf(YamlNode::Kind::null, mark, anchor, {}); }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, const std::string& value) override {
+    leaf(YamlNode::Kind::scalar, mark, anchor, value);
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto target = anchors_.find(anchor);
+    if (target == anchors_.end()) refuse(mark, "an alias must not lie inside what it stands for");
+    place(target->second, mark);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(YamlNode::Kind::list, mark, anchor);
+  }
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(YamlNode::Kind::map, mark, anchor);
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapEnd() override { close(); }
+
+  std::shared_ptr<const YamlNode> root() const { return root_; }
+
+ private:
+  struct Open {
+    std::shared_ptr<YamlNode> node;
+    YAML::anchor_t anchor;
+    bool has_key = false;  // of a map: the next node is a value
+    YamlNode::Entry entry;
+  };
+
+  [[noreturn]] static void refuse(const YAML::Mark& mark, std::string words) {
+    throw Refused{mark.line + 1, mark.column + 1, std::move(words)};
+  }
+
+  static std::shared_ptr<YamlNode> make(YamlNode::Kind kind, const YAML::Mark& mark) {
+    auto node = std::make_shared<YamlNode>();
+    node->kind = kind;
+    node->line = mark.line + 1;
+    node->column = mark.column + 1;
+    return node;
+  }
+
+  void leaf(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor, const std::string& text) {
+    auto node = make(kind, mark);
+    node->text = text;
+    if (anchor != YAML::NullAnchor) anchors_[anchor] = node;
+    place(std::move(node), mark);
+  }
+
+  void open(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
+    if (stack_.size() >= static_cast<std::size_t>(kMaxYamlDepth)) refuse(mark, "nested too deeply");
+    if (expects_key()) refuse(mark, "a key must be a plain text");
+    stack_.push_back({make(kind, mark), anchor, false, {}});
+  }
+
+  void close() {
+    auto done = std::move(stack_.back());
+    stack_.pop_back();
+    if (done.anchor != YAML::NullAnchor) anchors_[done.anchor] = done.node;
+    YAML::Mark mark;
+    mark.line = done.node->line - 1;
+    mark.column = done.node->column - 1;
+    place(std::move(done.node), mark);
+  }
+
+  bool expects_key() const {
+    return !stack_.empty() && stack_.back().node->kind == YamlNode::Kind::map && !stack_.back().has_key;
+  }
+
+  void place(std::shared_ptr<const YamlNode> node, const YAML::Mark& mark) {
+    if (stack_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    auto& top = stack_.back();
+    if (top.node->kind == YamlNode::Kind::list) {
+      top.node->items.push_back(std::move(node));
+    } else if (!top.has_key) {
+      if (node->kind != YamlNode::Kind::scalar) refuse(mark, "a key must be a plain text");
+      top.entry = {node->text, mark.line + 1, mark.column + 1, nullptr};
+      top.has_key = true;
+    } else {
+      top.entry.value = std::move(node);
+      top.node->entries.push_back(std::move(top.entry));
+      top.has_key = false;
+    }
+  }
+
+  std::vector<Open> stack_;
+  std::map<YAML::anchor_t, std::shared_ptr<const YamlNode>> anchors_;
+  std::shared_ptr<const YamlNode> root_;
+};
+
+}  // namespace
+
+std::string position(const std::string& name, int line, int column) {
+  if (line <= 0) return name + ": ";
+  return name + ":" + std::to_string(line) + ":" + std::to_string(column) + ": ";
+}
+
+Result<std::shared_ptr<const YamlNode>> parse_yaml(std::string_view text, const std::string& name) {
+  if (text.size() > kMaxYamlBytes)
+    return fail(ErrorCode::exhausted,
+                name + " is larger than the limit of " + std::to_string(kMaxYamlBytes) + " bytes");
+  try {
+    std::istringstream stream{std::string(text)};
+    YAML::Parser parser(stream);
+    TreeBuilder first;
+    if (!parser.HandleNextDocument(first) || first.root() == nullptr)
+      return fail(ErrorCode::invalid_input, name + " is empty");
+    TreeBuilder second;
+    if (parser.HandleNextDocument(second))
+      return fail(ErrorCode::invalid_input, name + " holds more than one document");
+    return first.root();
+  } catch (const Refused& refused) {
+    return fail(ErrorCode::invalid_input, position(name, refused.line, refused.column) + refused.words);
+  } catch (const YAML::Exception& problem) {
+    return fail(ErrorCode::invalid_input, position(name, problem.mark.line + 1, problem.mark.column + 1) + problem.msg);
+  } catch (const std::exception& problem) {
+    return fail(ErrorCode::invalid_input, name + " cannot be read as YAML: " + problem.what());
+  }
+}
+
+std::shared_ptr<const YamlNode> tree_of(const Json& json, int depth) {
+  auto node = std::make_shared<YamlNode>();
+  if (depth > kMaxYamlDepth) return node;
+  if (json.is_object()) {
+    node->kind = YamlNode::Kind::map;
+    for (const auto& [key, value] : json.items()) node->entries.push_back({key, 0, 0, tree_of(value, depth + 1)});
+  } else if (json.is_array()) {
+    node->kind = YamlNode::Kind::list;
+    for (const auto& value : json) node->items.push_back(tree_of(value, depth + 1));
+  } else if (!json.is_null()) {
+    node->kind = YamlNode::Kind::scalar;
+    node->text = json.is_string() ? json.get<std::string>() : dump_json(json);
+  }
+  return node;
+}
+
+}  // namespace defuse
