@@ -129,7 +129,7 @@ CheckInfo KnownRegionsCheck::info() const {
   return {.id = kCheck,
           .version = 1,
           .question = "Does a bug that an earlier release had, and that was fixed, come back?",
-          .paper = "Defuse (regions as regression tests); exact sign-flip test on seed images"};
+          .paper = "Slack, Rauschmayr and Kenthapadi, Defuse, arXiv:2102.06162"};
 }
 
 CheckResult KnownRegionsCheck::run(const CheckInput& in) const {
