@@ -1,12 +1,11 @@
-// Source: methods "gate quality", lesson 5 (scan for the highest lower bound of the net flip rate); Kulldorff, Commun.
-// Statist. 1997, for the idea of scanning windows of every size around the events.
-//   n seeds of the class   z quantile   s_i score of seed i   S_k sum of the scores of the k nearest seeds that have
-//   one
-// 1. For each centre sort the seeds by distance; for each size k bound_k = Wilson lower bound of max(0, S_k) / k; keep
-// the best k.
+// Source: methods "gate quality", lesson 5 (balls around flips, scanned in size); Kulldorff, Commun. Statist. 1997
+// (scan statistic: the likelihood ratio, so that size and purity are weighed by what they say).
+//   n seeds of the class   s_i score of seed i   S_k sum of the scores of the k nearest seeds that have one   l limit
+// 1. For each centre sort the seeds by distance; for each size k e_k = k KL(S_k/k || l) if S_k/k > l, else 0; keep the
+// best k.
 // 2. The same from centres grown out of groups of scoring seeds near the most promising ones (shapes.h).
-// 3. Take the best centre; move it to the mean of those members with a positive score, rescan, keep the move while the
-// bound rises.
+// 3. Take the best centre; move it to the mean of those members with a positive score, rescan, keep the move while e
+// rises.
 //    (A ball around a member of a pocket in d dimensions needs about sqrt 2 times the radius of one around the pocket's
 //    middle.)
 // 4. Go down the list for further balls that share less than half of their members with those taken.
@@ -67,27 +66,27 @@ class Order {
 };
 
 struct Best {
-  double bound = -1;
+  double evidence = -1;
   int size = 0;
   double squared = 0;     // radius
   std::size_t reach = 0;  // neighbours looked at, those without a score included
 };
 
-Best best_size(Order& order, std::span<const double> score, const ScanSettings& settings) {
+Best best_size(Order& order, const ScanQuestion& question, const ScanSettings& settings) {
   Best best;
   double sum = 0;
   int count = 0;
   std::size_t next_size = 0;
   for (std::size_t i = 0; i < order.size() && next_size < settings.sizes.size(); ++i) {
     const Neighbour& near = order.at(i);
-    const double s = score[near.seed];
+    const double s = question.score[near.seed];
     if (std::isnan(s)) continue;
     sum += s;
     if (++count != settings.sizes[next_size]) continue;
     ++next_size;
     const double n = count;
-    const double bound = wilson_real(std::clamp(sum, 0.0, n), n, settings.z).lower;
-    if (bound > best.bound) best = {bound, count, near.squared, i + 1};
+    const double evidence = log_evidence(sum, n, question.limit);
+    if (evidence > best.evidence) best = {evidence, count, near.squared, i + 1};
   }
   return best;
 }
@@ -96,7 +95,7 @@ ScanBall ball_of(Order& order, const Best& best, std::span<const float> center, 
   ScanBall ball;
   ball.center.assign(center.begin(), center.end());
   ball.radius = std::sqrt(best.squared);
-  ball.bound = best.bound;
+  ball.evidence = best.evidence;
   for (std::size_t i = 0; i < best.reach; ++i) {
     if (!std::isnan(score[order.at(i).seed])) ball.members.push_back(order.at(i).seed);
   }
@@ -120,29 +119,29 @@ std::optional<std::vector<float>> mean_of_scoring(const Matrix& points, const Sc
   return mean;
 }
 
-// The ball around `center`, then around the mean of its scoring members as long as that raises the bound.
-ScanBall refined_ball(const Matrix& points, Order& order, std::span<const float> center, std::span<const double> score,
+// The ball around `center`, then around the mean of its scoring members as long as that raises the evidence.
+ScanBall refined_ball(const Matrix& points, Order& order, std::span<const float> center, const ScanQuestion& question,
                       const ScanSettings& settings) {
   order.look_from(center);
-  ScanBall ball = ball_of(order, best_size(order, score, settings), center, score);
+  ScanBall ball = ball_of(order, best_size(order, question, settings), center, question.score);
   for (int step = 0; step < settings.refinements; ++step) {
-    const auto mean = mean_of_scoring(points, ball, score);
+    const auto mean = mean_of_scoring(points, ball, question.score);
     if (!mean || !is_finite(*mean)) break;
     order.look_from(*mean);
-    const Best moved = best_size(order, score, settings);
-    if (moved.bound <= ball.bound) break;
-    ball = ball_of(order, moved, *mean, score);
+    const Best moved = best_size(order, question, settings);
+    if (moved.evidence <= ball.evidence) break;
+    ball = ball_of(order, moved, *mean, question.score);
   }
   return ball;
 }
 
 struct Tried {
-  double bound = 0;
+  double evidence = 0;
   std::vector<float> center;
 };
 
-void sort_by_bound(std::vector<Tried>& tried) {
-  std::stable_sort(tried.begin(), tried.end(), [](const Tried& a, const Tried& b) { return a.bound > b.bound; });
+void sort_by_evidence(std::vector<Tried>& tried) {
+  std::stable_sort(tried.begin(), tried.end(), [](const Tried& a, const Tried& b) { return a.evidence > b.evidence; });
 }
 
 bool overlaps_any(const std::vector<ScanBall>& taken, const ScanBall& ball) {
@@ -152,14 +151,15 @@ bool overlaps_any(const std::vector<ScanBall>& taken, const ScanBall& ball) {
 
 std::vector<ScanBall> pick(const Matrix& points, Order& order, const ScanQuestion& question, std::vector<Tried> tried,
                            const ScanSettings& settings) {
-  sort_by_bound(tried);
+  sort_by_evidence(tried);
   std::vector<ScanBall> taken;
   for (std::size_t i = 0; i < tried.size() && i < settings.look_at && taken.size() < settings.keep; ++i) {
-    if (tried[i].bound < question.least_bound) break;
-    ScanBall ball = refined_ball(points, order, tried[i].center, question.score, settings);
+    if (tried[i].evidence < settings.least_evidence) break;
+    ScanBall ball = refined_ball(points, order, tried[i].center, question, settings);
     if (!overlaps_any(taken, ball)) taken.push_back(std::move(ball));
   }
-  std::stable_sort(taken.begin(), taken.end(), [](const ScanBall& a, const ScanBall& b) { return a.bound > b.bound; });
+  std::stable_sort(taken.begin(), taken.end(),
+                   [](const ScanBall& a, const ScanBall& b) { return a.evidence > b.evidence; });
   return taken;
 }
 
@@ -191,11 +191,11 @@ std::vector<std::vector<float>> grown_centers(const Matrix& points, const ClassS
     for (auto& center : shape.grow(middle_of_first(points, order, question.score, count)))
       grown.push_back(std::move(center));
   };
-  sort_by_bound(tried);
+  sort_by_evidence(tried);
   std::vector<ScanBall> anchors;
   for (std::size_t i = 0; i < tried.size() && i < settings.look_at && anchors.size() < settings.anchors; ++i) {
     order.look_from(tried[i].center);
-    const Best best = best_size(order, question.score, settings);
+    const Best best = best_size(order, question, settings);
     ScanBall ball = ball_of(order, best, tried[i].center, question.score);
     if (overlaps_any(anchors, ball)) continue;
     anchors.push_back(std::move(ball));
@@ -216,6 +216,13 @@ WilsonBounds wilson_real(double x, double n, double z) {
   const double middle = p + zz / 2;
   const double half = z * std::sqrt(std::max(0.0, p * (1 - p) / n + zz / (4 * n)));
   return {std::clamp((middle - half) / (1 + zz), 0.0, 1.0), std::clamp((middle + half) / (1 + zz), 0.0, 1.0)};
+}
+
+double log_evidence(double sum, double n, double limit) {
+  if (!(n > 0) || sum <= n * limit) return 0;
+  const double p = std::min(sum / n, 1.0);
+  const double rest = p < 1 ? (1 - p) * std::log((1 - p) / (1 - limit)) : 0;
+  return n * (p * std::log(p / limit) + rest);
 }
 
 double squared_distance(std::span<const float> a, std::span<const float> b) {
@@ -257,8 +264,8 @@ std::vector<std::vector<ScanBall>> scan_balls(const Matrix& points, std::span<co
 
   std::vector<std::vector<Tried>> tried(questions.size());
   const auto try_for = [&](std::size_t q, std::span<const float> center) {
-    const Best best = best_size(order, questions[q].score, settings);
-    if (best.size > 0) tried[q].push_back({best.bound, {center.begin(), center.end()}});
+    const Best best = best_size(order, questions[q], settings);
+    if (best.size > 0) tried[q].push_back({best.evidence, {center.begin(), center.end()}});
   };
   for (std::size_t i = 0; i < asked.size(); ++i) {
     const auto center = points.row(asked[i].first);

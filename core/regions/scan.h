@@ -1,9 +1,8 @@
-// The scan: among the discovery half's seeds of one class in one space, the balls with the highest lower confidence
-// bound of a mean score. Called by the region search only; sees scores and points, knows nothing of models or of the
-// confirmation half. Pure; deterministic.
+// The scan: among the discovery half's seeds of one class in one space, the balls with the strongest evidence that
+// their mean score exceeds a limit. Called by the region search only; sees scores and points, knows nothing of models
+// or of the confirmation half. Pure; deterministic.
 #pragma once
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <vector>
 
@@ -18,6 +17,11 @@ struct WilsonBounds {
 };
 WilsonBounds wilson_real(double x, double n, double z);
 
+// How strongly n scores in [0, 1] with this sum speak for a mean above `limit`: the log likelihood ratio n KL(sum/n ||
+// limit) in nats, 0 if the mean is not above it. Unlike a lower bound at a fixed level it does not prefer a small pure
+// ball to a larger one that says more.
+double log_evidence(double sum, double n, double limit);
+
 // |a - b|^2. Eight partial sums: fast, and the same bits whatever the compiler makes of the loop.
 double squared_distance(std::span<const float> a, std::span<const float> b);
 bool is_finite(std::span<const float> values);
@@ -26,19 +30,19 @@ bool is_finite(std::span<const float> values);
 struct ScanQuestion {
   std::span<const double> score;       // [all seeds]
   std::vector<std::uint32_t> centers;  // seeds to try as centres
-  double least_bound = 0;              // balls below it are not worth keeping
+  double limit = 0.2;                  // a mean score at or below it is of no interest; in (0, 1)
 };
 
 struct ScanBall {
   std::vector<float> center;
   double radius = 0;
-  double bound = -1;                   // Wilson lower bound of the mean score, at 0 from below
+  double evidence = 0;                 // nats, see log_evidence
   std::vector<std::uint32_t> members;  // seeds with a score, ascending
 };
 
 struct ScanSettings {
   std::vector<int> sizes;          // neighbourhood sizes to try, rising
-  double z = 1.96;                 // quantile of the search bound
+  double least_evidence = 2;       // nats; weaker balls are not worth keeping
   std::size_t keep = 3;            // balls per question that do not overlap
   std::size_t look_at = 80;        // how far down the list of centres to look for them
   std::size_t anchors = 8;         // promising centres that grow further ones

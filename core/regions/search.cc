@@ -1,8 +1,8 @@
 // Source: methods "gate quality", lessons 3 to 6.
 // 1. Observe: one number per seed and question, from its real image and from its plausible perturbations.
 // 2. Scan (discovery half): per class, space, kind of image and question the best few balls (scan.h).
-// 3. Freeze: per question the balls with the highest bounds, at most max_regions; balls of one class and one kind of
-// image that share half
+// 3. Freeze: per question the balls with the strongest evidence, at most max_regions; balls of one class and one kind
+// of image that share half
 //    of their members count once. Fixed before the confirmation half is looked at.
 // 4. Confirm (confirmation half): tests and bounds at the family's level (confirm.h). Each question is a family of its
 // own; only `worse`
@@ -27,10 +27,9 @@ namespace defuse {
 namespace {
 
 constexpr std::size_t kMaxCenters = 300;  // per class, kind of image and question
-constexpr double kScanZ = 1.959963984540054;
-// A ball whose discovery bound, chosen as the best of many, is below this share of min_increase will not be confirmed
-// beyond it.
-constexpr double kWorthTesting = 0.5;
+// The scan asks for a mean score above this share of min_increase; what is confirmed must exceed all of it. Lower,
+// because a ball that also holds some of the pocket's surroundings has more held-back images to be confirmed with.
+constexpr double kScanLimit = 0.5;
 // Of what was not confirmed, only what the held-back images at least repeat is worth a person's time.
 constexpr double kRepeats = 0.05;
 
@@ -130,9 +129,9 @@ std::vector<std::vector<ClassBase>> class_bases(const Observations& observations
   return bases;
 }
 
-double least_bound(const Search& search, const ClassBase& base, const RegionSearchSettings& settings) {
-  const double worth = kWorthTesting * settings.min_increase;
-  return search.question == Question::fails ? base.candidate_error + worth : worth;
+double limit_for(const Search& search, const ClassBase& base, const RegionSearchSettings& settings) {
+  const double limit = kScanLimit * settings.min_increase;
+  return search.question == Question::fails ? std::min(base.candidate_error + limit, 0.95) : limit;
 }
 
 // Every ball worth freezing, over all classes and spaces, by search.
@@ -141,14 +140,13 @@ std::vector<std::vector<FrozenRegion>> scan_everything(const SearchView& view, c
                                                        const std::vector<std::vector<ClassBase>>& bases) {
   ScanSettings scan;
   scan.sizes = view.settings.neighbourhood;
-  scan.z = kScanZ;
   std::vector<std::vector<FrozenRegion>> found(searches.size());
   for (std::size_t c = 0; c < by_class.size(); ++c) {
     std::vector<ScanQuestion> questions;
     for (const Search& search : searches) {
       const ClassBase& base = bases[static_cast<std::size_t>(search.evidence)][c];
       questions.push_back(
-          {search.score, centers_of(search.score, by_class[c]), least_bound(search, base, view.settings)});
+          {search.score, centers_of(search.score, by_class[c]), limit_for(search, base, view.settings)});
     }
     for (std::size_t s = 0; s < view.input.spaces.size(); ++s) {
       const Matrix& points = *view.input.spaces[s].points;
@@ -174,7 +172,8 @@ std::vector<FrozenRegion> freeze(Question question, const std::vector<Search>& s
     if (searches[q].question == question) std::move(found[q].begin(), found[q].end(), std::back_inserter(pool));
   }
   std::stable_sort(pool.begin(), pool.end(), [](const FrozenRegion& a, const FrozenRegion& b) {
-    return a.ball.bound != b.ball.bound ? a.ball.bound > b.ball.bound : a.ball.members.size() > b.ball.members.size();
+    return a.ball.evidence != b.ball.evidence ? a.ball.evidence > b.ball.evidence
+                                              : a.ball.members.size() > b.ball.members.size();
   });
   std::vector<FrozenRegion> family;
   for (FrozenRegion& candidate : pool) {
@@ -188,13 +187,15 @@ std::vector<FrozenRegion> freeze(Question question, const std::vector<Search>& s
   return family;
 }
 
-// Not confirmed, and not even repeated by the held-back images although there were enough of them.
+// Not confirmed, and not even repeated by the held-back images: a person's time is not for this. Where these are too
+// few to test, the same rate among them counts as repeating.
 bool is_noise(const Region& region, Question question, const SearchView& view, const ClassBase& base) {
   if (region.status != RegionStatus::suspected) return false;
   const RegionScore& score = region.confirm;
-  if (score.seeds < view.settings.min_support) return false;
-  if (question == Question::fails) return score.candidate_interval.lower <= base.candidate_error;
-  return score.p_raw > kRepeats;
+  if (question == Question::fails) return score.seeds < 2 || score.candidate_interval.lower <= base.candidate_error;
+  if (score.seeds >= view.settings.min_support) return score.p_raw > kRepeats;
+  const double net = question == Question::fixed ? -score.net_flip_rate : score.net_flip_rate;
+  return score.seeds < 2 || net < view.settings.min_increase;
 }
 
 }  // namespace
