@@ -1,0 +1,64 @@
+// The HTTP API as a pure function: request in, response out. CivetWeb's adapter (civet_server) calls it, tests and the
+// fuzzer too. It never touches a socket; it reads files only beneath the state folder, by names that the store gave.
+// Thread-safe.
+//
+//   GET    /livez  /readyz  /healthz  /metrics                                  health, Prometheus text
+//   GET    /v1/models   /v1/models/{model}   /v1/models/{model}/versions        what there is
+//   GET    /v1/models/{model}/versions/{version}                                one version
+//   GET    …/versions/{version}/verdict                                         verdict with its findings
+//   GET    …/versions/{version}/gate (also POST)                                the status is the answer
+//   GET    …/versions/{version}/report?format=json|html|markdown|junit|sarif    the report
+//   GET    …/versions/{version}/{picture}.png                                   a picture, as the HTML report names it
+//   POST   …/versions/{version}/evaluate   …/promote                            [operate]
+//   POST   /v1/models/{model}/rollback                                          [operate]
+//   GET    /v1/models/{model}/regions   /v1/regions/{region}   /v1/regions/{region}/samples/{n}.png
+//   PUT    /v1/regions/{region}/label                                           [operate]
+//   GET    /v1/waivers    POST /v1/waivers    DELETE /v1/waivers/{waiver}       [operate for the last two]
+//   GET    /v1/jobs   /v1/jobs/{job}    DELETE /v1/jobs/{job}                   [operate for the last]
+//   GET    /v1/events   /v1/audit   /v1/openapi.json
+//   GET    /   /models/{model}   /models/{model}/versions/{version}   /assets/dashboard.css
+//
+// Every JSON root is an object with every field present, null for none. Errors are application/problem+json.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/http/read_model.h"
+#include "daemon/tokens.h"
+
+namespace defuse {
+
+inline constexpr std::size_t kMaxBodyBytes = 64 << 10;
+inline constexpr std::size_t kMaxPathBytes = 2048;
+
+struct ApiRequest {
+  std::string method;                          // as sent
+  std::string path;                            // as sent, still percent-encoded
+  std::string query;                           // without the question mark, still encoded
+  std::map<std::string, std::string> headers;  // names in lower case
+  std::string body;                            // the adapter never reads more than kMaxBodyBytes + 1
+  std::string remote;                          // address, for the audit log only
+  bool loopback = false;                       // the server listens on this machine only: reading needs no token
+};
+
+struct ApiResponse {
+  int status = 200;
+  std::string content_type;
+  std::vector<std::pair<std::string, std::string>> headers;  // beside Content-Type and Content-Length
+  std::string body;
+  bool event_stream = false;  // /v1/events: the adapter goes on sending, from after `event_id`
+  std::uint64_t event_id = 0;
+};
+
+ApiResponse handle(const ApiRequest& request, ReadModel& read, Actions& actions, const TokenBook& tokens);
+
+// For errors that arise before there is a request (too long, malformed).
+ApiResponse problem_response(int status, const std::string& detail);
+
+// method, pattern; for the test that holds openapi.json to the routes.
+std::vector<std::pair<std::string, std::string>> api_routes();
+
+}  // namespace defuse

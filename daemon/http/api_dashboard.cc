@@ -1,0 +1,254 @@
+// The dashboard: pages made on the server, readable without scripts, with nothing from another host.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "daemon/http/api_call.h"
+#include "daemon/http/embedded.h"
+#include "daemon/http/page.h"
+
+namespace defuse::http {
+namespace {
+
+constexpr std::size_t kVersionsShown = 50;
+constexpr std::size_t kRegionsShown = 25;
+constexpr std::size_t kJobsShown = 15;
+
+std::string minute_of(TimePoint time) {
+  auto text = to_rfc3339(time);  // 2026-03-01T12:00:00.000Z
+  text.resize(std::min<std::size_t>(text.size(), 16));
+  std::replace(text.begin(), text.end(), 'T', ' ');
+  return text + " UTC";
+}
+
+std::string percent(double value) { return std::isnan(value) ? "" : fmt::format("{:.2f} %", 100 * value); }
+
+std::string number(double value) { return std::isnan(value) ? "" : fmt::format("{:.4g}", value); }
+
+std::string badge_of(const Standing& standing) {
+  if (standing.verdict) return std::string(to_string(*standing.verdict));
+  switch (standing.kind) {
+    case Standing::Kind::settling:
+      return "settling";
+    case Standing::Kind::not_judged:
+      return standing.job ? std::string(to_string(standing.job->state)) : "waiting";
+    default:
+      return "unknown";
+  }
+}
+
+const Finding* overall_accuracy(const Standing& standing) {
+  if (!standing.judged) return nullptr;
+  for (const auto& finding : standing.judged->verdict.findings)
+    if (finding.check == "accuracy" && finding.subject == "overall") return &finding;
+  return nullptr;
+}
+
+Json version_row(const std::string& model, const std::string& version, const Standing& standing) {
+  const auto* accuracy = overall_accuracy(standing);
+  return {{"model", model},
+          {"version", version},
+          {"badge", badge_of(standing)},
+          {"reason", standing.reason},
+          {"incumbent", standing.is_incumbent},
+          {"accuracy", accuracy ? percent(accuracy->value) : ""},
+          {"judged_at", standing.judged ? minute_of(standing.judged->created) : ""},
+          {"against", standing.judged ? standing.judged->incumbent_version : ""}};
+}
+
+Json job_row(const JobRow& job) {
+  return {{"id", job.id},
+          {"model", job.model},
+          {"version", job.version},
+          {"state", to_string(job.state)},
+          {"attempt", job.attempt},
+          {"station", job.station},
+          {"progress", job.state == JobState::running ? fmt::format("{:.0f} %", 100 * job.progress) : ""},
+          {"created", minute_of(job.created)},
+          {"error", job.error}};
+}
+
+// Names of versions that were refused may be anything; they are shown as text, never as links.
+Json problem_list(const DaemonStatus& status) {
+  Json problems = Json::array();
+  if (!status.registry_problem.empty()) problems.push_back("The registry cannot be read: " + status.registry_problem);
+  if (!status.config_problem.empty()) problems.push_back("The last reload was refused: " + status.config_problem);
+  if (!status.ready) problems.push_back("The first scan of the registry is not done yet.");
+  for (const auto& entry : status.not_ready)
+    problems.push_back(entry.model + "/" + entry.version +
+                       (entry.state == EntryState::refused ? " is refused: " : " is not complete: ") +
+                       (entry.problem.empty() ? "still changing" : entry.problem));
+  for (const auto& warning : status.warnings) problems.push_back(warning);
+  return problems;
+}
+
+Answer html(std::string_view name, const Json& data, int status = 200) {
+  TRY(page, render_page(name, data));
+  ApiResponse response;
+  response.status = status;
+  response.content_type = "text/html; charset=utf-8";
+  response.body = std::move(page);
+  return response;
+}
+
+Result<Json> version_rows(const ModelFacts& facts, Store& store, std::size_t most) {
+  TRY(rows, store.versions(facts.model));
+  Json list = Json::array();
+  for (auto row = rows.rbegin(); row != rows.rend() && list.size() < most; ++row) {
+    TRY(standing, standing_of(facts, *row, store));
+    list.push_back(version_row(facts.model, row->version, standing));
+  }
+  return list;
+}
+
+Json check_rows(const Verdict& verdict) {
+  Json list = Json::array();
+  for (const auto& check : verdict.checks)
+    list.push_back({{"check", check.check},
+                    {"mode", to_string(check.mode)},
+                    {"badge", to_string(check.state)},
+                    {"reason", check.reason}});
+  return list;
+}
+
+Json finding_rows(const Verdict& verdict) {
+  Json list = Json::array();
+  for (const auto& finding : verdict.findings) {
+    const bool interval = !std::isnan(finding.lower) || !std::isnan(finding.upper);
+    list.push_back({{"check", finding.check},
+                    {"subject", finding.subject},
+                    {"badge", to_string(finding.decision)},
+                    {"sentence", finding.sentence},
+                    {"value", number(finding.value)},
+                    {"incumbent_value", number(finding.incumbent_value)},
+                    {"limit", number(finding.limit)},
+                    {"interval", interval ? number(finding.lower) + " – " + number(finding.upper) : ""},
+                    {"n", finding.n},
+                    {"p", number(finding.p_adjusted)},
+                    {"waiver", finding.waiver}});
+  }
+  return list;
+}
+
+Json region_rows(const std::vector<RegionRow>& rows) {
+  Json list = Json::array();
+  for (const auto& row : rows) {
+    if (list.size() == kRegionsShown) break;
+    list.push_back({{"id", row.id},
+                    {"status", to_string(row.region.status)},
+                    {"sentence", row.region.sentence},
+                    {"first", row.first_version},
+                    {"last", row.last_version},
+                    {"label", row.human_label},
+                    {"picture", !row.region.samples.empty() && !row.region.samples.front().picture.empty()}});
+  }
+  return list;
+}
+
+}  // namespace
+
+Answer page_home(const Call& call) {
+  TRY(store, call.read.store());
+  TRY(names, store->models());
+  for (const auto& [name, settings] : call.read.config()->models) names.push_back(name);
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  Json models = Json::array();
+  for (const auto& name : names) {
+    TRY(facts, model_facts(name, call.read, *store));
+    TRY(latest, version_rows(facts, *store, 1));
+    models.push_back({{"model", name},
+                      {"watched", facts.watched},
+                      {"incumbent", facts.incumbent ? facts.incumbent->version : ""},
+                      {"latest", latest.empty() ? Json() : latest.front()}});
+  }
+  TRY(rows, store->jobs(kJobsShown));
+  Json jobs = Json::array();
+  for (const auto& row : rows) jobs.push_back(job_row(row));
+  const auto status = call.read.status();
+  return html("dashboard_home.mustache", {{"title", "Models"},
+                                          {"program", "defused " DEFUSED_VERSION},
+                                          {"problems", problem_list(status)},
+                                          {"has_models", !models.empty()},
+                                          {"models", std::move(models)},
+                                          {"has_jobs", !jobs.empty()},
+                                          {"jobs", std::move(jobs)}});
+}
+
+Answer page_model(const Call& call) {
+  TRY(store, call.read.store());
+  TRY(facts, known_model(call, *store));
+  TRY(versions, version_rows(facts, *store, kVersionsShown));
+  TRY(regions, store->regions(facts.model));
+  TRY(history, store->promotions(facts.model));
+  Json promotions = Json::array();
+  for (const auto& row : history)
+    promotions.push_back({{"version", row.version},
+                          {"kind", row.kind},
+                          {"who", row.who},
+                          {"reason", row.reason},
+                          {"at", minute_of(row.at)}});
+  Json waivers = Json::array();
+  for (const auto& [id, waiver] : facts.waivers)
+    waivers.push_back({{"id", id},
+                       {"finding", waiver.finding},
+                       {"reason", waiver.reason},
+                       {"ticket", waiver.ticket},
+                       {"approved_by", waiver.approved_by},
+                       {"expires", minute_of(waiver.expires)},
+                       {"expired", waiver.expires <= facts.now}});
+  auto shown_regions = region_rows(regions);
+  return html("dashboard_model.mustache", {{"title", facts.model},
+                                           {"program", "defused " DEFUSED_VERSION},
+                                           {"model", facts.model},
+                                           {"watched", facts.watched},
+                                           {"incumbent", facts.incumbent ? facts.incumbent->version : ""},
+                                           {"incumbent_since", facts.incumbent ? minute_of(facts.incumbent->at) : ""},
+                                           {"has_versions", !versions.empty()},
+                                           {"versions", std::move(versions)},
+                                           {"has_regions", !shown_regions.empty()},
+                                           {"regions", std::move(shown_regions)},
+                                           {"region_count", regions.size()},
+                                           {"has_promotions", !promotions.empty()},
+                                           {"promotions", std::move(promotions)},
+                                           {"has_waivers", !waivers.empty()},
+                                           {"waivers", std::move(waivers)}});
+}
+
+Answer page_version(const Call& call) {
+  TRY(store, call.read.store());
+  TRY(facts, known_model(call, *store));
+  TRY(standing, standing_of(facts, call.at("version"), *store));
+  if (standing.status == 404 && !standing.row) return fail(ErrorCode::not_found, standing.reason);
+  const Verdict nothing{};
+  const Verdict& decided = standing.judged ? standing.judged->verdict : nothing;
+  const auto findings = finding_rows(decided);
+  const auto checks = check_rows(decided);
+  return html("dashboard_version.mustache", {{"title", facts.model + " " + call.at("version")},
+                                             {"program", "defused " DEFUSED_VERSION},
+                                             {"model", facts.model},
+                                             {"version", call.at("version")},
+                                             {"url", version_url(facts.model, call.at("version"))},
+                                             {"row", version_row(facts.model, call.at("version"), standing)},
+                                             {"digest", standing.row ? standing.row->digest : ""},
+                                             {"replaced", standing.row ? standing.row->replaced > 0 : false},
+                                             {"judged", standing.judged.has_value()},
+                                             {"reasons", decided.reasons},
+                                             {"warnings", decided.warnings},
+                                             {"has_checks", !checks.empty()},
+                                             {"checks", checks},
+                                             {"has_findings", !findings.empty()},
+                                             {"findings", findings},
+                                             {"job", standing.job ? job_row(*standing.job) : Json()}});
+}
+
+Answer page_style(const Call&) {
+  ApiResponse response;
+  response.content_type = "text/css; charset=utf-8";
+  response.headers.emplace_back("Cache-Control", "max-age=3600");
+  response.body = embedded_file("dashboard_style.css");
+  return response;
+}
+
+}  // namespace defuse::http

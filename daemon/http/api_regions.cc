@@ -1,0 +1,96 @@
+// Bug regions of a model line and their history over releases.
+#include <algorithm>
+
+#include "core/pipeline/job.h"
+#include "daemon/http/api_call.h"
+
+namespace defuse::http {
+namespace {
+
+Json samples_json(const RegionRow& row) {
+  Json list = Json::array();
+  for (std::size_t i = 0; i < row.region.samples.size(); ++i) {
+    const auto& sample = row.region.samples[i];
+    list.push_back(
+        {{"kind", sample.kind},
+         {"index", sample.index},
+         {"draw", sample.draw},
+         {"candidate_predicted", sample.candidate_predicted},
+         {"incumbent_predicted", sample.incumbent_predicted},
+         {"picture",
+          sample.picture.empty() ? Json() : Json("/v1/regions/" + row.id + "/samples/" + std::to_string(i) + ".png")}});
+  }
+  return list;
+}
+
+Json region_summary(const RegionRow& row) {
+  return {{"id", row.id},
+          {"model", row.model},
+          {"status", to_string(row.region.status)},
+          {"label", row.label},
+          {"predicted_as", row.predicted_as},
+          {"evidence", row.region.evidence},
+          {"sentence", row.region.sentence},
+          {"first_version", row.first_version},
+          {"last_version", row.last_version},
+          {"first_seen", to_rfc3339(row.first_seen)},
+          {"human_label", text_or_null(row.human_label)},
+          {"confirmed", row.confirmed},
+          {"seeds", row.region.confirm.seeds},
+          {"candidate_error", json_number(row.region.confirm.candidate_error)},
+          {"incumbent_error", json_number(row.region.confirm.incumbent_error)},
+          {"net_flip_rate", json_number(row.region.confirm.net_flip_rate)},
+          {"p_adjusted", json_number(row.region.confirm.p_adjusted)},
+          {"samples", row.region.samples.size()}};
+}
+
+Json score_json(const RegionScoreRow& row) {
+  return {{"version", row.version},
+          {"digest", row.digest},
+          {"at", to_rfc3339(row.at)},
+          {"status", to_string(row.status)},
+          {"seeds", row.score.seeds},
+          {"real", to_json(row.score.real)},
+          {"generated", to_json(row.score.generated)},
+          {"candidate_error", json_number(row.score.candidate_error)},
+          {"incumbent_error", json_number(row.score.incumbent_error)},
+          {"net_flip_rate", json_number(row.score.net_flip_rate)},
+          {"net_lower", json_number(row.score.net_lower)},
+          {"p_adjusted", json_number(row.score.p_adjusted)}};
+}
+
+}  // namespace
+
+Answer regions(const Call& call) {
+  TRY(store, call.read.store());
+  TRY(facts, known_model(call, *store));
+  TRY(limit, limit_of(call, 100));
+  TRY(rows, store->regions(facts.model));
+  auto begin = rows.begin();
+  if (const auto before = call.query.find("before"); before != call.query.end()) {
+    begin = std::find_if(rows.begin(), rows.end(), [&](const RegionRow& row) { return row.id == before->second; });
+    if (begin == rows.end()) return fail(ErrorCode::invalid_input, "before: no region " + before->second);
+    ++begin;
+  }
+  const auto count = std::min(limit, static_cast<std::size_t>(rows.end() - begin));
+  const auto end = begin + static_cast<std::ptrdiff_t>(count);
+  Json page = Json::array();
+  for (auto row = begin; row != end; ++row) page.push_back(region_summary(*row));
+  Json next;
+  if (end != rows.end() && count > 0) next = (end - 1)->id;
+  return json_response({{"model", facts.model}, {"regions", std::move(page)}, {"next", std::move(next)}});
+}
+
+Answer region(const Call& call) {
+  TRY(store, call.read.store());
+  TRY(row, store->region(call.at("region")));
+  if (!row) return fail(ErrorCode::not_found, "no region " + call.at("region"));
+  TRY(scores, store->region_scores(row->id));
+  Json body = region_summary(*row);
+  body["samples"] = samples_json(*row);
+  body["history"] = Json::array();
+  for (const auto& score : scores) body["history"].push_back(score_json(score));
+  return json_response(body);
+}
+
+}  // namespace defuse::http

@@ -1,0 +1,148 @@
+// The question that everything is about, asked three ways: verdict (JSON, always 200 once the version is known), gate
+// (the status is the answer) and report (what to read). All three go through standing_of, so that they cannot disagree.
+#include <algorithm>
+
+#include "core/pipeline/job.h"
+#include "daemon/http/api_call.h"
+#include "daemon/http/plain_file.h"
+#include "daemon/http/status_map.h"
+
+namespace defuse::http {
+namespace {
+
+constexpr std::uint64_t kMaxReportBytes = 64ULL << 20;
+constexpr std::uint64_t kMaxPictureBytes = 4ULL << 20;
+
+struct Format {
+  const char* name;
+  const char* file;
+  const char* type;
+};
+constexpr Format kFormats[] = {
+    {"json", "report.json", "application/json"},
+    {"html", "report.html", "text/html; charset=utf-8"},
+    {"markdown", "report.md", "text/markdown; charset=utf-8"},
+    {"junit", "report.junit.xml", "application/xml"},
+    {"sarif", "report.sarif", "application/sarif+json"},
+};
+
+// A report carries its style and its pictures inside; scripts have no place in it.
+constexpr const char* kReportPolicy =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'";
+
+Result<VerdictRow> verdict_on_record(const Call& call) {
+  TRY(store, call.read.store());
+  TRY(facts, known_model(call, *store));
+  TRY(standing, standing_of(facts, call.at("version"), *store));
+  if (!standing.judged)
+    return fail(ErrorCode::not_found, "there is no report on version " + call.at("version") + ": " + standing.reason);
+  return *standing.judged;
+}
+
+bool is_png(const std::string& bytes) { return bytes.starts_with("\x89PNG\r\n\x1a\n"); }
+
+ApiResponse png_response(std::string bytes) {
+  ApiResponse response;
+  response.content_type = "image/png";
+  response.headers.emplace_back("Cache-Control", "private, no-cache");
+  response.body = std::move(bytes);
+  return response;
+}
+
+}  // namespace
+
+Json finding_list(const Verdict& verdict, bool violations_only) {
+  Json list = Json::array();
+  for (const auto& finding : verdict.findings)
+    if (!violations_only || finding.decision == Decision::violation) list.push_back(to_json(finding));
+  return list;
+}
+
+// Argo Rollouts and others read this one (200 and JSON); `ok` is true exactly when the gate answers 200.
+Answer verdict(const Call& call) {
+  TRY(store, call.read.store());
+  TRY(facts, known_model(call, *store));
+  TRY(standing, standing_of(facts, call.at("version"), *store));
+  if (standing.status == kGateUnknown && !standing.judged) return fail(ErrorCode::not_found, standing.reason);
+  Json body = version_json(facts, call.at("version"), standing);
+  const Verdict nothing{};
+  const Verdict& decided = standing.judged ? standing.judged->verdict : nothing;
+  body["decided"] = standing.judged ? Json(to_string(decided.state)) : Json();
+  body["reasons"] = decided.reasons;
+  body["warnings"] = decided.warnings;
+  body["checks"] = Json::array();
+  for (const auto& check : decided.checks)
+    body["checks"].push_back({{"check", check.check},
+                              {"mode", to_string(check.mode)},
+                              {"state", to_string(check.state)},
+                              {"reason", check.reason}});
+  body["findings"] = finding_list(decided, /*violations_only=*/false);
+  return json_response(body);
+}
+
+Answer gate(const Call& call) {
+  TRY(store, call.read.store());
+  TRY(facts, model_facts(call.at("model"), call.read, *store));
+  TRY(standing, standing_of(facts, call.at("version"), *store));
+  const auto url = version_url(call.at("model"), call.at("version"));
+  auto response = json_response({{"verdict", standing.verdict ? Json(to_string(*standing.verdict)) : Json()},
+                                 {"ok", standing.ok()},
+                                 {"reason", standing.reason},
+                                 {"report", standing.judged ? Json(url + "/report") : Json()},
+                                 {"findings", standing.judged && standing.kind == Standing::Kind::judged
+                                                  ? finding_list(standing.judged->verdict, /*violations_only=*/true)
+                                                  : Json::array()},
+                                 {"job", standing.job ? job_json(*standing.job) : Json()}},
+                                standing.status);
+  if (standing.status == kGateNotJudged) response.headers.emplace_back("Retry-After", "5");
+  return response;
+}
+
+Answer report(const Call& call) {
+  const auto given = call.query.find("format");
+  const std::string wanted = given == call.query.end() ? "json" : given->second;
+  const auto* format =
+      std::find_if(std::begin(kFormats), std::end(kFormats), [&](const Format& f) { return f.name == wanted; });
+  if (format == std::end(kFormats))
+    return fail(ErrorCode::invalid_input, "format: expected json, html, markdown, junit or sarif");
+  TRY(row, verdict_on_record(call));
+  TRY(bytes, read_plain_file(call.read.config()->state_dir, row.report, format->file, kMaxReportBytes));
+  ApiResponse response;
+  response.content_type = format->type;
+  response.headers.emplace_back("Content-Security-Policy", kReportPolicy);
+  response.body = std::move(bytes);
+  return response;
+}
+
+Answer report_file(const Call& call) {
+  TRY(row, verdict_on_record(call));
+  const auto name = call.at("picture") + ".png";
+  TRY(bytes, read_plain_file(call.read.config()->state_dir, row.report, name, kMaxPictureBytes));
+  if (!is_png(bytes)) return fail(ErrorCode::not_found, name + " is not a picture");
+  return png_response(std::move(bytes));
+}
+
+// The picture lies with the report of the version in whose gate the region was last seen.
+Answer region_sample(const Call& call) {
+  TRY(store, call.read.store());
+  TRY(row, store->region(call.at("region")));
+  if (!row) return fail(ErrorCode::not_found, "no region " + call.at("region"));
+  const auto index = static_cast<std::size_t>(std::stoull(call.at("sample")));
+  if (index >= row->region.samples.size())
+    return fail(ErrorCode::not_found,
+                "region " + row->id + " has " + std::to_string(row->region.samples.size()) + " samples");
+  const auto& picture = row->region.samples[index].picture;
+  if (picture.empty()) return fail(ErrorCode::not_found, "no picture was drawn of this sample");
+  TRY(scores, store->region_scores(row->id));
+  const auto seen = std::find_if(scores.rbegin(), scores.rend(),
+                                 [&](const RegionScoreRow& score) { return score.version == row->last_version; });
+  if (seen == scores.rend()) return fail(ErrorCode::not_found, "region " + row->id + " is in no report");
+  TRY(judged, store->verdict(row->model, seen->digest));
+  if (!judged) return fail(ErrorCode::not_found, "region " + row->id + " is in no report");
+  TRY(bytes, read_plain_file(call.read.config()->state_dir, judged->report, picture, kMaxPictureBytes));
+  if (!is_png(bytes)) return fail(ErrorCode::not_found, picture + " is not a picture");
+  return png_response(std::move(bytes));
+}
+
+}  // namespace defuse::http

@@ -1,0 +1,56 @@
+#include "daemon/http/page.h"
+
+#include <kainjow/mustache.hpp>
+
+#include "daemon/http/embedded.h"
+
+namespace defuse {
+namespace {
+
+using kainjow::mustache::data;
+
+data to_data(const Json& json) {
+  switch (json.type()) {
+    case Json::value_t::object: {
+      data object{data::type::object};
+      for (const auto& item : json.items()) object.set(item.key(), to_data(item.value()));
+      return object;
+    }
+    case Json::value_t::array: {
+      data list{data::type::list};
+      for (const auto& item : json) list.push_back(to_data(item));
+      return list;
+    }
+    case Json::value_t::string: {
+      const auto& text = json.get_ref<const std::string&>();
+      if (text.empty()) return data{false};  // so that {{#x}} … {{/x}} hides what has no text
+      return data{text};
+    }
+    case Json::value_t::boolean:
+      return data{json.get<bool>()};
+    case Json::value_t::null:
+    case Json::value_t::discarded:
+      return data{false};
+    default:
+      return data{dump_json(json)};
+  }
+}
+
+Result<std::string> fill(std::string_view name, const data& values) {
+  const auto text = embedded_file(name);
+  if (text.empty()) return fail(ErrorCode::internal, "there is no template " + std::string(name));
+  kainjow::mustache::mustache page(text);
+  if (!page.is_valid()) return fail(ErrorCode::internal, std::string(name) + ": " + page.error_message());
+  return page.render(values);
+}
+
+}  // namespace
+
+Result<std::string> render_page(std::string_view template_name, const Json& data_json) {
+  auto values = to_data(data_json);
+  TRY(body, fill(template_name, values));
+  values.set("body", data{body});
+  return fill("dashboard_layout.mustache", values);
+}
+
+}  // namespace defuse
