@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
@@ -21,8 +22,9 @@ void require(bool ok, const std::string& what) {
 
 }  // namespace
 
-TempTree::TempTree() {
-  std::string name = (fs::temp_directory_path() / "defused-test-XXXXXX").string();
+TempTree::TempTree(In where) {
+  const bool memory = where == In::memory && ::access("/dev/shm", W_OK) == 0;
+  std::string name = ((memory ? fs::path("/dev/shm") : fs::temp_directory_path()) / "defused-test-XXXXXX").string();
   require(::mkdtemp(name.data()) != nullptr, "cannot make " + name);
   root_ = fs::canonical(name);
 }

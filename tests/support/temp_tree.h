@@ -12,7 +12,10 @@ namespace defuse::testing {
 
 class TempTree {
  public:
-  TempTree();
+  // `memory` spares tests that sync often (databases) the disk, where the machine has a memory file system; for small
+  // files.
+  enum class In { disk, memory };
+  explicit TempTree(In where = In::disk);
   ~TempTree();
   TempTree(const TempTree&) = delete;
   TempTree& operator=(const TempTree&) = delete;
