@@ -1,0 +1,181 @@
+// What people do, on the main strand: each step checked against the present state, carried out and audited in the
+// store, then everything that depends on it brought up to date.
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <boost/asio/post.hpp>
+#include <future>
+#include <utility>
+
+#include "daemon/app.h"
+
+namespace defuse {
+namespace {
+
+constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::milliseconds kGlance{50};
+
+bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r\n") == std::string::npos; }
+
+}  // namespace
+
+// Runs `body` on the main strand and waits. A caller that has gone away before its turn came changes nothing.
+template <class T>
+Result<T> App::on_strand(std::function<Result<T>()> body) {
+  if (io_.get_executor().running_in_this_thread()) return body();
+  struct Call {
+    std::promise<Result<T>> answer;
+    std::atomic<bool> taken{false};  // by the strand, or given up by the caller: whoever sets it first
+  };
+  const auto call = std::make_shared<Call>();
+  auto answer = call->answer.get_future();
+  boost::asio::post(io_, [call, body = std::move(body)] {
+    if (!call->taken.exchange(true)) call->answer.set_value(body());
+  });
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
+    if (answer.wait_for(kGlance) == std::future_status::ready) return answer.get();
+    const bool late = stopping_ || std::chrono::steady_clock::now() >= until;
+    if (late && !call->taken.exchange(true))
+      return fail(ErrorCode::unavailable, stopping_ ? "the daemon is stopping" : "the daemon is busy; try again");
+    if (stopping_) return fail(ErrorCode::unavailable, "the daemon is stopping");
+  }
+}
+
+Result<VersionRow> App::present_version(const std::string& model, const std::string& version) {
+  if (!live_.config()->models.contains(model))
+    return fail(ErrorCode::not_found, "no model named " + model + " is configured");
+  TRY(row, store_->version(model, version));
+  if (!row) return fail(ErrorCode::not_found, "no version " + version + " of model " + model);
+  if (row->presence == VersionPresence::deleted)
+    return fail(ErrorCode::conflict, model + "/" + version + " is no longer in the registry");
+  if (is_changing(*row)) return fail(ErrorCode::conflict, model + "/" + version + " is being written again");
+  return *row;
+}
+
+Result<std::int64_t> App::evaluate(const std::string& model, const std::string& version, const std::string& who) {
+  return on_strand<std::int64_t>([this, model, version, who]() -> Result<std::int64_t> {
+    TRY(row, present_version(model, version));
+    TRY(id, jobs_.enqueue(row, priority_of(clock_.now(), 0),
+                          {who, "evaluate", model + "/" + version, Json{{"digest", row.digest}}}));
+    refresh_verdict_file(model, version);
+    jobs_.advance();
+    return id;
+  });
+}
+
+Result<void> App::promote(const std::string& model, const std::string& version, const std::string& reason,
+                          bool override_verdict, const std::string& who) {
+  return on_strand<void>([=, this] { return do_promote(model, version, reason, override_verdict, who); });
+}
+
+Result<void> App::do_promote(const std::string& model, const std::string& version, const std::string& reason,
+                             bool override_verdict, const std::string& who) {
+  TRY(row, present_version(model, version));
+  TRY(incumbent, store_->incumbent(model));
+  if (override_verdict) {
+    if (is_blank(reason)) return fail(ErrorCode::invalid_input, "an override needs a reason");
+    if (incumbent && incumbent->digest == row.digest)
+      return fail(ErrorCode::conflict, model + "/" + version + " is the incumbent already");
+  } else {
+    TRY(job, store_->last_job(model, row.digest));
+    if (job && !is_final(job->state))
+      return fail(ErrorCode::conflict,
+                  model + "/" + version + " is being judged again by job " + std::to_string(job->id));
+    TRY(verdict, store_->verdict(model, row.digest));
+    TRY(waivers, store_->waivers(model));
+    TRY_OK(may_promote(row, verdict, incumbent, waivers, clock_.now()));
+  }
+  const std::string kind = override_verdict ? "override" : "promote";
+  TRY_OK(store_->promote(model, version, row.digest, kind, who, reason));
+  return made_incumbent(model, version, kind, who);
+}
+
+Result<std::string> App::rollback(const std::string& model, const std::string& reason, const std::string& who) {
+  return on_strand<std::string>([=, this] { return do_rollback(model, reason, who); });
+}
+
+Result<std::string> App::do_rollback(const std::string& model, const std::string& reason, const std::string& who) {
+  if (!live_.config()->models.contains(model))
+    return fail(ErrorCode::not_found, "no model named " + model + " is configured");
+  TRY(promotions, store_->promotions(model));
+  TRY(target, rollback_target(promotions));
+  TRY(row, present_version(model, target.version));
+  if (row.digest != target.digest)
+    return fail(ErrorCode::conflict, model + "/" + target.version +
+                                         " was replaced since it was the incumbent: its digest was " +
+                                         target.digest.substr(0, 12) + " and is " + row.digest.substr(0, 12));
+  TRY_OK(store_->promote(model, target.version, target.digest, "rollback", who, reason));
+  TRY_OK(made_incumbent(model, target.version, "rollback", who));
+  return target.version;
+}
+
+// Every other version's verdict was given against another incumbent now.
+Result<void> App::made_incumbent(const std::string& model, const std::string& version, const std::string& kind,
+                                 const std::string& who) {
+  spdlog::info("{}/{}: incumbent by {} of {}", model, version, kind, who);
+  refresh_verdict_files(model);
+  Json data = Json::object();
+  data["model"] = model;
+  data["version"] = version;
+  data["kind"] = kind;
+  live_.publish("promotion", data);
+  return {};
+}
+
+Result<void> App::cancel(std::int64_t job, const std::string& who) {
+  return on_strand<void>([this, job, who]() -> Result<void> {
+    TRY(row, store_->job(job));
+    if (!row) return fail(ErrorCode::not_found, "no job " + std::to_string(job));
+    TRY_OK(jobs_.cancel(job, who));
+    refresh_verdict_file(row->model, row->version);
+    return {};
+  });
+}
+
+Result<void> App::label_region(const std::string& id, const std::string& label, const std::string& note,
+                               const std::string& who) {
+  return on_strand<void>([=, this]() -> Result<void> {
+    TRY_OK(store_->label_region(id, label, who, note));
+    TRY(region, store_->region(id));
+    live_.publish("region", Json{{"id", id}, {"label", label}});
+    if (!region) return {};
+    return judge_again(region->model, id, who,
+                       "region " + id + (label.empty() ? " lost its label" : " was labelled " + label));
+  });
+}
+
+Result<std::string> App::add_waiver(Waiver waiver, const std::string& who) {
+  return on_strand<std::string>([this, waiver = std::move(waiver), who]() mutable -> Result<std::string> {
+    const auto config = live_.config();
+    const auto now = clock_.now();
+    if (!config->models.contains(waiver.model))
+      return fail(ErrorCode::not_found, "no model named " + waiver.model + " is configured");
+    waiver.created = now;
+    if (waiver.expires <= now) return fail(ErrorCode::invalid_input, "a waiver must expire in the future");
+    if (waiver.expires - now > config->http.max_waiver)
+      return fail(ErrorCode::invalid_input, "a waiver may run for at most " +
+                                                std::to_string(config->http.max_waiver.count() / 24) +
+                                                " days; this one would expire on " + to_rfc3339(waiver.expires));
+    TRY(id, store_->add_waiver(waiver, who));
+    live_.publish("waiver", Json{{"id", id}, {"model", waiver.model}});
+    TRY_OK(judge_again(waiver.model, waiver.finding, who, "waiver " + id + " was added"));
+    return id;
+  });
+}
+
+Result<void> App::remove_waiver(const std::string& id, const std::string& who) {
+  return on_strand<void>([this, id, who]() -> Result<void> {
+    TRY(all, store_->waivers(""));
+    TRY_OK(store_->remove_waiver(id, who));
+    live_.publish("waiver", Json{{"id", id}, {"model", nullptr}});
+    for (const auto& waiver : all)
+      if (waiver.id == id) {
+        refresh_verdict_files(waiver.model);  // at once, where a pass leans on it; the new verdict follows
+        TRY_OK(judge_again(waiver.model, id, who, "waiver " + id + " was taken back"));
+      }
+    return {};
+  });
+}
+
+}  // namespace defuse

@@ -1,0 +1,424 @@
+#include "daemon/app.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "core/files.h"
+#include "daemon/http/standing.h"
+
+namespace defuse {
+namespace {
+
+namespace fs = std::filesystem;
+namespace asio = boost::asio;
+
+constexpr std::chrono::hours kWaiverWarning{24 * 7};
+constexpr const char* kCancelledBy =
+    "cancelled by ";  // what JobRunner::cancel writes; a job the daemon dropped says other words
+
+Result<UniqueFd> lock_state(const StateFolder& state) {
+  UniqueFd fd(::open(state.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
+  if (!fd) return fail(ErrorCode::io, "cannot open " + state.lock().string() + ": " + std::strerror(errno));
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK)
+      return fail(ErrorCode::io, "cannot lock " + state.lock().string() + ": " + std::strerror(errno));
+    const auto owner = read_file(state.lock(), 32);
+    return fail(ErrorCode::conflict, "another defused" +
+                                         (owner && !owner->empty() ? " (process " + *owner + ")" : std::string()) +
+                                         " uses the state folder " + state.root.string());
+  }
+  const auto pid = std::to_string(::getpid());
+  if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0)
+    return fail(ErrorCode::io, "cannot write " + state.lock().string() + ": " + std::strerror(errno));
+  return fd;
+}
+
+std::vector<std::string> names_of(const Config& config) {
+  std::vector<std::string> names;
+  for (const auto& [name, settings] : config.models) names.push_back(name);
+  return names;
+}
+
+}  // namespace
+
+std::string needs_restart(const Config& now, const Config& next) {
+  std::string changed;
+  const auto note = [&](bool differs, const char* key) {
+    if (differs) changed += (changed.empty() ? "" : ", ") + std::string(key);
+  };
+  note(now.state_dir != next.state_dir, "state_dir");
+  note(now.registry.path != next.registry.path, "registry.path");
+  note(now.http.host != next.http.host || now.http.port != next.http.port, "http.listen");
+  note(now.http.certificate != next.http.certificate, "http.certificate");
+  return changed;
+}
+
+Result<std::unique_ptr<App>> App::create(AppOptions options) {
+  const StateFolder state{options.config->state_dir};
+  TRY_OK(state.create());
+  TRY(lock, lock_state(state));
+  TRY(store, Store::open(state.database(), Store::Mode::read_write, *options.clock));
+  return std::unique_ptr<App>(new App(std::move(options), std::move(lock), std::move(store)));
+}
+
+App::App(AppOptions options, UniqueFd lock, std::unique_ptr<Store> store)
+    : options_(std::move(options)),
+      clock_(*options_.clock),
+      state_{options_.config->state_dir},
+      lock_(std::move(lock)),
+      store_(std::move(store)),
+      io_(1),
+      live_(options_.config, state_.database(), clock_),
+      jobs_(io_, *store_, live_, state_, options_.supervision),
+      signals_(io_),
+      house_(io_),
+      watchdog_(io_) {
+  const auto& config = *options_.config;
+  live_.counters().watch_models(names_of(config));
+  jobs_.on_verdict = [this](const std::string& model, const std::string& version) {
+    const auto row = store_->version(model, version);
+    // Other versions may hold the same bytes: they share the verdict.
+    const auto all = store_->versions(model);
+    if (row && *row && all)
+      for (const auto& other : *all)
+        if (other.digest == (*row)->digest) refresh_verdict_file(model, other.version);
+    Json data = Json::object();
+    data["model"] = model;
+    data["version"] = version;
+    if (row && *row)
+      if (const auto verdict = store_->verdict(model, (*row)->digest); verdict && *verdict) {
+        data["verdict"] = to_string((*verdict)->verdict.state);
+        data["reason"] = (*verdict)->verdict.reason;
+      }
+    live_.publish("verdict", data);
+  };
+  watcher_.emplace(io_, config.registry, names_of(config), options_.registry, watcher_hooks());
+}
+
+App::~App() {
+  stopping_ = true;
+  live_.close();
+  http_ = {};
+}
+
+Result<void> App::run() {
+  TRY_OK(recover());
+  if (options_.handle_signals) {
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
+    await_signal();
+  }
+  TRY_OK(start_http());
+  watcher_->start();
+  keep_house();
+  jobs_.advance();
+  io_.run();
+  return {};
+}
+
+Result<void> App::recover() {
+  TRY_OK(while_doing("while taking up interrupted jobs", jobs_.recover()));
+  TRY(versions, store_->all_versions());
+  std::size_t position = 0;
+  for (const auto& version : versions) {
+    if (version.presence == VersionPresence::deleted || !live_.config()->models.contains(version.model)) continue;
+    TRY_OK(enqueue_new(version, position++));  // seen, but not queued before the daemon ended
+    refresh_verdict_file(version.model, version.version);
+  }
+  check_waivers();
+  return {};
+}
+
+Result<void> App::start_http() {
+  if (!options_.start_http) return {};
+  TRY(endpoint, options_.start_http(live_.config()->http, live_, *this, state_.root));
+  http_ = std::move(endpoint);
+  spdlog::info("listening on {}:{}", live_.config()->http.host, http_.port);
+  return {};
+}
+
+void App::become_ready() {
+  ready_ = true;
+  live_.change_status([](DaemonStatus& status) { status.ready = true; });
+  notifier_.ready(jobs_.summary());
+  spdlog::info("ready: {} models, {}", live_.config()->models.size(), jobs_.summary());
+  if (const auto interval = Notifier::watchdog_interval()) {
+    const auto tick = std::make_shared<std::function<void()>>();
+    *tick = [this, interval, weak = std::weak_ptr<std::function<void()>>(tick)] {
+      notifier_.alive();
+      watchdog_.expires_after(*interval);
+      watchdog_.async_wait([again = weak.lock()](const boost::system::error_code& error) {
+        if (!error && again) (*again)();
+      });
+    };
+    (*tick)();
+  }
+}
+
+void App::await_signal() {
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (error) return;
+    if (signal == SIGHUP) {
+      reload();
+      return await_signal();
+    }
+    spdlog::info("stopping");
+    stop();
+  });
+}
+
+void App::keep_house() {
+  if (ready_)
+    notifier_.status((live_.status().registry_problem.empty() ? "" : "registry cannot be read; ") + jobs_.summary());
+  check_waivers();
+  house_.expires_after(options_.house_keeping);
+  house_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) keep_house();
+  });
+}
+
+void App::request_stop() {
+  asio::post(io_, [this] { stop(); });
+}
+
+void App::stop() {
+  if (stopping_.exchange(true)) return;
+  notifier_.stopping();
+  live_.close();
+  http_ = {};  // waits for handlers under way; those that wait for this strand see `stopping_`
+  jobs_.shut_down();
+  watcher_->stop();
+  signals_.cancel();
+  io_.stop();
+}
+
+void App::reload() {
+  notifier_.reloading();
+  const auto before = live_.config();
+  auto loaded = options_.load ? options_.load() : Result<Config>(*before);
+  std::string problem;
+  if (!loaded)
+    problem = loaded.error().describe();
+  else if (const auto keys = needs_restart(*before, *loaded); !keys.empty())
+    problem = "a change of " + keys + " needs a restart";
+  live_.change_status([&](DaemonStatus& status) { status.config_problem = problem; });
+  if (!problem.empty()) {
+    spdlog::error("reload refused, the old configuration stays in force: {}", problem);
+    return notifier_.ready(jobs_.summary());
+  }
+  for (const auto& [name, settings] : before->models)
+    if (!loaded->models.contains(name))
+      spdlog::warn("model {} is no longer configured: its queued jobs are dropped", name);
+  for (const auto& [name, settings] : loaded->models)
+    if (!before->models.contains(name)) spdlog::info("model {} is new in the configuration", name);
+  const auto config = std::make_shared<const Config>(std::move(*loaded));
+  live_.set_config(config);
+  live_.counters().watch_models(names_of(*config));
+  spdlog::set_level(spdlog::level::from_str(config->log_level));
+  watcher_->reconfigure(config->registry, names_of(*config));
+  for (const auto& name : names_of(*config)) refresh_verdict_files(name);
+  live_.publish("config", Json::object());
+  spdlog::info("configuration reloaded: {} models", config->models.size());
+  jobs_.advance();
+  notifier_.ready(jobs_.summary());
+}
+
+// ---- what the watcher says
+
+WatcherHooks App::watcher_hooks() {
+  WatcherHooks hooks;
+  hooks.known = [this] { return known_versions(); };
+  hooks.found = [this](const Candidate& candidate, const std::string& fingerprint, std::size_t position) {
+    found(candidate, fingerprint, position);
+  };
+  hooks.deleted = [this](const KnownVersion& version) { deleted(version); };
+  hooks.scanned = [this](const ScanReport& report) { scanned(report); };
+  return hooks;
+}
+
+Result<std::vector<KnownVersion>> App::known_versions() {
+  TRY(rows, store_->all_versions());
+  std::vector<KnownVersion> known;
+  for (const auto& row : rows)
+    known.push_back({row.model, row.version, row.fingerprint, row.presence == VersionPresence::present});
+  return known;
+}
+
+void App::found(const Candidate& candidate, const std::string& fingerprint, std::size_t position) {
+  const auto name = candidate.model + "/" + candidate.version;
+  const auto take = [&]() -> Result<void> {
+    TRY(before, store_->version(candidate.model, candidate.version));
+    TRY_OK(store_->put_version(candidate, fingerprint));
+    TRY(row, store_->version(candidate.model, candidate.version));
+    if (!row) return fail(ErrorCode::internal, name + " vanished from the store");
+    if (before && before->digest != candidate.digest)
+      spdlog::warn("{}: replaced in place, digest {} instead of {}", name, candidate.digest.substr(0, 12),
+                   before->digest.substr(0, 12));
+    else if (!before)
+      spdlog::info("{}: new, digest {}", name, candidate.digest.substr(0, 12));
+    return enqueue_new(*row, position);
+  };
+  if (const auto taken = take(); !taken) spdlog::error("{}: cannot be taken in: {}", name, taken.error().describe());
+  changing_.erase({candidate.model, candidate.version});
+  refresh_verdict_file(candidate.model, candidate.version);
+  Json data = Json::object();
+  data["model"] = candidate.model;
+  data["version"] = candidate.version;
+  data["digest"] = candidate.digest;
+  live_.publish("version", data);
+  jobs_.advance();
+}
+
+void App::deleted(const KnownVersion& version) {
+  const auto row = store_->version(version.model, version.version);
+  if (!row || !*row || (*row)->presence == VersionPresence::deleted) return;
+  if (const auto marked = store_->mark_deleted(version.model, version.version); !marked)
+    return spdlog::error("{}/{}: cannot be marked as gone: {}", version.model, version.version,
+                         marked.error().describe());
+  spdlog::info("{}/{}: no longer in the registry", version.model, version.version);
+  refresh_verdict_file(version.model, version.version);
+  Json data = Json::object();
+  data["model"] = version.model;
+  data["version"] = version.version;
+  data["digest"] = nullptr;
+  live_.publish("version", data);
+  jobs_.advance();
+}
+
+void App::scanned(const ScanReport& report) {
+  const auto before = live_.status();
+  live_.change_status([&](DaemonStatus& status) {
+    status.registry_problem = report.problem;
+    if (!report.problem.empty()) return;
+    status.last_successful_poll = clock_.now();
+    status.not_ready = report.not_ready;
+    status.warnings = report.warnings;
+  });
+  if (report.problem != before.registry_problem) {
+    if (report.problem.empty())
+      spdlog::info("the registry can be read again");
+    else
+      spdlog::error("the registry cannot be read: {}", report.problem);
+    live_.publish("registry", Json{{"problem", report.problem}});
+  }
+  if (report.problem.empty()) {
+    live_.counters().polled(clock_.now());
+    for (const auto& warning : report.warnings)
+      if (std::find(before.warnings.begin(), before.warnings.end(), warning) == before.warnings.end())
+        spdlog::warn("registry: {}", warning);
+    // A version that is being written again must not go on living on the verdict of its former bytes.
+    for (const auto& entry : report.not_ready) {
+      const auto known = store_->version(entry.model, entry.version);
+      if (!known || !*known || !is_changing(**known)) continue;
+      if (entry.state == EntryState::refused) deleted({entry.model, entry.version, entry.fingerprint, true});
+      if (changing_.insert({entry.model, entry.version}).second) refresh_verdict_file(entry.model, entry.version);
+    }
+  }
+  if (!ready_) become_ready();
+}
+
+bool App::is_changing(const VersionRow& version) const {
+  for (const auto& entry : live_.status().not_ready)
+    if (entry.model == version.model && entry.version == version.version)
+      return entry.fingerprint != version.fingerprint;
+  return false;
+}
+
+// ---- queue, verdict files, people's words
+
+Result<bool> App::never_judged(const VersionRow& version) {
+  TRY(verdict, store_->verdict(version.model, version.digest));
+  if (verdict) return false;
+  TRY(job, store_->last_job(version.model, version.digest));
+  // A job that the daemon dropped because its version had gone is due again when the version is back; one that a person
+  // cancelled is not.
+  return !job || (job->state == JobState::cancelled && !job->error.starts_with(kCancelledBy));
+}
+
+Result<void> App::enqueue_new(const VersionRow& version, std::size_t position) {
+  TRY(due, never_judged(version));
+  if (!due) return {};
+  TRY(id,
+      jobs_.enqueue(version, priority_of(clock_.now(), position),
+                    {"daemon", "job.queued", version.model + "/" + version.version, Json{{"digest", version.digest}}}));
+  static_cast<void>(id);
+  return {};
+}
+
+void App::refresh_verdict_file(const std::string& model, const std::string& version) {
+  const auto refresh = [&]() -> Result<void> {
+    TRY(facts, model_facts(model, live_, *store_));
+    TRY(standing, standing_of(facts, version, *store_));
+    if (standing.kind == Standing::Kind::unknown) {
+      std::error_code ignored;
+      fs::remove(state_.verdict_file(model, version), ignored);
+      return {};
+    }
+    const auto digest = standing.row ? standing.row->digest : std::string();
+    if (standing.row && is_changing(*standing.row))
+      return write_verdict_file(state_, model, version,
+                                other_document(model, version, digest, std::nullopt, "it is being written again"));
+    if (standing.judged && !standing.stale && standing.verdict == standing.judged->verdict.state) {
+      TRY(document, published_document(state_, standing.judged->report));
+      return write_verdict_file(state_, model, version, document);
+    }
+    return write_verdict_file(state_, model, version,
+                              other_document(model, version, digest, standing.verdict, standing.reason));
+  };
+  if (const auto done = refresh(); !done) {
+    // Better no file than one that may no longer be true.
+    std::error_code ignored;
+    fs::remove(state_.verdict_file(model, version), ignored);
+    spdlog::error("{}/{}: its verdict file cannot be written: {}", model, version, done.error().describe());
+  }
+}
+
+void App::refresh_verdict_files(const std::string& model) {
+  const auto versions = store_->versions(model);
+  if (!versions) return spdlog::error("{}: versions cannot be read: {}", model, versions.error().describe());
+  for (const auto& version : *versions) refresh_verdict_file(model, version.version);
+}
+
+Result<void> App::judge_again(const std::string& model, const std::string& subject, const std::string& who,
+                              const std::string& why) {
+  jobs_.note_words();
+  TRY(versions, store_->versions(model));
+  std::set<std::string> seen;
+  for (const auto& version : versions) {
+    if (version.presence == VersionPresence::deleted) continue;
+    TRY(verdict, store_->verdict(model, version.digest));
+    if (!verdict || !seen.insert(version.digest).second) continue;  // two versions of the same bytes share it
+    const auto& findings = verdict->verdict.findings;
+    if (std::any_of(findings.begin(), findings.end(), [&](const Finding& finding) {
+          return finding.id == subject || finding.region == subject || finding.waiver == subject;
+        }))
+      jobs_.judge_again(version, who, why);
+  }
+  return {};
+}
+
+void App::check_waivers() {
+  const auto now = clock_.now();
+  const auto all = store_->waivers("");
+  if (!all) return spdlog::error("waivers cannot be read: {}", all.error().describe());
+  std::int64_t expiring = 0;
+  for (const auto& waiver : *all) {
+    if (waiver.expires > now && waiver.expires - now <= kWaiverWarning) ++expiring;
+    // Expired since the last look; at the start, at any time: its verdicts are judged again unless they were already.
+    if (waiver.expires <= now && waiver.expires > waivers_checked_)
+      if (const auto done = judge_again(waiver.model, waiver.id, "daemon", "waiver " + waiver.id + " expired"); !done)
+        spdlog::error("waiver {}: {}", waiver.id, done.error().describe());
+  }
+  waivers_checked_ = now;
+  live_.counters().waivers_expiring(expiring);
+}
+
+}  // namespace defuse

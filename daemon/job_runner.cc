@@ -1,0 +1,453 @@
+#include "daemon/job_runner.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <cmath>
+#include <utility>
+
+namespace defuse {
+namespace {
+
+namespace asio = boost::asio;
+
+// After trouble that is not the job's own: a locked database, a full disk.
+constexpr std::chrono::milliseconds kTroubleWait{5000};
+constexpr std::size_t kMostKnownRegions = 200;
+
+double seconds_between(TimePoint from, TimePoint to) {
+  return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count()) / 1000.0;
+}
+
+std::string name_of(const JobSpec& spec) { return spec.model + "/" + spec.candidate.version; }
+
+}  // namespace
+
+JobRunner::JobRunner(asio::io_context& io, Store& store, LiveState& live, StateFolder state,
+                     SupervisorOptions supervision)
+    : io_(io),
+      store_(store),
+      live_(live),
+      state_(std::move(state)),
+      supervisor_(io, std::move(supervision)),
+      wake_(io) {}
+
+JobRunner::~JobRunner() {
+  stopping_ = true;
+  work_.join();
+}
+
+Result<void> JobRunner::recover() {
+  sweep(state_);
+  TRY_OK(count_jobs());
+  TRY(running, store_.running_jobs());
+  for (const auto& job : running) {
+    kill_stray_worker(state_.job(job.id));
+    auto spec = read_job(state_, job.id);
+    if (!current_ && spec && has_result(state_, job.id)) {
+      spdlog::info("job {} ({}/{}): its worker had finished before the restart; judging its result", job.id, job.model,
+                   job.version);
+      current_ = Current{std::move(*spec), false, false, "", 0, 0};
+      continue;
+    }
+    Store::Move again;
+    again.error = "the daemon ended while it ran";
+    TRY_OK(move(job.id, JobState::queued, again));
+    spdlog::info("job {} ({}/{}): queued again after a restart", job.id, job.model, job.version);
+  }
+  if (current_) judge();
+  return {};
+}
+
+void JobRunner::advance() {
+  for (;;) {
+    Snapshot now;
+    now.now = live_.clock().now();
+    now.stopping = stopping_;
+    now.worker_busy = current_.has_value() || supervisor_.busy();
+    if (now.stopping || now.worker_busy) return;
+    auto next = store_.next_job(now.now);
+    auto due = store_.next_job_due();
+    if (!next || !due) {
+      spdlog::error("the queue cannot be read: {}", (next ? due.error() : next.error()).describe());
+      return look_later(kTroubleWait);
+    }
+    now.next = std::move(*next);
+    now.next_due = *due;
+    if (now.next) {
+      now.model_configured = live_.config()->models.contains(now.next->model);
+      auto version = store_.version(now.next->model, now.next->version);
+      if (!version) {
+        spdlog::error("a version cannot be read: {}", version.error().describe());
+        return look_later(kTroubleWait);
+      }
+      now.version = std::move(*version);
+    }
+    const auto action = next_action(now);
+    if (!action) return;
+    if (const auto* begin = std::get_if<StartJob>(&*action)) return start(begin->id);
+    if (const auto* later = std::get_if<WakeAt>(&*action))
+      return look_later(std::max(std::chrono::milliseconds(1),
+                                 std::chrono::duration_cast<std::chrono::milliseconds>(later->at - now.now)));
+    const auto& drop = std::get<DropJob>(*action);
+    Store::Move because;
+    because.error = drop.why;
+    if (const auto moved = move(drop.id, JobState::cancelled, because); !moved) {
+      spdlog::error("job {}: cannot be dropped: {}", drop.id, moved.error().describe());
+      return look_later(kTroubleWait);
+    }
+    spdlog::warn("job {}: dropped, {}", drop.id, drop.why);
+  }
+}
+
+void JobRunner::look_later(std::chrono::milliseconds wait) {
+  wake_.expires_after(wait);
+  wake_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) advance();
+  });
+}
+
+Result<std::vector<KnownRegionRef>> JobRunner::known_regions(const std::string& model, const std::string& version) {
+  TRY(rows, store_.regions(model));
+  std::vector<KnownRegionRef> known;
+  for (const auto& row : rows) {
+    const bool bug = row.confirmed || row.human_label == "confirmed";
+    // A version that is judged again is not tested by what was found in it.
+    if (!bug || row.frozen.empty() || row.first_version == version || known.size() >= kMostKnownRegions) continue;
+    KnownRegionRef ref;
+    ref.id = row.id;
+    ref.label = row.label;
+    ref.predicted_as = row.predicted_as;
+    ref.first_version = row.first_version;
+    ref.ambiguous = row.human_label == "ambiguous" || row.human_label == "unrealistic";
+    if (row.human_label.starts_with("class:"))
+      ref.label = static_cast<std::int32_t>(std::stoi(row.human_label.substr(6)));
+    ref.images = state_.absolute(row.frozen);
+    ref.cluster = row.frozen_cluster;
+    known.push_back(std::move(ref));
+  }
+  return known;
+}
+
+Result<JobSpec> JobRunner::specify(const JobRow& job) {
+  const auto config = live_.config();
+  JobSpec spec;
+  spec.id = job.id;
+  spec.model = job.model;
+  TRY(version, store_.version(job.model, job.version));
+  if (!version) return fail(ErrorCode::not_found, "no version " + job.model + "/" + job.version);
+  spec.candidate = {job.version, job.digest, version->artifact};
+  spec.candidate_labels = version->labels;
+  TRY(promotions, store_.promotions(job.model));
+  if (const auto other = opponent(job.digest, promotions)) {
+    // Its answers are usually cached by digest; if they are not and the file is gone, the worker says so, and it is an
+    // error.
+    TRY(row, store_.version_by_digest(job.model, other->digest));
+    spec.incumbent = ArtifactRef{other->version, other->digest, row ? row->artifact : std::filesystem::path()};
+  }
+  const auto settings = config->models.find(job.model);
+  if (settings == config->models.end()) return fail(ErrorCode::not_found, "model " + job.model + " is not configured");
+  spec.settings = settings->second;
+  spec.worker = config->worker;
+  TRY(known, known_regions(job.model, job.version));
+  spec.known_regions = std::move(known);
+  spec.cache = state_.cache();
+  return spec;
+}
+
+void JobRunner::start(std::int64_t id) {
+  const auto begin = [&]() -> Result<void> {
+    TRY(row, store_.job(id));
+    if (!row) return fail(ErrorCode::not_found, "no job " + std::to_string(id));
+    TRY(spec, specify(*row));
+    TRY_OK(prepare_job(state_, spec));
+    TRY(earlier, store_.verdict(spec.model, spec.candidate.digest));
+    Store::Move running;
+    running.incumbent = spec.incumbent.value_or(ArtifactRef{});
+    TRY_OK(move(id, JobState::running, running));
+    current_ = Current{std::move(spec), false, false, "", 0, earlier ? earlier->job : 0};
+    return {};
+  };
+  if (const auto begun = begin(); !begun) {
+    spdlog::error("job {}: cannot be started: {}", id, begun.error().describe());
+    return look_later(kTroubleWait);
+  }
+  const auto& spec = current_->spec;
+  spdlog::info("job {} ({}, digest {}): started, against {}", id, name_of(spec), spec.candidate.digest.substr(0, 12),
+               spec.incumbent ? spec.incumbent->version : "no incumbent");
+  const WorkerLimits limits{spec.worker.timeout, spec.worker.memory};
+  const auto started = supervisor_.start(
+      state_.job(id), limits,
+      [this, id](const std::string& station, double fraction) { progress(id, station, fraction); },
+      [this, id](const WorkerExit& exit) { worker_ended(id, exit); });
+  if (!started) failed({started.error().describe(), /*hopeless=*/false});
+}
+
+void JobRunner::progress(std::int64_t id, const std::string& station, double fraction) {
+  if (!current_ || current_->spec.id != id) return;
+  if (station != current_->station) spdlog::info("job {} ({}): {}", id, name_of(current_->spec), station);
+  current_->station = station;
+  current_->fraction = fraction;
+  if (const auto noted = store_.set_progress(id, station, fraction); !noted)
+    spdlog::debug("job {}: progress not stored: {}", id, noted.error().describe());
+  announce(id);
+}
+
+void JobRunner::worker_ended(std::int64_t id, const WorkerExit& exit) {
+  if (!current_ || current_->spec.id != id) return;
+  if (current_->cancelled || stopping_) {
+    if (current_->cancelled) let_go();
+    return;
+  }
+  spdlog::info("job {} ({}): worker ended after {:.1f} s{}{}", id, name_of(current_->spec),
+               static_cast<double>(exit.ran.count()) / 1000.0, exit.clean ? "" : ": ", exit.cause);
+  if (exit.clean) return judge();
+  failed({exit.cause, exit.reported && is_hopeless(exit.reported->code)});
+}
+
+Result<JudgeRequest> JobRunner::request_for(const JobSpec& spec) {
+  JudgeRequest request;
+  request.state = state_;
+  request.job = spec;
+  TRY(waivers, store_.waivers(spec.model));
+  request.waivers = std::move(waivers);
+  TRY(regions, store_.regions(spec.model));
+  for (const auto& row : regions) {
+    if (!row.human_label.empty()) request.labels[row.id] = row.human_label;
+    RegionFingerprint fingerprint{row.id, row.label, row.predicted_as, {}, {}};
+    for (const auto& member : row.region.members) fingerprint.members.push_back(member.seed);
+    request.earlier.push_back(std::move(fingerprint));
+  }
+  request.now = live_.clock().now();
+  return request;
+}
+
+void JobRunner::judge() {
+  current_->judging = true;
+  words_changed_ = false;
+  auto request = request_for(current_->spec);
+  if (!request) return judged_now(tl::unexpected<Error>(request.error()));
+  asio::post(work_, [this, guard = asio::make_work_guard(io_), request = std::move(*request)] {
+    asio::post(io_, [this, judged = judge_result(request)] { judged_now(judged); });
+  });
+}
+
+void JobRunner::judged_now(const Result<Judged>& judged) {
+  if (stopping_ || !current_) return;
+  if (judged) return finish(JobState::done, *judged);
+  if (judged.error().code == ErrorCode::corrupt) return failed({judged.error().describe(), /*hopeless=*/false});
+  // Not the worker's fault: a full disk, a locked database. Its result is kept, and judged once that is over.
+  spdlog::error("job {} ({}): its result cannot be judged yet: {}", current_->spec.id, name_of(current_->spec),
+                judged.error().describe());
+  wake_.expires_after(kTroubleWait);
+  wake_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && current_ && !stopping_) judge();
+  });
+}
+
+void JobRunner::failed(const WorkerFailure& failure) {
+  const auto id = current_->spec.id;
+  const int failures = ++failures_[id];
+  const auto row = store_.job(id);
+  const int attempts = row && *row ? (*row)->attempt : failures;
+  const auto next = after_failure(failure, failures, attempts, current_->spec.worker, live_.clock().now());
+  if (std::holds_alternative<GiveUp>(next)) return give_up(failure.cause);
+  Store::Move again;
+  again.error = failure.cause;
+  again.not_before = std::get<RetryAt>(next).not_before;
+  if (const auto moved = move(id, JobState::queued, again); !moved) {
+    spdlog::error("job {}: cannot be queued again: {}", id, moved.error().describe());
+    return give_up(failure.cause);
+  }
+  spdlog::warn("job {} ({}): attempt {} failed: {}; trying again at {}", id, name_of(current_->spec), attempts,
+               failure.cause, to_rfc3339(*again.not_before));
+  let_go();
+}
+
+void JobRunner::give_up(const std::string& cause) {
+  current_->judging = true;
+  JudgeRequest request;
+  request.state = state_;
+  request.job = current_->spec;
+  request.now = live_.clock().now();
+  asio::post(work_, [this, guard = asio::make_work_guard(io_), request = std::move(request), cause] {
+    asio::post(io_, [this, cause, judged = judge_failure(request, cause)] {
+      if (stopping_ || !current_) return;
+      if (judged) return finish(JobState::failed, *judged);
+      spdlog::error("job {}: its failure cannot be reported yet: {}", current_->spec.id, judged.error().describe());
+      wake_.expires_after(kTroubleWait);
+      wake_.async_wait([this, cause](const boost::system::error_code& error) {
+        if (!error && current_ && !stopping_) give_up(cause);
+      });
+    });
+  });
+}
+
+void JobRunner::finish(JobState state, const Judged& judged) {
+  const auto spec = current_->spec;
+  const auto before = store_.job(spec.id);
+  const auto stored = store_.finish_job(spec.id, state, judged.row, judged.regions);
+  if (!stored) {
+    const auto code = stored.error().code;
+    const bool passing = code == ErrorCode::unavailable || code == ErrorCode::io || code == ErrorCode::exhausted;
+    if (!passing && state == JobState::done)
+      return give_up("its result could not be stored: " + stored.error().message);
+    spdlog::error("job {}: its verdict cannot be stored: {}", spec.id, stored.error().describe());
+    wake_.expires_after(kTroubleWait);
+    wake_.async_wait([this, state, judged](const boost::system::error_code& error) {
+      if (!error && current_ && !stopping_) finish(state, judged);
+    });
+    return;
+  }
+  counted(JobState::running, state);
+  failures_.erase(spec.id);
+  const auto& verdict = judged.row.verdict;
+  const auto now = live_.clock().now();
+  const double seconds = before && *before && (*before)->started ? seconds_between(*(*before)->started, now) : 0;
+  live_.counters().verdict(spec.model, verdict.state, judged.row.created);
+  if (state == JobState::done) live_.counters().job_finished(seconds, judged.stations);
+  spdlog::log(state == JobState::done ? spdlog::level::info : spdlog::level::warn, "job {} ({}): {} after {:.1f} s: {}",
+              spec.id, name_of(spec), to_string(verdict.state), seconds, verdict.reason);
+  announce(spec.id);
+  asio::post(work_, [state_folder = state_, id = spec.id, replaces = current_->replaces, state] {
+    tidy_job(state_folder, id, state == JobState::done ? KeepResult::yes : KeepResult::no);
+    if (replaces != 0 && replaces != id) tidy_job(state_folder, replaces, KeepResult::no);
+  });
+  if (on_verdict) on_verdict(spec.model, spec.candidate.version);
+  if (std::exchange(words_changed_, false))
+    if (const auto version = store_.version_by_digest(spec.model, spec.candidate.digest); version && *version)
+      judge_again(**version, "daemon", "a person's word changed while it was being judged");
+  let_go();
+}
+
+void JobRunner::judge_again(const VersionRow& version, const std::string& who, const std::string& why) {
+  if (stopping_) return;
+  const auto request = [&]() -> Result<JudgeRequest> {
+    TRY(verdict, store_.verdict(version.model, version.digest));
+    if (!verdict) return fail(ErrorCode::not_found, "it has no verdict yet");
+    if (!has_result(state_, verdict->job)) return fail(ErrorCode::not_found, "its last job left no result");
+    TRY(spec, read_job(state_, verdict->job));
+    TRY(made, request_for(spec));
+    made.suffix = std::to_string(made.now.time_since_epoch().count());
+    return made;
+  }();
+  const auto name = version.model + "/" + version.version;
+  if (!request) return spdlog::debug("{}: not judged again: {}", name, request.error().describe());
+  ++judging_again_;
+  asio::post(work_, [this, guard = asio::make_work_guard(io_), request = *request, who, why, name] {
+    asio::post(io_, [this, who, why, name, judged = judge_result(request)] {
+      --judging_again_;
+      if (stopping_) return;
+      AuditEntry audit{who, "verdict.again", name, Json{{"why", why}}};
+      const auto stored =
+          judged ? store_.put_verdict(judged->row, audit) : Result<void>(tl::unexpected<Error>(judged.error()));
+      if (!stored) return spdlog::error("{}: cannot be judged again: {}", name, stored.error().describe());
+      live_.counters().verdict(judged->row.model, judged->row.verdict.state, judged->row.created);
+      spdlog::info("{}: judged again ({}): {}: {}", name, why, to_string(judged->row.verdict.state),
+                   judged->row.verdict.reason);
+      if (on_verdict) on_verdict(judged->row.model, judged->row.version);
+    });
+  });
+}
+
+Result<std::int64_t> JobRunner::enqueue(const VersionRow& version, std::int64_t priority, const AuditEntry& audit) {
+  TRY(id, store_.enqueue(version.model, version.version, version.digest, priority, audit));
+  if (id > newest_job_) {
+    newest_job_ = id;
+    counted(std::nullopt, JobState::queued);
+    spdlog::info("job {} ({}/{}): queued", id, version.model, version.version);
+    announce(id);
+  }
+  return id;
+}
+
+Result<void> JobRunner::cancel(std::int64_t id, const std::string& who) {
+  const bool running = current_ && current_->spec.id == id;
+  if (running && current_->judging)
+    return fail(ErrorCode::conflict,
+                "job " + std::to_string(id) + " has run and is being judged; it can no longer be cancelled");
+  Store::Move by;
+  by.who = who;
+  by.error = "cancelled by " + who;
+  TRY_OK(move(id, JobState::cancelled, by));
+  spdlog::info("job {}: cancelled by {}", id, who);
+  if (!running) return {};
+  current_->cancelled = true;
+  if (supervisor_.busy())
+    supervisor_.stop(Supervisor::How::at_once);  // worker_ended lets go of the job
+  else
+    let_go();
+  return {};
+}
+
+void JobRunner::let_go() {
+  current_.reset();
+  asio::post(io_, [this] { advance(); });
+}
+
+void JobRunner::shut_down() {
+  if (std::exchange(stopping_, true)) return;
+  wake_.cancel();
+  // A worker that has finished is left `running`: its result is on disk and the next start judges it.
+  if (current_ && !current_->judging && !current_->cancelled) {
+    Store::Move again;
+    again.error = "the daemon was stopped while it ran";
+    if (const auto moved = move(current_->spec.id, JobState::queued, again); !moved)
+      spdlog::warn("job {}: stays running until the next start: {}", current_->spec.id, moved.error().describe());
+  }
+  if (supervisor_.busy()) supervisor_.stop(Supervisor::How::at_once);
+}
+
+std::string JobRunner::summary() const {
+  const auto queued = counts_.contains(JobState::queued) ? counts_.at(JobState::queued) : 0;
+  std::string text = "idle";
+  if (current_ && current_->judging)
+    text = "judging " + name_of(current_->spec);
+  else if (current_)
+    text = "running " + name_of(current_->spec) +
+           (current_->station.empty()
+                ? std::string()
+                : ": " + current_->station + " " + std::to_string(std::lround(current_->fraction * 100)) + " %");
+  return text + "; " + std::to_string(queued) + " queued";
+}
+
+Result<void> JobRunner::move(std::int64_t id, JobState to, const Store::Move& move) {
+  TRY(before, store_.job(id));
+  TRY_OK(store_.move_job(id, to, move));
+  if (before) counted(before->state, to);
+  announce(id);
+  return {};
+}
+
+void JobRunner::announce(std::int64_t id) {
+  const auto row = store_.job(id);
+  if (!row || !*row) return;
+  const auto& job = **row;
+  Json data = Json::object();
+  data["id"] = job.id;
+  data["model"] = job.model;
+  data["version"] = job.version;
+  data["state"] = to_string(job.state);
+  data["station"] = job.station;
+  data["progress"] = json_number(job.progress);
+  live_.publish("job", data);
+}
+
+Result<void> JobRunner::count_jobs() {
+  TRY(all, store_.jobs(SIZE_MAX));
+  counts_.clear();
+  for (const auto& job : all) {
+    ++counts_[job.state];
+    newest_job_ = std::max(newest_job_, job.id);
+  }
+  for (const auto& [state, count] : counts_) live_.counters().jobs(state, static_cast<double>(count));
+  return {};
+}
+
+void JobRunner::counted(std::optional<JobState> from, JobState to) {
+  if (from) live_.counters().jobs(*from, static_cast<double>(--counts_[*from]));
+  live_.counters().jobs(to, static_cast<double>(++counts_[to]));
+}
+
+}  // namespace defuse

@@ -1,0 +1,82 @@
+// What the daemon does next about its queue, as pure functions of what it knows. The App asks after every event and
+// carries the answer out; nothing here starts, stops or stores anything.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/error.h"
+#include "core/pipeline/settings.h"
+#include "core/store/store.h"
+
+namespace defuse {
+
+struct Snapshot {
+  TimePoint now;
+  bool stopping = false;
+  bool worker_busy = false;           // a worker runs, or its result is being judged
+  std::optional<JobRow> next;         // best queued job whose time has come
+  std::optional<TimePoint> next_due;  // earliest time at which another may start
+  bool model_configured = true;       // of `next`
+  std::optional<VersionRow> version;  // current row of `next`'s version; none if it is unknown
+};
+
+struct StartJob {
+  std::int64_t id = 0;
+};
+struct DropJob {  // cancelled: it can no longer be carried out
+  std::int64_t id = 0;
+  std::string why;
+};
+struct WakeAt {  // nothing to do before then
+  TimePoint at;
+};
+using Action = std::variant<StartJob, DropJob, WakeAt>;
+
+// Nothing while stopping or busy; else the best job, or the time to look again.
+std::optional<Action> next_action(const Snapshot& snapshot);
+
+// Newer versions overtake: later finds rank higher, and within one scan (entries come ordered) later versions do.
+std::int64_t priority_of(TimePoint seen, std::size_t position_in_scan);
+
+// How a worker ended when there is no result to judge.
+struct WorkerFailure {
+  std::string cause;      // for people
+  bool hopeless = false;  // the same input would fail again
+};
+struct RetryAt {
+  TimePoint not_before;
+};
+struct GiveUp {};
+// `failures` counts this one; `attempts` also those that ended because the daemon itself went away, which only a hard
+// cap bounds: a daemon that is restarted must not use up a version's chances, nor may a version restart the daemon for
+// ever.
+std::variant<RetryAt, GiveUp> after_failure(const WorkerFailure& failure, int failures, int attempts,
+                                            const WorkerSettings& settings, TimePoint now);
+inline constexpr int kMostAttempts = 25;
+
+// Failures that trying again cannot mend.
+bool is_hopeless(ErrorCode code);
+
+// The incumbents that lead to the present one, present one first: promotions pile up, a rollback takes down all that
+// was above the one it goes back to. So two rollbacks go back two steps, and never to what was just rolled back.
+// `promotions` newest first.
+std::vector<PromotionRow> lineage(const std::vector<PromotionRow>& promotions);
+
+// Whom a candidate is compared with: the incumbent, or, where the candidate is the incumbent itself, the one before it.
+// None if there is nobody else.
+std::optional<PromotionRow> opponent(const std::string& candidate_digest, const std::vector<PromotionRow>& promotions);
+
+// Whether a person may make this version the incumbent by its verdict. Ok, or `conflict` with the reason for people.
+Result<void> may_promote(const VersionRow& version, const std::optional<VerdictRow>& verdict,
+                         const std::optional<PromotionRow>& incumbent, const std::vector<Waiver>& waivers,
+                         TimePoint now);
+
+// Where a rollback goes: one step down the lineage. `conflict` if there is nothing there.
+Result<PromotionRow> rollback_target(const std::vector<PromotionRow>& promotions);
+
+}  // namespace defuse

@@ -1,0 +1,325 @@
+#include "daemon/supervisor.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+#include "core/files.h"
+#include "core/json.h"
+#include "daemon/spawn.h"
+#include "daemon/worker_pipe.h"
+
+namespace defuse {
+namespace {
+
+namespace fs = std::filesystem;
+namespace asio = boost::asio;
+using Steady = std::chrono::steady_clock;
+
+constexpr std::size_t kLongestLine = 4096;
+constexpr std::size_t kBytesPerTick = 256 << 10;
+constexpr std::size_t kLogBytes = 64 << 10;         // kept at each end
+constexpr std::size_t kLongestMessage = 2000;       // of the worker's error, which may end up in reports
+constexpr std::chrono::milliseconds kExitPoll{20};  // only where the kernel gives no pidfd
+
+std::string bytes_for_people(std::uint64_t bytes) {
+  const double gib = static_cast<double>(bytes) / static_cast<double>(1ULL << 30);
+  const double mib = static_cast<double>(bytes) / static_cast<double>(1ULL << 20);
+  const auto number = [](double value) {
+    auto text = std::to_string(std::round(value * 10) / 10);
+    text.erase(text.find('.') + 2);
+    if (text.ends_with(".0")) text.erase(text.size() - 2);
+    return text;
+  };
+  return gib >= 1 ? number(gib) + " GiB" : number(mib) + " MiB";
+}
+
+std::string duration_for_people(std::chrono::milliseconds time) {
+  if (time.count() % 60000 == 0) return std::to_string(time.count() / 60000) + " min";
+  if (time.count() % 1000 == 0) return std::to_string(time.count() / 1000) + " s";
+  return std::to_string(time.count()) + " ms";
+}
+
+// Resident bytes, or 0 if they cannot be read (the process has just ended).
+std::uint64_t resident_bytes(pid_t pid) {
+  const auto text = read_file("/proc/" + std::to_string(pid) + "/statm", 4096);
+  if (!text) return 0;
+  const auto space = text->find(' ');
+  if (space == std::string::npos) return 0;
+  std::uint64_t pages = 0;
+  std::from_chars(text->data() + space + 1, text->data() + text->size(), pages);
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+ErrorCode error_code_from(std::string_view text) {
+  for (const auto code : {ErrorCode::not_found, ErrorCode::invalid_input, ErrorCode::unavailable, ErrorCode::io,
+                          ErrorCode::corrupt, ErrorCode::cancelled, ErrorCode::exhausted, ErrorCode::conflict})
+    if (to_string(code) == text) return code;
+  return ErrorCode::internal;
+}
+
+}  // namespace
+
+// One worker process. Kept alive by the handlers it waits in; `on_exit` empty means that nobody wants to know any more.
+struct Supervisor::Run : std::enable_shared_from_this<Supervisor::Run> {
+  Run(asio::io_context& io, const SupervisorOptions& with, const WorkerLimits& within, const fs::path& folder)
+      : options(with),
+        limits(within),
+        timer(io),
+        exit_watch(io),
+        exit_poll(io),
+        log(folder / "worker.log", kLogBytes) {}
+
+  const SupervisorOptions& options;
+  WorkerLimits limits;
+  pid_t pid = -1;
+  Steady::time_point started = Steady::now();
+  std::optional<Steady::time_point> kill_at;
+  asio::steady_timer timer;
+  asio::posix::stream_descriptor exit_watch;
+  asio::steady_timer exit_poll;
+  std::shared_ptr<WorkerPipe> output;
+  std::shared_ptr<WorkerPipe> errors;
+  LineSplitter lines{kLongestLine};
+  CappedLog log;
+  OnProgress on_progress;
+  OnExit on_exit;
+  std::string station;
+  double fraction = 0;
+  bool progressed = false;
+  std::string ended_by;  // why we ended it
+  bool stopped = false;
+  bool over = false;
+  std::optional<Error> reported;
+
+  void begin(asio::io_context& io, Child child) {
+    pid = child.pid;
+    output = std::make_shared<WorkerPipe>(io, std::move(child.output), kBytesPerTick,
+                                          [this](std::string_view bytes) { take_output(bytes); });
+    errors = std::make_shared<WorkerPipe>(io, std::move(child.errors), kBytesPerTick,
+                                          [this](std::string_view bytes) { log.add(bytes); });
+    output->start();
+    errors->start();
+    UniqueFd watch(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (watch) exit_watch.assign(watch.release());
+    await_exit();
+    tick();
+  }
+
+  void await_exit() {
+    if (exit_watch.is_open()) {
+      exit_watch.async_wait(asio::posix::stream_descriptor::wait_read,
+                            [self = shared_from_this()](const boost::system::error_code& error) {
+                              if (!error) self->check_exit();
+                            });
+      return;
+    }
+    exit_poll.expires_after(kExitPoll);
+    exit_poll.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+      if (!error) self->check_exit();
+    });
+  }
+
+  void check_exit() {
+    if (over) return;
+    siginfo_t info{};
+    // Looked at without reaping: while the leader is a zombie its group id cannot be given to anybody else.
+    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
+      return await_exit();
+    finish();
+  }
+
+  int reap() {
+    signal_group(pid, SIGKILL);  // whatever it started
+    int status = 0;
+    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    over = true;
+    return status;
+  }
+
+  void finish() {
+    const int status = reap();
+    output->drain_and_close();
+    errors->drain_and_close();
+    log.finish();
+    timer.cancel();
+    exit_poll.cancel();
+    boost::system::error_code ignored;
+    if (exit_watch.is_open()) exit_watch.close(ignored);
+
+    WorkerExit exit;
+    exit.ran = std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - started);
+    exit.stopped = stopped;
+    exit.reported = reported;
+    exit.clean = ended_by.empty() && !stopped && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!ended_by.empty())
+      exit.cause = ended_by;
+    else if (reported && !exit.clean)
+      exit.cause = reported->message;
+    else if (!exit.clean)
+      exit.cause = "the worker ended by itself: " + describe_exit(status);
+    if (stopped && ended_by.empty()) exit.cause = "stopped";
+    if (auto tell = std::exchange(on_exit, nullptr)) tell(exit);
+  }
+
+  void tick() {
+    output->tick();
+    errors->tick();
+    const auto now = Steady::now();
+    if (kill_at && now >= *kill_at) signal_group(pid, SIGKILL);
+    if (!kill_at) check_limits(now);
+    if (std::exchange(progressed, false) && on_progress) on_progress(station, fraction);
+    if (over) return;  // told to stop by on_progress
+    auto wait = options.tick;
+    // Limits that fall between two ticks are kept on time.
+    const auto until = [&](Steady::time_point when) {
+      if (when > now)
+        wait = std::clamp(std::chrono::ceil<std::chrono::milliseconds>(when - now), std::chrono::milliseconds(1), wait);
+    };
+    kill_at ? until(*kill_at) : until(started + limits.wall);
+    timer.expires_after(wait);
+    timer.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+      if (!error && !self->over) self->tick();
+    });
+  }
+
+  void check_limits(Steady::time_point now) {
+    if (now - started >= limits.wall)
+      end("time limit of " + duration_for_people(limits.wall) + " reached" +
+              (station.empty() ? "" : " in station " + station),
+          How::politely);
+    // Memory is ended at once: every moment may take another service down.
+    else if (limits.memory > 0 && resident_bytes(pid) > limits.memory)
+      end("out of memory: the limit is " + bytes_for_people(limits.memory) +
+              (station.empty() ? "" : ", in station " + station),
+          How::at_once);
+  }
+
+  void end(const std::string& why, How how) {
+    if (ended_by.empty() && !stopped) ended_by = why;
+    kill(how);
+  }
+
+  void kill(How how) {
+    if (over) return;
+    const auto now = Steady::now();
+    signal_group(pid, how == How::politely ? SIGTERM : SIGKILL);
+    if (!kill_at || how == How::at_once)
+      kill_at = now + (how == How::politely ? options.grace : std::chrono::milliseconds(0));
+  }
+
+  void take_output(std::string_view bytes) {
+    lines.add(bytes, [this](std::string_view line) { take_line(line); });
+  }
+
+  // {"station":"evaluate","progress":0.4} or {"error":{"code":"corrupt","message":"…"}}; anything else is ignored: the
+  // model runs in that process and may print what it likes.
+  void take_line(std::string_view line) {
+    const auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!json.is_object()) return;
+    if (const auto error = json.find("error"); error != json.end() && error->is_object()) {
+      const auto code = error->find("code");
+      const auto message = error->find("message");
+      if (code == error->end() || !code->is_string() || message == error->end() || !message->is_string()) return;
+      reported = Error{error_code_from(code->get_ref<const std::string&>()),
+                       message->get_ref<const std::string&>().substr(0, kLongestMessage),
+                       {}};
+      return;
+    }
+    const auto name = json.find("station");
+    const auto value = json.find("progress");
+    if (name == json.end() || !name->is_string() || value == json.end() || !value->is_number()) return;
+    const auto& text = name->get_ref<const std::string&>();
+    const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == ' '; };
+    if (text.empty() || text.size() > 64 || !std::all_of(text.begin(), text.end(), plain)) return;
+    const double number = value->get<double>();
+    station = text;
+    fraction = std::isfinite(number) ? std::clamp(number, 0.0, 1.0) : 0.0;
+    progressed = true;
+  }
+};
+
+Supervisor::Supervisor(asio::io_context& io, SupervisorOptions options) : io_(io), options_(std::move(options)) {}
+
+Supervisor::~Supervisor() {
+  if (!busy()) return;
+  run_->on_exit = nullptr;
+  run_->on_progress = nullptr;
+  run_->stopped = true;
+  run_->finish();  // kills the group and reaps
+}
+
+bool Supervisor::busy() const { return run_ && !run_->over; }
+
+Result<void> Supervisor::start(const fs::path& folder, const WorkerLimits& limits, OnProgress on_progress,
+                               OnExit on_exit) {
+  if (busy()) return fail(ErrorCode::conflict, "a worker is running already");
+  auto run = std::make_shared<Run>(io_, options_, limits, folder);
+  TRY(child, spawn({options_.worker, {"--job", folder.string()}, options_.environment}));
+  run->on_progress = std::move(on_progress);
+  run->on_exit = std::move(on_exit);
+  // A daemon that dies leaves this behind; the next one looks for the process (kill_stray_worker).
+  const auto noted = write_atomically(folder / "worker.pid", std::to_string(child.pid));
+  run->begin(io_, std::move(child));
+  run_ = std::move(run);
+  if (!noted) run_->log.add("[worker.pid could not be written: " + noted.error().message + "]\n");
+  return {};
+}
+
+void Supervisor::stop(How how) {
+  if (!busy()) return;
+  run_->stopped = true;
+  run_->kill(how);
+  run_->timer.expires_after(std::chrono::milliseconds(0));  // so that the end of the grace is seen on time
+  run_->timer.async_wait([run = run_](const boost::system::error_code& error) {
+    if (!error && !run->over) run->tick();
+  });
+}
+
+std::vector<std::string> worker_environment() {
+  // One BLAS thread: OpenBLAS keeps a pool of its own whatever Torch is told, and results repeat only with a fixed
+  // number.
+  std::vector<std::string> result = {"OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", "LANG=C.UTF-8",
+                                     "PATH=/usr/local/bin:/usr/bin:/bin"};
+  for (const char* name : {"OPENBLAS_CORETYPE", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"})
+    if (const char* value = std::getenv(name)) result.push_back(std::string(name) + "=" + value);
+  return result;
+}
+
+Result<fs::path> find_worker() {
+  if (const char* given = std::getenv("DEFUSED_WORKER"); given != nullptr && *given != '\0') {
+    if (::access(given, X_OK) == 0) return fs::path(given);
+    return fail(ErrorCode::not_found, std::string("$DEFUSED_WORKER names ") + given + ", which cannot be run");
+  }
+  std::error_code failed;
+  const auto self = fs::read_symlink("/proc/self/exe", failed);
+  for (const auto& folder : {failed ? fs::path() : self.parent_path(), fs::path("/usr/libexec/defused")})
+    if (!folder.empty() && ::access((folder / "defuse-worker").c_str(), X_OK) == 0) return folder / "defuse-worker";
+  return fail(ErrorCode::not_found, "defuse-worker is neither beside this program nor in /usr/libexec/defused");
+}
+
+void kill_stray_worker(const fs::path& folder) {
+  const auto noted = read_file(folder / "worker.pid", 32);
+  if (!noted) return;
+  std::error_code ignored;
+  pid_t pid = -1;
+  std::from_chars(noted->data(), noted->data() + noted->size(), pid);
+  const auto words = pid > 1 ? read_file("/proc/" + std::to_string(pid) + "/cmdline", 1 << 16) : std::string();
+  // The number may be somebody else's by now: only a process that was given this very folder is ours.
+  const std::string ours = std::string("--job") + '\0' + folder.string() + '\0';
+  if (words && words->find(ours) != std::string::npos) signal_group(pid, SIGKILL);
+  fs::remove(folder / "worker.pid", ignored);
+}
+
+}  // namespace defuse
