@@ -1,9 +1,11 @@
-// Synthetic pairs of models with known truth, for the region search's tests: Gaussian classes, an incumbent and an honest retrain that
-// disagree at random (more often in each class's outskirts, as real retrains do), and on demand a pocket where the candidate fails.
+// Synthetic pairs of models with known truth, for the region search's tests: Gaussian classes, an incumbent and an
+// honest retrain that disagree at random (more often in each class's outskirts, as real retrains do), and on demand a
+// pocket where the candidate fails.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <numeric>
+#include <span>
 #include <vector>
 
 #include "core/random.h"
@@ -18,14 +20,14 @@ struct Options {
   std::size_t classes = 10;
   std::size_t dimensions = 8;
   int draws = 10;
-  double noise = 0.3;          // of the draws, in standard deviations of a class
+  double noise = 0.3;  // of the draws, in standard deviations of a class
   double plausible = 0.7;
-  double flip_rate = 0.01;     // each way, on real images; three times that in the outer fifth of a class
+  double flip_rate = 0.01;  // each way, on real images; three times that in the outer fifth of a class
   Shape shape = Shape::none;
-  std::int32_t label = 7;      // class that holds the pocket
-  double mass = 0.01;          // of all seeds
-  double strength = 1.0;       // share of the pocket's images that fail
-  double gain = 0;             // share of the incumbent's other errors that the candidate mends, so that accuracy does not fall
+  std::int32_t label = 7;  // class that holds the pocket
+  double mass = 0.01;      // of all seeds
+  double strength = 1.0;   // share of the pocket's images that fail
+  double gain = 0;  // share of the incumbent's other errors that the candidate mends, so that accuracy does not fall
   double incumbent_error = 0.015;
   std::uint64_t seed = 1;
 };
@@ -50,7 +52,8 @@ struct World {
 // Distance to the pocket's middle, or how far out in its direction: smaller is deeper in the pocket.
 inline double depth(const Options& o, std::span<const float> z, std::span<const float> centre) {
   double out = 0;
-  if (o.shape == Shape::tail) return -(static_cast<double>(z[0] - centre[0]) + 0.5 * static_cast<double>(z[1] - centre[1]));
+  if (o.shape == Shape::tail)
+    return -(static_cast<double>(z[0] - centre[0]) + 0.5 * static_cast<double>(z[1] - centre[1]));
   for (std::size_t j = 0; j < z.size(); ++j) {
     const double middle = static_cast<double>(centre[j]) + (j < 2 ? 0.8 : 0.0);
     out += (static_cast<double>(z[j]) - middle) * (static_cast<double>(z[j]) - middle);
@@ -103,16 +106,19 @@ inline World make(const Options& o) {
   std::vector<float> moved(d);
   for (std::size_t i = 0; i < n; ++i) {
     const std::int32_t label = w.probes.seeds[i].label;
-    const auto wrong = static_cast<std::int32_t>((static_cast<std::size_t>(label) + 1 + random.below(o.classes - 1)) % o.classes);
+    const auto wrong =
+        static_cast<std::int32_t>((static_cast<std::size_t>(label) + 1 + random.below(o.classes - 1)) % o.classes);
     const auto bug = static_cast<std::int32_t>((static_cast<std::size_t>(label) + 4) % o.classes);
     const double often = outer[i] ? 3 : 1;
-    const bool hard = random.uniform() < o.incumbent_error;     // both models fail
-    const bool lost = random.uniform() < o.flip_rate * often;   // only the retrain fails
-    const bool won = random.uniform() < o.flip_rate * often;    // only the incumbent fails
+    const bool hard = random.uniform() < o.incumbent_error;    // both models fail
+    const bool lost = random.uniform() < o.flip_rate * often;  // only the retrain fails
+    const bool won = random.uniform() < o.flip_rate * often;   // only the incumbent fails
     const bool mended = random.uniform() < o.gain;
     const auto centre = centres.row(i % o.classes);
-    const auto answer = [&](std::span<const float> z, bool near, std::size_t at, std::vector<std::int32_t> ProbeEvaluation::*where) {
-      const bool pocket = label == o.label && o.shape != Shape::none && depth(o, z, centre) <= edge && random.uniform() < o.strength;
+    const auto answer = [&](std::span<const float> z, bool near, std::size_t at,
+                            std::vector<std::int32_t> ProbeEvaluation::*where) {
+      const bool pocket =
+          label == o.label && o.shape != Shape::none && depth(o, z, centre) <= edge && random.uniform() < o.strength;
       const bool both = hard && near && !mended;
       (w.incumbent.*where)[at] = (hard && near) || (won && near) ? wrong : label;
       (w.candidate.*where)[at] = pocket ? bug : both || (lost && near) ? wrong : label;
