@@ -3,7 +3,7 @@
 
 // clang-format off
 #include "core/ml/torch.h"  // before any other Torch header
-#include <ATen/native/DispatchStub.h>
+#include <ATen/Version.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 // clang-format on
 
@@ -11,6 +11,7 @@
 
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "core/ml/inference.h"
 
@@ -23,9 +24,14 @@ std::string describe_machine(int threads) {
     blas = reinterpret_cast<const char* (*)()>(symbol)();
     while (!blas.empty() && blas.back() == ' ') blas.pop_back();
   }
-  std::string capability = "default";
-  if (at::native::get_cpu_capability() == at::native::CPUCapability::AVX2) capability = "AVX2";
-  if (at::native::get_cpu_capability() == at::native::CPUCapability::AVX512) capability = "AVX512";
+  // Debian's library does not export the function that says it, only the text that holds it.
+  const std::string config = at::show_config();
+  std::string capability = "unknown vector instructions";
+  static constexpr std::string_view kMark = "CPU capability usage: ";
+  if (const auto at = config.find(kMark); at != std::string::npos) {
+    const auto begin = at + kMark.size();
+    capability = config.substr(begin, config.find('\n', begin) - begin);
+  }
   const int count = resolve_threads(threads);
   return "LibTorch " TORCH_VERSION ", " + blas + ", " + capability + ", " + std::to_string(count) +
          (count == 1 ? " thread" : " threads");
