@@ -16,10 +16,12 @@ RegistryChanges difference(const RegistrySnapshot& snapshot, const std::vector<K
 
   RegistryChanges changes;
   std::set<Key> present;
+  std::set<std::string> hidden;  // models whose folder could not be read at all
   for (const auto& entry : snapshot.entries) {
     if (!models.contains(entry.model)) continue;
     const Key key{entry.model, entry.version};
     if (entry.state != EntryState::ready) changes.not_ready.push_back(entry);
+    if (entry.version.empty()) hidden.insert(entry.model);
     // A version that is being written again is still there; a refused one cannot be read, so it counts as gone.
     if (entry.state == EntryState::refused) continue;
     present.insert(key);
@@ -30,7 +32,8 @@ RegistryChanges difference(const RegistrySnapshot& snapshot, const std::vector<K
     if (!unchanged) changes.to_hash.push_back(entry);
   }
   for (const auto& [key, version] : before)
-    if (version->present && !present.contains(key)) changes.deleted.push_back(*version);
+    if (version->present && !present.contains(key) && !hidden.contains(version->model))
+      changes.deleted.push_back(*version);
   return changes;
 }
 

@@ -20,6 +20,8 @@ struct RegistryChanges {
   std::vector<RegistryEntry> not_ready;    // settling or refused, for status pages
 };
 
+// An entry with an empty version stands for a model folder that could not be read: nobody knows what is in it, so none of its
+// versions is called deleted.
 // `watched` names the models of the configuration; entries of other models are ignored.
 RegistryChanges difference(const RegistrySnapshot& snapshot, const std::vector<KnownVersion>& known,
                            const std::vector<std::string>& watched);

@@ -21,7 +21,7 @@ enum class EntryState {
 
 struct RegistryEntry {
   std::string model;
-  std::string version;
+  std::string version;             // empty for a model folder that cannot be read; such an entry is refused
   std::filesystem::path artifact;  // path of model.pt
   EntryState state = EntryState::settling;
   std::string problem;             // for refused and settling: why, for people

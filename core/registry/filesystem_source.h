@@ -1,0 +1,54 @@
+// Lists the versions under a registry root on disk: <root>/<model>/<version>/model.pt.
+// Called by the scheduler once per poll. Every call looks at the disk afresh and returns the complete set, so a version
+// that is absent from the answer is gone. Never writes, never loads a model, keeps nothing between calls. One caller at
+// a time.
+//
+// Ready means (methods: conventions 3):
+//   marker    a READY file whose mtime is not older than that of any other file of the version
+//   manifest  manifest.json names a sha256; identify() verifies it
+//   settle    for `settle` no file changed, judged by the later of mtime and ctime. ctime is what makes `cp -p`, rsync
+//   and
+//             renames visible, which bring old mtimes along. A file whose mtime lies in the future (a sender with a
+//             wrong clock) is judged by its ctime alone; a ctime in the future never settles, because then our own
+//             clock is in doubt.
+//   automatic manifest with sha256 if there is one, else marker if there is one, else settle
+// A manifest that is there is read in every mode: one that is no JSON (yet) or too large keeps its version from being
+// ready. An empty model.pt must have settled in every mode.
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/registry/source.h"
+#include "core/registry/version_files.h"
+
+namespace defuse {
+
+class FilesystemSource final : public RegistrySource {
+ public:
+  FilesystemSource(std::filesystem::path root, Readiness readiness, std::chrono::milliseconds settle,
+                   const Clock& clock);
+
+  // `unavailable` if the root cannot be read or is no folder: a lost mount must not look like "every model removed".
+  // A model folder that cannot be read is one refused entry with an empty version; the rest is listed.
+  Result<RegistrySnapshot> poll() override;
+
+ private:
+  struct Look;  // what one poll carries along
+
+  void look_at_model(Look& look, const FolderEntry& model) const;
+  void look_at_version(Look& look, const std::string& model, const FolderEntry& version) const;
+  void inspect(const Look& look, const std::filesystem::path& folder, RegistryEntry& entry) const;
+  void judge_readiness(const Look& look, const std::filesystem::path& folder, const std::vector<VersionFile>& files,
+                       RegistryEntry& entry) const;
+  bool has_settled(TimePoint now, const std::vector<VersionFile>& files) const;
+
+  std::filesystem::path root_;
+  Readiness readiness_;
+  std::chrono::milliseconds settle_;
+  const Clock& clock_;
+};
+
+}  // namespace defuse
