@@ -35,11 +35,18 @@ struct Neighbour {
 class Order {
  public:
   Order(const Matrix& points, std::span<const std::uint32_t> seeds, std::size_t first_guess)
-      : points_(points), seeds_(seeds), guess_(first_guess) {}
+      : packed_(seeds.size(), points.cols), seeds_(seeds), guess_(first_guess) {
+    for (std::size_t i = 0; i < seeds.size(); ++i) {
+      const auto from = points.row(seeds[i]);
+      std::copy(from.begin(), from.end(), packed_.row(i).begin());
+    }
+  }
 
   void look_from(std::span<const float> center) {
     all_.clear();
-    for (const std::uint32_t seed : seeds_) all_.push_back({squared_distance(points_.row(seed), center), seed});
+    for (std::size_t i = 0; i < seeds_.size(); ++i) {
+      all_.push_back({squared_distance(packed_.row(i), center), seeds_[i]});
+    }
     sorted_ = 0;
   }
 
@@ -58,7 +65,7 @@ class Order {
   }
 
  private:
-  const Matrix& points_;
+  Matrix packed_;  // the class's rows side by side: they are read once per centre
   std::span<const std::uint32_t> seeds_;
   std::size_t guess_;
   std::vector<Neighbour> all_;

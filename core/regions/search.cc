@@ -12,8 +12,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <limits>
+#include <thread>
 #include <utility>
 
 #include "core/random.h"
@@ -134,32 +136,54 @@ double limit_for(const Search& search, const ClassBase& base, const RegionSearch
   return search.question == Question::fails ? std::min(base.candidate_error + limit, 0.95) : limit;
 }
 
-// Every ball worth freezing, over all classes and spaces, by search.
+// The balls of one class in every space, by search.
+std::vector<std::vector<FrozenRegion>> scan_class(const SearchView& view, const std::vector<Search>& searches,
+                                                  std::size_t label, const std::vector<std::uint32_t>& seeds,
+                                                  const std::vector<std::vector<ClassBase>>& bases) {
+  ScanSettings scan;
+  scan.sizes = view.settings.neighbourhood;
+  std::vector<ScanQuestion> questions;
+  for (const Search& search : searches) {
+    const ClassBase& base = bases[static_cast<std::size_t>(search.evidence)][label];
+    questions.push_back({search.score, centers_of(search.score, seeds), limit_for(search, base, view.settings)});
+  }
+  std::vector<std::vector<FrozenRegion>> found(searches.size());
+  for (std::size_t s = 0; s < view.input.spaces.size(); ++s) {
+    const Matrix& points = *view.input.spaces[s].points;
+    Matrix extra = mixture_centers(view.input.mixture, seeds);
+    if (view.input.spaces[s].name != "codes" || extra.cols != points.cols) extra = Matrix(0, points.cols);
+    auto balls = scan_balls(points, seeds, questions, extra, scan);
+    for (std::size_t q = 0; q < searches.size(); ++q) {
+      for (ScanBall& ball : balls[q]) {
+        found[q].push_back(
+            {searches[q].question, searches[q].evidence, s, static_cast<std::int32_t>(label), std::move(ball)});
+      }
+    }
+  }
+  return found;
+}
+
+// Every ball worth freezing, over all classes and spaces, by search. Threads take classes as they come; the answers are
+// put together in the order of the classes, so that nothing depends on who was first.
 std::vector<std::vector<FrozenRegion>> scan_everything(const SearchView& view, const std::vector<Search>& searches,
                                                        const std::vector<std::vector<std::uint32_t>>& by_class,
                                                        const std::vector<std::vector<ClassBase>>& bases) {
-  ScanSettings scan;
-  scan.sizes = view.settings.neighbourhood;
+  std::vector<std::vector<std::vector<FrozenRegion>>> by_label(by_class.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t c = next++; c < by_class.size(); c = next++)
+      by_label[c] = scan_class(view, searches, c, by_class[c], bases);
+  };
+  {
+    std::vector<std::jthread> helpers;
+    const auto wanted = std::min(by_class.size(), static_cast<std::size_t>(std::max(1, view.settings.threads)));
+    for (std::size_t t = 1; t < wanted; ++t) helpers.emplace_back(work);
+    work();
+  }
   std::vector<std::vector<FrozenRegion>> found(searches.size());
-  for (std::size_t c = 0; c < by_class.size(); ++c) {
-    std::vector<ScanQuestion> questions;
-    for (const Search& search : searches) {
-      const ClassBase& base = bases[static_cast<std::size_t>(search.evidence)][c];
-      questions.push_back(
-          {search.score, centers_of(search.score, by_class[c]), limit_for(search, base, view.settings)});
-    }
-    for (std::size_t s = 0; s < view.input.spaces.size(); ++s) {
-      const Matrix& points = *view.input.spaces[s].points;
-      Matrix extra = mixture_centers(view.input.mixture, by_class[c]);
-      if (view.input.spaces[s].name != "codes" || extra.cols != points.cols) extra = Matrix(0, points.cols);
-      auto balls = scan_balls(points, by_class[c], questions, extra, scan);
-      for (std::size_t q = 0; q < searches.size(); ++q) {
-        for (ScanBall& ball : balls[q]) {
-          found[q].push_back(
-              {searches[q].question, searches[q].evidence, s, static_cast<std::int32_t>(c), std::move(ball)});
-        }
-      }
-    }
+  for (auto& of_class : by_label) {
+    for (std::size_t q = 0; q < searches.size(); ++q)
+      std::move(of_class[q].begin(), of_class[q].end(), std::back_inserter(found[q]));
   }
   return found;
 }

@@ -1,8 +1,11 @@
 // Station 3: where does the candidate fail, and where did it get worse? One search engine, several questions.
-// For each space and class it scans balls around the discovery half's errors (and around the components of a mixture fitted to
-// the error codes) for the one with the highest lower confidence bound of the mean score, freezes the best, and measures
-// them on the confirmation half. What was found on one half is never tested on it. Torch-free; deterministic.
-// Source: methods "gate quality", lesson 5; Wilson bound to search, min(Clopper–Pearson, t) bound and exact sign-flip test to confirm.
+// For each space and class it scans balls (around the discovery half's errors, around groups of them and the components of a mixture
+// fitted to the error codes, and half-spaces as balls around far points) for those whose mean score most likely exceeds a limit, freezes
+// the best, and measures them on the confirmation half. What was found on one half is never tested on it. Torch-free; deterministic.
+// Three questions, each a family of its own (at most max_regions frozen regions, Holm and bounds at alpha / family inside it): where did it
+// get worse (new_bug, worse), where do both fail (inherited), where did it get better (fixed). Only the first can block.
+// Source: methods "gate quality", lessons 3 to 8; likelihood ratio to search, min(Clopper–Pearson, t) bound and exact sign-flip test to
+// confirm.
 #pragma once
 #include <span>
 #include <string>
@@ -40,6 +43,7 @@ struct RegionSearchSettings {
   std::int64_t min_support = 10;  // confirmation seeds
   int max_regions = 15;
   std::vector<int> neighbourhood{10, 14, 20, 28, 40, 56, 80, 112, 160, 200};
+  int threads = 1;                // classes are scanned side by side; the result does not depend on it
 };
 
 // Regions with status, scores on both halves, members (both halves) and a sentence; ids, pictures and frozen tests come later.

@@ -199,8 +199,8 @@ TEST(DpGmm, ShiftingThePointsShiftsTheMeansAndNothingElse) {
 }
 
 TEST(DpGmm, RowsBeyondOneBlockCountLikeTheOthers) {
-  // 2048 rows are one block: every point twice (4096 rows and some) has the same means as k-means of the single ones
-  // would.
+  // 2048 rows are one block. Of 1,500 points given twice, the copies lie in another block than the originals, or across
+  // its edge.
   const Matrix single = planted(1500, 2, 2, 3);
   std::vector<double> twice;
   std::vector<int> start;

@@ -96,6 +96,16 @@ TEST(RegionSearch, SameInputGivesTheSameRegions) {
   }
 }
 
+TEST(RegionSearch, ThreadsChangeNothing) {
+  const World world = pocket();
+  const auto one = found_in(world.input(), {.threads = 1}), many = found_in(world.input(), {.threads = 4});
+  ASSERT_EQ(one.size(), many.size());
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    EXPECT_EQ(one[i].center, many[i].center);
+    EXPECT_EQ(one[i].sentence, many[i].sentence);
+  }
+}
+
 // The rule on which every p value rests: what is tested on one half was chosen on the other.
 TEST(RegionSearch, TheConfirmationHalfNeverMovesACentreOrRadius) {
   World world = pocket();
