@@ -42,6 +42,10 @@ void Watcher::stop() {
   stopped_ = true;
   timer_.cancel();
   debounce_.cancel();
+  stop_listening();
+}
+
+void Watcher::stop_listening() {
   if (changes_.is_open()) changes_.release();  // the signal owns the descriptor
   signal_.reset();
 }
@@ -69,8 +73,13 @@ void Watcher::listen() {
 void Watcher::await_change() {
   changes_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
     if (error || stopped_ || !signal_) return;
-    signal_->take();
-    if (!debouncing_) {
+    const auto changed = signal_->take();
+    if (!changed) {  // the root itself is gone; the next scan that finds it listens again
+      spdlog::debug("no change notification any more: {}", changed.error().describe());
+      stop_listening();
+      return poll_once();
+    }
+    if (*changed && !debouncing_) {
       debouncing_ = true;
       debounce_.expires_after(kDebounce);
       debounce_.async_wait([this](const boost::system::error_code& cancelled) {

@@ -30,7 +30,8 @@ class ChangeSignal {
  public:
   virtual ~ChangeSignal() = default;
   virtual int descriptor() const = 0;
-  virtual void take() = 0;  // empties it, and watches folders that are new
+  virtual Result<bool>
+  take() = 0;  // empties it; whether anything changed. An error once it will never say anything again
 };
 
 struct WatcherParts {
@@ -77,6 +78,7 @@ class Watcher {
   void plan_next();
   void listen();
   void await_change();
+  void stop_listening();
 
   boost::asio::io_context& io_;
   RegistrySettings settings_;
