@@ -54,7 +54,7 @@ class Decoder {
     if (entry == nullptr) return;
     const auto* text = scalar(*entry, form.wants());
     if (text == nullptr) return;
-    read(key, *entry->value, *text, value, form);
+    read(name_of(key), *entry->value, *text, value, form);
   }
 
   template <class T, class Form>
@@ -76,7 +76,7 @@ class Decoder {
         problems_.add(item->line, item->column,
                       "each entry of " + name_of(key) + " wants " + form.wants() + ", not " + found(*item));
       else
-        read(key, *item, item->text, value, form);
+        read("each entry of " + name_of(key), *item, item->text, value, form);
       values.push_back(std::move(value));
     }
   }
@@ -165,10 +165,10 @@ class Decoder {
   static std::string found(const YamlNode& node);     // "'soon'", "a list", "nothing"
 
   template <class T, class Form>
-  void read(const char* key, const YamlNode& node, const std::string& text, T& value, const Form& form) {
+  void read(const std::string& what, const YamlNode& node, const std::string& text, T& value, const Form& form) {
     T read_value{};
     if (!form.read(text, read_value)) {
-      problems_.add(node.line, node.column, name_of(key) + " wants " + form.wants() + ", not " + found(node));
+      problems_.add(node.line, node.column, what + " wants " + form.wants() + ", not " + found(node));
       return;
     }
     if constexpr (std::is_same_v<T, std::filesystem::path>) {

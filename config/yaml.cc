@@ -8,6 +8,7 @@
 
 #include <exception>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -27,7 +28,15 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
 
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { leaf(YamlNode::Kind::null, mark, anchor, {}); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    // The library's mark is that of the next token; the key is what a person looks for.
+    YAML::Mark at = mark;
+    if (!stack_.empty() && stack_.back().has_key) {
+      at.line = stack_.back().entry.line - 1;
+      at.column = stack_.back().entry.column - 1;
+    }
+    leaf(YamlNode::Kind::null, at, anchor, {});
+  }
   void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, const std::string& value) override {
     leaf(YamlNode::Kind::scalar, mark, anchor, value);
   }
@@ -48,6 +57,8 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnMapEnd() override { close(); }
 
   std::shared_ptr<const YamlNode> root() const { return root_; }
+  // Only looked at once the library is content: an unclosed brace shows as an odd key first.
+  const std::optional<Refused>& bad_key() const { return bad_key_; }
 
  private:
   struct Open {
@@ -78,7 +89,6 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void open(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (stack_.size() >= static_cast<std::size_t>(kMaxYamlDepth)) refuse(mark, "nested too deeply");
-    if (expects_key()) refuse(mark, "a key must be a plain text");
     stack_.push_back({make(kind, mark), anchor, false, {}});
   }
 
@@ -92,10 +102,6 @@ class TreeBuilder final : public YAML::EventHandler {
     place(std::move(done.node), mark);
   }
 
-  bool expects_key() const {
-    return !stack_.empty() && stack_.back().node->kind == YamlNode::Kind::map && !stack_.back().has_key;
-  }
-
   void place(std::shared_ptr<const YamlNode> node, const YAML::Mark& mark) {
     if (stack_.empty()) {
       root_ = std::move(node);
@@ -105,7 +111,8 @@ class TreeBuilder final : public YAML::EventHandler {
     if (top.node->kind == YamlNode::Kind::list) {
       top.node->items.push_back(std::move(node));
     } else if (!top.has_key) {
-      if (node->kind != YamlNode::Kind::scalar) refuse(mark, "a key must be a plain text");
+      if (node->kind != YamlNode::Kind::scalar && !bad_key_)
+        bad_key_ = Refused{mark.line + 1, mark.column + 1, kBadKey};
       top.entry = {node->text, mark.line + 1, mark.column + 1, nullptr};
       top.has_key = true;
     } else {
@@ -115,7 +122,10 @@ class TreeBuilder final : public YAML::EventHandler {
     }
   }
 
+  static constexpr const char* kBadKey = "a key must be a plain text";
+
   std::vector<Open> stack_;
+  std::optional<Refused> bad_key_;
   std::map<YAML::anchor_t, std::shared_ptr<const YamlNode>> anchors_;
   std::shared_ptr<const YamlNode> root_;
 };
@@ -132,14 +142,17 @@ Result<std::shared_ptr<const YamlNode>> parse_yaml(std::string_view text, const 
     return fail(ErrorCode::exhausted,
                 name + " is larger than the limit of " + std::to_string(kMaxYamlBytes) + " bytes");
   try {
-    std::istringstream stream{std::string(text)};
+    // The end marker, because the library takes a quote that is still open at the end of the file for closed.
+    std::istringstream stream{std::string(text) + "\n...\n"};
     YAML::Parser parser(stream);
     TreeBuilder first;
-    if (!parser.HandleNextDocument(first) || first.root() == nullptr)
+    if (!parser.HandleNextDocument(first) || first.root() == nullptr || first.root()->kind == YamlNode::Kind::null)
       return fail(ErrorCode::invalid_input, name + " is empty");
     TreeBuilder second;
     if (parser.HandleNextDocument(second))
       return fail(ErrorCode::invalid_input, name + " holds more than one document");
+    if (const auto& bad = first.bad_key())
+      return fail(ErrorCode::invalid_input, position(name, bad->line, bad->column) + bad->words);
     return first.root();
   } catch (const Refused& refused) {
     return fail(ErrorCode::invalid_input, position(name, refused.line, refused.column) + refused.words);
