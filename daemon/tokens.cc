@@ -181,6 +181,7 @@ Result<std::string> create_token(const fs::path& state_dir, const std::string& n
   if (!is_valid_name(name))
     return fail(ErrorCode::invalid_input,
                 "'" + name + "' cannot be a token's name: letters, digits, '.', '_' and '-' only");
+  TRY_OK(make_folder(state_dir));  // tokens may be made before the daemon's first start
   TRY(lock, FileLock::take(state_dir / "tokens.lock"));
   TRY(tokens, list_tokens(state_dir));
   if (std::any_of(tokens.begin(), tokens.end(), [&](const TokenInfo& token) { return token.name == name; }))

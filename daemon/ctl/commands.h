@@ -1,0 +1,85 @@
+// The verbs of defusectl, one function each; parsing is in ctl.cc. Every one returns the process's exit code: 0 pass or
+// done, 1 fail, 2 usage or configuration, 3 inconclusive, 4 error or not judged, 124 timed out. None throws.
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "daemon/ctl/console.h"
+#include "daemon/ctl/remote.h"
+
+namespace defuse::ctl {
+
+// -- asking (read.cc)
+int status(const Remote& remote, Console& console);
+int models(const Remote& remote, Console& console);
+int versions(const Remote& remote, Console& console, const std::string& model);
+int verdict(const Remote& remote, Console& console, const std::string& model, const std::string& version);
+int regions(const Remote& remote, Console& console, const std::string& model);
+int list_waivers(const Remote& remote, Console& console, const std::string& model);
+struct ReportRequest {
+  std::string model;
+  std::string version;
+  std::string format = "markdown";
+  std::string file;  // empty: stdout
+};
+int report(const Remote& remote, Console& console, const ReportRequest& request);
+
+// -- waiting (wait.cc)
+struct WaitRequest {
+  std::string model;
+  std::string version;
+  std::chrono::milliseconds timeout{std::chrono::minutes(30)};
+  std::chrono::milliseconds poll{1000};
+  std::chrono::milliseconds patience{std::chrono::minutes(1)};  // with a daemon that answered before and now does not
+};
+int wait(const Remote& remote, Console& console, const WaitRequest& request);
+
+// -- acting (act.cc)
+int promote(const Remote& remote, Console& console, const std::string& model, const std::string& version,
+            const std::string& reason, bool override_verdict);
+int rollback(const Remote& remote, Console& console, const std::string& model, const std::string& reason);
+int retry(const Remote& remote, Console& console, const std::string& model, const std::string& version);
+int cancel(const Remote& remote, Console& console, const std::string& job);
+int label(const Remote& remote, Console& console, const std::string& region, const std::string& word,
+          const std::string& note);
+struct WaiverRequest {
+  std::string model;
+  std::string finding;
+  std::vector<std::string> versions;
+  std::string reason;
+  std::string ticket;
+  std::string approved_by;
+  std::string expires;  // date or time
+};
+int add_waiver(const Remote& remote, Console& console, const WaiverRequest& request);
+int remove_waiver(const Remote& remote, Console& console, const std::string& id);
+
+// -- without a daemon (local.cc, evaluate.cc)
+int config_check(Console& console, const std::filesystem::path& file);
+int dataset_inspect(Console& console, const std::filesystem::path& config, const std::string& model);
+struct TokenPlace {
+  std::string state_dir;  // one of the two
+  std::string config;
+};
+int token_create(Console& console, const TokenPlace& place, const std::string& name, const std::string& scope,
+                 const Clock& clock);
+int token_list(Console& console, const TokenPlace& place);
+int token_revoke(Console& console, const TokenPlace& place, const std::string& name);
+struct EvaluateRequest {
+  std::filesystem::path config;
+  std::string model;
+  std::filesystem::path candidate;  // folder of a version, or the artifact
+  std::filesystem::path incumbent;  // the same; empty: none
+  std::filesystem::path report;     // folder to write
+  std::filesystem::path cache;      // empty: <report>/.cache
+  std::filesystem::path work;       // empty: a temporary folder
+};
+int evaluate(Console& console, const EvaluateRequest& request, const Clock& clock);
+
+// 30m, 90s, 1.5h, 14d; `invalid_input` otherwise.
+Result<std::chrono::milliseconds> parse_span(const std::string& text);
+
+}  // namespace defuse::ctl

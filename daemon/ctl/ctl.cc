@@ -1,0 +1,283 @@
+#include "daemon/ctl/ctl.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+
+#include "core/files.h"
+#include "daemon/ctl/commands.h"
+
+namespace defuse::ctl {
+namespace {
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 pass or done, 1 fail, 2 usage or configuration, 3 inconclusive,\n4 error or not judged, 124 timed "
+    "out waiting.";
+
+// What every verb may be given.
+struct Globals {
+  std::string url = "http://127.0.0.1:8470";
+  std::string token;
+  std::string token_file;
+  std::string output = "text";
+  bool no_color = false;
+};
+
+// All words of all verbs; CLI11 fills them while parsing, the chosen verb reads its own.
+struct Words {
+  std::string model, version, region, label, note, reason, ticket, approved_by, expires, span, job, waiver, finding;
+  std::vector<std::string> versions;
+  bool override_verdict = false;
+  std::string timeout = "30m";
+  ReportRequest report;
+  EvaluateRequest evaluate;
+  std::string config, state_dir, name, scope = "read";
+};
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+std::string trimmed(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+class Tool {
+ public:
+  explicit Tool(const Surroundings& around) : around_(around), console_(around.out, around.err) {
+    app_.name("defusectl");
+    app_.description("Asks defused, the gate for model releases, and tells it what people decide.");
+    app_.footer(kExitCodes);
+    app_.set_version_flag("--version", std::string("defusectl ") + DEFUSED_VERSION);
+    app_.require_subcommand(1);
+    app_.add_option("--url", globals_.url, "where defused listens")->envname("DEFUSED_URL")->capture_default_str();
+    app_.add_option("--token", globals_.token, "token (better: --token-file, or $DEFUSED_TOKEN)");
+    app_.add_option("--token-file", globals_.token_file, "file that holds the token");
+    app_.add_option("--output", globals_.output, "text or json")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->capture_default_str();
+    app_.add_flag("--no-color", globals_.no_color, "no colours; so does $NO_COLOR");
+    add_asking();
+    add_acting();
+    add_waivers();
+    add_local();
+  }
+
+  int run(std::vector<std::string> words) {
+    std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
+    try {
+      app_.parse(words);
+    } catch (const CLI::ParseError& ended) {
+      // Help and the version are answers; everything else is wrong use.
+      return app_.exit(ended, around_.out, around_.err) == 0 ? kPass : kUsage;
+    }
+    console_.json = globals_.output == "json";
+    console_.colour = around_.out_is_terminal && !globals_.no_color && environment("NO_COLOR").empty();
+    console_.live = around_.err_is_terminal && !console_.json;
+    return chosen_ ? chosen_() : static_cast<int>(kUsage);
+  }
+
+ private:
+  using Verb = std::function<int()>;
+  using RemoteVerb = std::function<int(const Remote&)>;
+
+  CLI::App* verb(CLI::App* parent, const char* name, const char* text, Verb action) {
+    auto* sub = parent->add_subcommand(name, text);
+    sub->fallthrough();  // --url and the like may come last
+    if (action) sub->callback([this, action = std::move(action)] { chosen_ = action; });
+    return sub;
+  }
+
+  CLI::App* remote_verb(CLI::App* parent, const char* name, const char* text, RemoteVerb action) {
+    return verb(parent, name, text, [this, action = std::move(action)] {
+      const auto remote = connect();
+      return remote ? action(*remote) : console_.failed(remote.error());
+    });
+  }
+
+  Result<Remote> connect() const {
+    TRY(url, parse_url(globals_.url));
+    std::string token = globals_.token;
+    if (token.empty() && !globals_.token_file.empty()) {
+      auto text = read_file(globals_.token_file, 4096);
+      if (!text) return fail(ErrorCode::invalid_input, "--token-file: " + text.error().message);
+      token = trimmed(std::move(*text));
+    }
+    if (token.empty()) token = trimmed(environment("DEFUSED_TOKEN"));
+    return Remote(std::move(url), std::move(token));
+  }
+
+  CLI::App* with_model(CLI::App* sub) {
+    sub->add_option("model", words_.model, "model line")->required();
+    return sub;
+  }
+  CLI::App* with_version(CLI::App* sub) {
+    with_model(sub)->add_option("version", words_.version, "version of it")->required();
+    return sub;
+  }
+
+  void add_asking() {
+    remote_verb(&app_, "status", "what the daemon does and how its models stand",
+                [this](const Remote& r) { return status(r, console_); });
+    remote_verb(&app_, "models", "all models", [this](const Remote& r) { return models(r, console_); });
+    with_model(remote_verb(&app_, "versions", "versions of a model, newest first",
+                           [this](const Remote& r) { return versions(r, console_, words_.model); }));
+    with_version(remote_verb(&app_, "verdict", "verdict on a version, with reasons",
+                             [this](const Remote& r) { return verdict(r, console_, words_.model, words_.version); }));
+    auto* waiting =
+        with_version(remote_verb(&app_, "wait", "wait for the verdict on a version; the exit code is the answer",
+                                 [this](const Remote& r) { return wait_for(r); }));
+    waiting->add_option("--timeout", words_.timeout, "how long, such as 90s, 30m or 2h")->capture_default_str();
+    auto* reporting = remote_verb(&app_, "report", "report on a version", [this](const Remote& r) {
+      words_.report.model = words_.model;
+      words_.report.version = words_.version;
+      return report(r, console_, words_.report);
+    });
+    with_version(reporting);
+    reporting->add_option("--format", words_.report.format, "json, html, markdown, junit or sarif")
+        ->check(CLI::IsMember({"json", "html", "markdown", "junit", "sarif"}))
+        ->capture_default_str();
+    reporting->add_option("--output", words_.report.file, "file to write; without it the report goes to stdout");
+    with_model(remote_verb(&app_, "regions", "bug regions of a model",
+                           [this](const Remote& r) { return regions(r, console_, words_.model); }));
+  }
+
+  void add_acting() {
+    auto* labelling = remote_verb(&app_, "label", "say what a region is", [this](const Remote& r) {
+      return label(r, console_, words_.region, words_.label, words_.note);
+    });
+    labelling->add_option("region", words_.region, "id of the region")->required();
+    labelling->add_option("label", words_.label, "confirmed, class:<number>, ambiguous, unrealistic or none")
+        ->required();
+    labelling->add_option("--note", words_.note, "why");
+    auto* promoting =
+        with_version(remote_verb(&app_, "promote", "make a version the one in production", [this](const Remote& r) {
+          return promote(r, console_, words_.model, words_.version, words_.reason, words_.override_verdict);
+        }));
+    promoting->add_option("--reason", words_.reason, "why; kept in the audit log");
+    promoting->add_flag("--override", words_.override_verdict, "although its gate does not pass; needs a reason");
+    with_model(remote_verb(&app_, "rollback", "back to the version before",
+                           [this](const Remote& r) { return rollback(r, console_, words_.model, words_.reason); }))
+        ->add_option("--reason", words_.reason, "why; kept in the audit log")
+        ->required();
+    with_version(remote_verb(&app_, "retry", "judge a version again",
+                             [this](const Remote& r) { return retry(r, console_, words_.model, words_.version); }));
+    remote_verb(&app_, "cancel", "cancel a job", [this](const Remote& r) { return cancel(r, console_, words_.job); })
+        ->add_option("job", words_.job, "its number")
+        ->required();
+  }
+
+  void add_waivers() {
+    auto* group = verb(&app_, "waive", "dated exceptions: add, list, remove", {});
+    group->require_subcommand(1);
+    auto* adding = remote_verb(group, "add", "waive one finding or region for a while",
+                               [this](const Remote& r) { return waive(r); });
+    with_model(adding)->add_option("finding", words_.finding, "id of a finding or a region")->required();
+    adding->add_option("--reason", words_.reason, "why it may pass")->required();
+    adding->add_option("--ticket", words_.ticket, "where it is being dealt with")->required();
+    adding->add_option("--approved-by", words_.approved_by, "who says so; the token's name if not given");
+    adding->add_option("--versions", words_.versions, "only these versions (default: every one)")->delimiter(',');
+    auto* expires = adding->add_option("--expires", words_.expires, "last moment, such as 2026-03-01");
+    adding->add_option("--for", words_.span, "how long from now, such as 14d")->excludes(expires);
+    remote_verb(group, "list", "waivers", [this](const Remote& r) {
+      return list_waivers(r, console_, words_.model);
+    })->add_option("--model", words_.model, "only those of this model");
+    remote_verb(group, "remove", "take a waiver back",
+                [this](const Remote& r) { return remove_waiver(r, console_, words_.waiver); })
+        ->add_option("waiver", words_.waiver, "its id")
+        ->required();
+  }
+
+  void add_local() {
+    auto* judging = verb(&app_, "evaluate", "run one gate without a daemon",
+                         [this] { return evaluate(console_, words_.evaluate, around_.clock); });
+    judging->add_option("--config", words_.evaluate.config, "configuration that knows the model")->required();
+    judging->add_option("--model", words_.evaluate.model, "model line")->required();
+    judging->add_option("--candidate", words_.evaluate.candidate, "version's folder or model.pt")->required();
+    judging->add_option("--incumbent", words_.evaluate.incumbent, "the same of the version in production");
+    judging->add_option("--report", words_.evaluate.report, "folder for the reports")->required();
+    judging->add_option("--cache", words_.evaluate.cache,
+                        "folder to keep what later runs can use (default: in the report's)");
+    judging->add_option("--work", words_.evaluate.work, "folder for the worker's files (default: a temporary one)");
+
+    auto* configuration = verb(&app_, "config", "configuration files: check", {});
+    configuration->require_subcommand(1);
+    verb(configuration, "check", "is this configuration file fine?",
+         [this] { return config_check(console_, words_.config); })
+        ->add_option("file", words_.config, "the file")
+        ->required();
+
+    auto* data = verb(&app_, "dataset", "data sets: inspect", {});
+    data->require_subcommand(1);
+    auto* inspecting = verb(data, "inspect", "what is in a model's data",
+                            [this] { return dataset_inspect(console_, words_.config, words_.model); });
+    inspecting->add_option("--config", words_.config, "configuration that knows the model")->required();
+    inspecting->add_option("--model", words_.model, "model line")->required();
+
+    auto* tokens = verb(&app_, "token", "who may read and act: create, list, revoke", {});
+    tokens->require_subcommand(1);
+    auto* creating = verb(tokens, "create", "make a token and print it, once",
+                          [this] { return token_create(console_, place(), words_.name, words_.scope, around_.clock); });
+    auto* listing =
+        verb(tokens, "list", "tokens, without their secrets", [this] { return token_list(console_, place()); });
+    auto* revoking = verb(tokens, "revoke", "a token that counts no more",
+                          [this] { return token_revoke(console_, place(), words_.name); });
+    for (auto* sub : {creating, revoking})
+      sub->add_option("name", words_.name, "its name, as the audit log will show it")->required();
+    creating->add_option("--scope", words_.scope, "read or operate")
+        ->check(CLI::IsMember({"read", "operate"}))
+        ->capture_default_str();
+    for (auto* sub : {creating, listing, revoking}) {
+      auto* state = sub->add_option("--state-dir", words_.state_dir, "the daemon's state folder");
+      sub->add_option("--config", words_.config, "configuration that names it")->excludes(state);
+    }
+  }
+
+  TokenPlace place() const { return {words_.state_dir, words_.config}; }
+
+  int wait_for(const Remote& remote) {
+    const auto timeout = parse_span(words_.timeout);
+    if (!timeout) return console_.failed(timeout.error());
+    WaitRequest request;
+    request.model = words_.model;
+    request.version = words_.version;
+    request.timeout = *timeout;
+    return wait(remote, console_, request);
+  }
+
+  int waive(const Remote& remote) {
+    WaiverRequest request{words_.model,  words_.finding,     words_.versions, words_.reason,
+                          words_.ticket, words_.approved_by, words_.expires};
+    if (!words_.span.empty()) {
+      const auto span = parse_span(words_.span);
+      if (!span) return console_.failed(span.error());
+      request.expires = to_rfc3339(around_.clock.now() + *span);
+    }
+    if (request.expires.empty())
+      return console_.failed({ErrorCode::invalid_input, "a waiver ends some day: --expires or --for", {}});
+    return add_waiver(remote, console_, request);
+  }
+
+  const Surroundings& around_;
+  Console console_;
+  Globals globals_;
+  Words words_;
+  CLI::App app_;
+  Verb chosen_;
+};
+
+}  // namespace
+
+int run(std::vector<std::string> words, const Surroundings& around) {
+  try {
+    return Tool(around).run(std::move(words));
+  } catch (const std::exception& problem) {  // a bug of ours or no memory: whatever it was, nothing was judged
+    around.err << "defusectl: unexpected: " << problem.what() << std::endl;
+    return kError;
+  }
+}
+
+}  // namespace defuse::ctl

@@ -1,0 +1,40 @@
+// The daemon as defusectl sees it: JSON questions and answers over HTTP. Turns what a server refuses into Errors that
+// say so. One thread.
+#pragma once
+#include <string>
+
+#include "core/json.h"
+#include "daemon/ctl/http_client.h"
+
+namespace defuse::ctl {
+
+struct Reply {
+  int status = 0;
+  Json body;  // an object; empty for answers without a body
+};
+
+class Remote {
+ public:
+  Remote(Url url, std::string token) : url_(std::move(url)), token_(std::move(token)) {}
+
+  // Any status with a JSON object; the error is about reaching the daemon only, or about an answer that is no JSON.
+  Result<Reply> ask(const std::string& method, const std::string& path, const Json& body = {}) const;
+  // 2xx only; anything else becomes an Error with the server's own words. 400, 401 and 403 are `invalid_input`.
+  Result<Json> get(const std::string& path) const;
+  Result<Json> act(const std::string& method, const std::string& path, const Json& body = {}) const;
+  Result<std::string> fetch(const std::string& path) const;  // bytes of a 200
+
+  const Url& url() const { return url_; }
+
+ private:
+  Url url_;
+  std::string token_;
+};
+
+// What the server's problem document says, as an Error.
+Error refusal(int status, const Json& body);
+
+std::string model_path(const std::string& model);
+std::string version_path(const std::string& model, const std::string& version);
+
+}  // namespace defuse::ctl
