@@ -133,9 +133,11 @@ CheckInfo KnownRegionsCheck::info() const {
 }
 
 CheckResult KnownRegionsCheck::run(const CheckInput& in) const {
-  if (in.known_regions == nullptr || in.known_regions->empty())
+  if (in.known_regions != nullptr && in.known_regions->empty())
     return stopped(kCheck, settings_.mode, "none", Decision::note, "No earlier bug is known.");
   if (auto refused = cannot_compare(in, kCheck, settings_.mode)) return *refused;
+  if (in.known_regions == nullptr)
+    return stopped(kCheck, settings_.mode, "none", Decision::error, "Earlier bugs are known, but were not measured.");
   CheckResult result;
   result.check = kCheck;
   result.mode = settings_.mode;

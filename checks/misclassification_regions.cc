@@ -134,6 +134,21 @@ Gaps find_gaps(const CheckInput& input, const std::vector<std::int64_t>& counts,
   return gaps;
 }
 
+// Why a clean search would prove too little here; empty if it would not. Fills result.more_images.
+std::string missing_evidence(const CheckInput& input, const Judge& judge, const std::vector<std::int64_t>& counts,
+                             std::int64_t needed, CheckResult& result) {
+  if (!judge.generated_usable) {
+    const bool known = input.generator != nullptr && !input.generator->problem.empty();
+    return "Generated images prove nothing here: " + (known ? input.generator->problem : "there is no generator") +
+           "; only real images could be searched.";
+  }
+  const Gaps gaps = find_gaps(input, counts, needed);
+  if (!counts.empty() && gaps.classes == 0) return {};
+  result.more_images = gaps.more_images;
+  return "Too few held-back images to confirm a region of class " + gaps.names + "; " + std::to_string(needed) +
+         " of each are needed.";
+}
+
 // Nothing without a violation.
 std::optional<std::string> violation_reason(const std::vector<Region>& regions, const Judge& judge) {
   const auto violates = [&](const Region& r) { return judge.violates(r); };
@@ -177,24 +192,21 @@ CheckResult MisclassificationRegionsCheck::run(const CheckInput& input) const {
   }
   const auto counts = confirmation_seeds(*input.probes, input.classes.size());
   add_detectable(input, counts, settings_, result);
+  // Thin evidence is a finding of its own: else waiving the violations beside it would turn it into a pass.
+  const std::string missing = missing_evidence(input, judge, counts, kCoverage * settings_.min_support, result);
+  if (!missing.empty()) {
+    Finding finding;
+    finding.id = std::string(kId) + "/evidence";
+    finding.check = kId;
+    finding.subject = "overall";
+    finding.decision = Decision::undecided;
+    finding.sentence = missing;
+    result.findings.push_back(std::move(finding));
+  }
   if (auto violated = violation_reason(regions, judge)) {
     return conclude(std::move(result), VerdictState::fail, std::move(*violated));
   }
-  if (!judge.generated_usable) {
-    const bool known = input.generator != nullptr && !input.generator->problem.empty();
-    return conclude(
-        std::move(result), VerdictState::inconclusive,
-        "Generated images prove nothing here: " + (known ? input.generator->problem : "there is no generator") +
-            ". Real images show no new region.");
-  }
-  const std::int64_t needed = kCoverage * settings_.min_support;
-  const Gaps gaps = find_gaps(input, counts, needed);
-  if (counts.empty() || gaps.classes > 0) {
-    result.more_images = gaps.more_images;
-    return conclude(std::move(result), VerdictState::inconclusive,
-                    "Too few held-back images to confirm a region of class " + gaps.names + "; " +
-                        std::to_string(needed) + " of each are needed.");
-  }
+  if (!missing.empty()) return conclude(std::move(result), VerdictState::inconclusive, missing);
   return conclude(std::move(result), VerdictState::pass,
                   "No region of images is new or confirmed worse than with the incumbent.");
 }

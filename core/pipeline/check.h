@@ -1,5 +1,6 @@
-// The interface every check implements, and what it is given. Checks are const, keep nothing between runs, read no file and
-// no clock, and know nothing of configuration: their parameters are given to the constructor. One narrow way in, one out.
+// The interface every check implements, and what it is given. Checks are const, keep nothing between runs, read no file
+// and no clock, and know nothing of configuration: their parameters are given to the constructor. One narrow way in,
+// one out.
 #pragma once
 #include <memory>
 #include <optional>
@@ -30,37 +31,38 @@ struct KnownRegion {
 // Whether generated images may be used as evidence, and the numbers behind it.
 struct GeneratorHealth {
   bool usable = false;
-  std::string problem;                  // why not, for people; empty if usable
-  double reconstruction_error = 0;      // RMSE per pixel on the test split
-  double accuracy_real = 0;             // incumbent (candidate if there is none) on x
-  double accuracy_reconstructed = 0;    // the same on D(E(x))
-  double accuracy_perturbed = 0;        // the same on plausible perturbations
-  int active_dimensions = 0;            // latent dimensions with Var(mean) > 0.01
+  std::string problem;                // why not, for people; empty if usable
+  double reconstruction_error = 0;    // RMSE per pixel on the test split
+  double accuracy_real = 0;           // incumbent (candidate if there is none) on x
+  double accuracy_reconstructed = 0;  // the same on D(E(x))
+  double accuracy_perturbed = 0;      // the same on plausible perturbations
+  int active_dimensions = 0;          // latent dimensions with Var(mean) > 0.01
   int latent = 0;
 };
 
-// Everything measured about one candidate. Pointers are null where the thing does not exist; a check that needs it says so.
+// Everything measured about one candidate. Pointers are null where the thing does not exist; a check that needs it says
+// so.
 struct CheckInput {
   const ContractFacts* contract = nullptr;
   std::span<const std::int32_t> test_labels;
   std::vector<std::string> classes;
-  const Evaluation* candidate = nullptr;     // on the test split; null if it could not be run
-  const Evaluation* incumbent = nullptr;     // null if there is none
-  std::string incumbent_problem;             // an incumbent exists, but could not be run: why
-  const Comparison* comparison = nullptr;    // null unless both evaluations exist
-  const std::vector<Region>* regions = nullptr;   // found and confirmed; null if the search could not be made
-  std::string regions_problem;                    // why not
+  const Evaluation* candidate = nullptr;         // on the test split; null if it could not be run
+  const Evaluation* incumbent = nullptr;         // null if there is none
+  std::string incumbent_problem;                 // an incumbent exists, but could not be run: why
+  const Comparison* comparison = nullptr;        // null unless both evaluations exist
+  const std::vector<Region>* regions = nullptr;  // found and confirmed; null if the search could not be made
+  std::string regions_problem;                   // why not
   const GeneratorHealth* generator = nullptr;
   const ProbeSet* probes = nullptr;
-  const std::vector<KnownRegion>* known_regions = nullptr;
-  double alpha = 0.05;                       // this check's share of the error budget for `violation`
-  double confidence_alpha = 0.05;            // level of the bounds behind `ok`: passing needs all checks, so it is not shared
+  const std::vector<KnownRegion>* known_regions = nullptr;  // empty: no bug is known; null: they could not be run
+  double alpha = 0.05;                                      // this check's share of the error budget for `violation`
+  double confidence_alpha = 0.05;  // level of the bounds behind `ok`: passing needs all checks, so it is not shared
 };
 
 struct CheckInfo {
   std::string id;
-  int version = 1;          // part of the cache key: raise it when the same input would give another result
-  std::string question;     // one sentence
+  int version = 1;       // part of the cache key: raise it when the same input would give another result
+  std::string question;  // one sentence
   std::string paper;
   bool statistical = true;  // takes a share of alpha
 };

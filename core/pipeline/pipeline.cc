@@ -142,20 +142,21 @@ Result<void> find_regions(LazyModel& candidate, LazyModel* incumbent, const Spli
 std::vector<CheckResult> run_checks(std::span<const std::unique_ptr<Check>> checks, const Splits& splits, double alpha,
                                     const StageContext& context, const Findings& found) {
   const auto pointer = [](const auto& optional) { return optional ? &*optional : nullptr; };
-  const CheckInput input{.contract = &found.contract,
-                         .test_labels = splits.test.labels(),
-                         .classes = splits.classes,
-                         .candidate = pointer(found.candidate),
-                         .incumbent = pointer(found.incumbent),
-                         .incumbent_problem = found.incumbent_problem,
-                         .comparison = pointer(found.comparison),
-                         .regions = pointer(found.regions),
-                         .regions_problem = found.regions_problem,
-                         .generator = pointer(found.health),
-                         .probes = pointer(found.probes),
-                         .known_regions = &found.known_regions,
-                         .alpha = alpha,
-                         .confidence_alpha = context.job.settings.alpha};
+  const CheckInput input{
+      .contract = &found.contract,
+      .test_labels = splits.test.labels(),
+      .classes = splits.classes,
+      .candidate = pointer(found.candidate),
+      .incumbent = pointer(found.incumbent),
+      .incumbent_problem = found.incumbent_problem,
+      .comparison = pointer(found.comparison),
+      .regions = pointer(found.regions),
+      .regions_problem = found.regions_problem,
+      .generator = pointer(found.health),
+      .probes = pointer(found.probes),
+      .known_regions = found.candidate || context.job.known_regions.empty() ? &found.known_regions : nullptr,
+      .alpha = alpha,
+      .confidence_alpha = context.job.settings.alpha};
   std::vector<CheckResult> results;
   for (const auto& check : checks) results.push_back(check->run(input));
   return results;

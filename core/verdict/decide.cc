@@ -215,7 +215,7 @@ struct Tally {
   std::map<int, std::vector<std::string>, std::greater<>> reasons;  // by severity, gravest first
 };
 
-constexpr char kNoIncumbent[] = "no incumbent yet: promote one version of this model to compare later ones with.";
+constexpr char kNoIncumbent[] = "There is no incumbent yet: promote one version of this model to compare later ones with.";
 
 // The rules that are not any check's.
 void apply_policy(const Policy& policy, bool any_result, Tally& tally) {

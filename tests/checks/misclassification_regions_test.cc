@@ -163,6 +163,17 @@ TEST(MisclassificationRegions, WeakGeneratorDoesNotHideARegionOfRealImages) {
   EXPECT_EQ(scene.run().state, VerdictState::fail);
 }
 
+// Waiving every violation must not turn "could not be judged" into a pass: what is missing has to be a finding of its own.
+TEST(MisclassificationRegions, ThinEvidenceIsAFindingBesideTheViolations) {
+  Scene scene;
+  scene.generator.usable = false;
+  scene.add(RegionStatus::new_bug, "r-real", "real");
+  const auto result = scene.run();
+  EXPECT_EQ(result.state, VerdictState::fail);
+  EXPECT_TRUE(std::any_of(result.findings.begin(), result.findings.end(),
+                          [](const Finding& f) { return f.decision == Decision::undecided; }));
+}
+
 TEST(MisclassificationRegions, ClassesWithTooFewHeldBackImagesAreNamedAndNeverPass) {
   Scene scene;
   std::erase_if(scene.probes.seeds,
