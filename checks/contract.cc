@@ -248,6 +248,9 @@ CheckResult ContractCheck::run(const CheckInput& in) const {
   result.findings.push_back(size_rule(facts, settings_));
   if (!facts.loaded) {
     result.findings.push_back(failure("load", "The model does not load: " + facts.load_error));
+  } else if (Finding shape = shape_rule(facts); !facts.output_shape.empty() && shape.decision == Decision::violation) {
+    // It answered, in a shape that nothing further can be made of: its contract is broken, rather than unknown.
+    result.findings.push_back(std::move(shape));
   } else if (!facts.ran || !facts.run_error.empty()) {
     result.findings.push_back(failure("run", "The model loads, but fails when it runs: " + facts.run_error));
   } else {

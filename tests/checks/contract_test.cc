@@ -30,6 +30,18 @@ TEST(Contract, HonestModelPasses) {
   for (const auto& finding : result.findings) EXPECT_EQ(finding.decision, Decision::ok) << finding.id;
 }
 
+TEST(Contract, AnswerOfAnotherShapeIsABrokenContractAlsoWhenNothingElseCouldBeRun) {
+  World world = honest();
+  world.facts.ran = false;
+  world.facts.run_error = "the model gives 7 outputs for 10 classes";
+  world.facts.output_shape.back() = 7;
+  CheckInput in = world.input();
+  in.candidate = nullptr;
+  const auto result = judged(in);
+  EXPECT_EQ(result.state, VerdictState::fail);
+  EXPECT_NE(result.reason.find("7]"), std::string::npos) << result.reason;
+}
+
 TEST(Contract, NeedsNoIncumbent) {
   World world = honest();
   EXPECT_EQ(judged(world.input_without_incumbent()).state, VerdictState::pass);
