@@ -24,8 +24,9 @@
 // sum_k ln kappa_k
 //     with B_k = ld_k - 1/2 d ln nu_k; constants dropped.
 // Requires: n >= K, n >= 2, x finite.   Ensures: L never falls beyond rounding and lambda; same input gives same bytes
-// on one machine. Differs from the source: works on x - mean(x), which changes nothing but rounding (m_0 becomes 0);
-// rows are taken in blocks so that no temporary is larger than a block's K d values.
+// on one machine.
+// Differs from the source: works on x - mean(x), which changes nothing but rounding (m_0 becomes 0), and takes the
+// outer products and quadratic forms of all components as one matrix product over the d(d+1)/2 products x_i x_j.
 #include "core/ml/dp_gmm.h"
 
 #include <algorithm>
@@ -46,12 +47,16 @@ using torch::indexing::Slice;
 
 constexpr double kMeanPrecisionPrior = 1.0;           // kappa_0
 constexpr double kTiny = 10 * 2.220446049250313e-16;  // keeps N_k above 0, as scikit-learn does
-constexpr std::int64_t kBlockRows = 2048;             // K d doubles a row: a block stays in the second-level cache
+constexpr std::int64_t kBlockRows = 2048;
+constexpr std::int64_t kMostProducts = std::int64_t{1} << 24;  // values kept for the whole fit: 128 MiB
 
 struct Problem {
-  Tensor x;        // [n,d] centred
-  Tensor centre;   // [d] what was subtracted: m_0 in the caller's coordinates
-  Tensor scatter;  // Sigma_0: [d,d], or [d] for diagonal
+  Tensor x;         // [n,d] centred
+  Tensor centre;    // [d] what was subtracted: m_0 in the caller's coordinates
+  Tensor scatter;   // Sigma_0: [d,d], or [d] for diagonal
+  Tensor left;      // [d(d+1)/2] i and …
+  Tensor right;     // … j of every pair i <= j
+  Tensor products;  // [n,d(d+1)/2] x_i x_j; undefined where that is too much, and for diagonal and tied
   std::int64_t n = 0;
   std::int64_t d = 0;
   std::int64_t k = 0;
@@ -74,19 +79,26 @@ struct Parameters {
 
 torch::TensorOptions f64() { return torch::TensorOptions().dtype(torch::kFloat64); }
 
-// sum_i r_ik (x_i - xbar_k)(x_i - xbar_k)' for every k: [K,d,d].
-Tensor scatter_matrices(const Problem& p, const Tensor& r, const Tensor& centres) {
-  Tensor sums = torch::zeros({p.k, p.d, p.d}, f64());
+// The d(d+1)/2 products x_i x_j, i <= j, of a block of rows. Kept for the whole fit where they fit into memory.
+Tensor products_of(const Problem& p, std::int64_t first, std::int64_t last) {
+  if (p.products.defined()) return p.products.slice(0, first, last);
+  const Tensor x = p.x.slice(0, first, last);
+  return x.index_select(1, p.left) * x.index_select(1, p.right);
+}
+
+// sum_i r_ik (x_i - xbar_k)(x_i - xbar_k)' for every k: [K,d,d]. As sum r x x' - (N_k + 10 eps) xbar xbar', so that all
+// components are one matrix product; x is centred and Sigma_0 is added next, so what cancels is small against what
+// stays.
+Tensor scatter_matrices(const Problem& p, const Tensor& r, const Tensor& centres, const Tensor& counts) {
+  Tensor flat = torch::zeros({p.k, p.left.size(0)}, f64());
   for (std::int64_t first = 0; first < p.n; first += kBlockRows) {
-    const Slice rows(first, std::min(p.n, first + kBlockRows));
-    const Tensor x = p.x.index({rows});
-    for (std::int64_t k = 0; k < p.k; ++k) {
-      const Tensor shifted = x - centres[k];
-      const Tensor weighted = shifted * r.index({rows, k}).unsqueeze(1);
-      sums[k].addmm_(weighted.t(), shifted);
-    }
+    const std::int64_t last = std::min(p.n, first + kBlockRows);
+    flat.addmm_(r.slice(0, first, last).t(), products_of(p, first, last));
   }
-  return sums;
+  Tensor sums = torch::empty({p.k, p.d, p.d}, f64());
+  sums.index_put_({Slice(), p.left, p.right}, flat);
+  sums.index_put_({Slice(), p.right, p.left}, flat);
+  return sums.sub_((counts + kTiny).view({p.k, 1, 1}) * centres.unsqueeze(2) * centres.unsqueeze(1));
 }
 
 // sum_i r_ik (x_i - xbar_k)^2 on each coordinate: [K,d].
@@ -117,7 +129,8 @@ Tensor unnormalised_covariance(const Problem& p, const Tensor& r, const Tensor& 
     return p.scatter + (within + between) / static_cast<double>(p.k);
   }
   const Tensor between = pull.view({p.k, 1, 1}) * centres.unsqueeze(2) * centres.unsqueeze(1);
-  return p.scatter + scatter_matrices(p, r, centres) + p.regularisation * out.counts.view({p.k, 1, 1}) * eye + between;
+  return p.scatter + scatter_matrices(p, r, centres, out.counts) +
+         p.regularisation * out.counts.view({p.k, 1, 1}) * eye + between;
 }
 
 // Sets factor and log_det from covariance.
@@ -168,12 +181,28 @@ Result<Parameters> maximise(const Problem& p, const Tensor& r) {
   return out;
 }
 
-// |(x_i - m_k)' P_k|^2 for a block of rows: [rows,K].
-Tensor mahalanobis(const Problem& p, const Parameters& q, const Tensor& x) {
+// x'Ax - 2 m'Ax + m'Am with A_k = P_k P_k', as one product of the block's x_i x_j and x_i with the coefficients of all
+// components.
+struct Quadratic {
+  Tensor of_products;  // [d(d+1)/2,K]
+  Tensor of_x;         // [d,K]
+  Tensor constant;     // [K]
+};
+
+Quadratic quadratic_of(const Problem& p, const Parameters& q) {
+  const Tensor precision = torch::bmm(q.factor, q.factor.transpose(1, 2));
+  const Tensor twice_off_diagonal = torch::where(p.left == p.right, 1, 2).to(torch::kFloat64);
+  const Tensor pulled = torch::bmm(precision, q.means.unsqueeze(2)).squeeze(2);  // A m
+  return {(precision.index({Slice(), p.left, p.right}) * twice_off_diagonal).t().contiguous(),
+          (-2 * pulled).t().contiguous(), (pulled * q.means).sum(1)};
+}
+
+// |(x_i - m_k)' P_k|^2 for rows [first, last): [rows,K].
+Tensor mahalanobis(const Problem& p, const Parameters& q, const Quadratic& form, std::int64_t first,
+                   std::int64_t last) {
+  const Tensor x = p.x.slice(0, first, last);
   if (p.covariance == Covariance::full) {
-    const Tensor wide = q.factor.transpose(0, 1).reshape({p.d, p.k * p.d});                   // P_1 | P_2 | …
-    const Tensor moved = torch::bmm(q.means.unsqueeze(1), q.factor).reshape({1, p.k * p.d});  // m_k' P_k
-    return (torch::mm(x, wide) - moved).square_().view({-1, p.k, p.d}).sum(2);
+    return torch::addmm(form.constant, x, form.of_x).addmm_(products_of(p, first, last), form.of_products);
   }
   Tensor out = torch::empty({x.size(0), p.k}, f64());
   const bool tied = p.covariance == Covariance::tied;
@@ -203,11 +232,12 @@ Tensor log_responsibilities(const Problem& p, const Parameters& q) {
   const Tensor log_precision = over_degrees(p, q, [](const Tensor& v) { return torch::digamma(v); });
   const Tensor offset = log_weight - 0.5 * d * std::log(2 * std::numbers::pi) + q.log_det - 0.5 * d * q.nu.log() +
                         0.5 * (d * std::numbers::ln2 + log_precision - d / q.kappa);
+  const Quadratic form = p.covariance == Covariance::full ? quadratic_of(p, q) : Quadratic{};
   Tensor out = torch::empty({p.n, p.k}, f64());
   for (std::int64_t first = 0; first < p.n; first += kBlockRows) {
-    const Slice rows(first, std::min(p.n, first + kBlockRows));
-    const Tensor u = offset - 0.5 * mahalanobis(p, q, p.x.index({rows}));
-    out.index_put_({rows}, u - torch::logsumexp(u, {1}, /*keepdim=*/true));
+    const std::int64_t last = std::min(p.n, first + kBlockRows);
+    Tensor u = mahalanobis(p, q, form, first, last).mul_(-0.5).add_(offset);
+    out.slice(0, first, last).copy_(u - torch::logsumexp(u, {1}, /*keepdim=*/true));
   }
   return out;
 }
@@ -251,6 +281,11 @@ Problem make_problem(std::span<const double> points, std::size_t n, std::size_t 
   p.x = x - p.centre;
   const double divisor = static_cast<double>(n - 1);
   p.scatter = p.covariance == Covariance::diagonal ? p.x.square().sum(0) / divisor : torch::mm(p.x.t(), p.x) / divisor;
+  if (p.covariance != Covariance::full) return p;
+  const Tensor pairs = torch::triu_indices(p.d, p.d);
+  p.left = pairs[0];
+  p.right = pairs[1];
+  if (p.n * p.left.size(0) <= kMostProducts) p.products = p.x.index_select(1, p.left) * p.x.index_select(1, p.right);
   return p;
 }
 

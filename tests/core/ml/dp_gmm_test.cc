@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -214,6 +215,21 @@ TEST(DpGmm, RowsBeyondOneBlockCountLikeTheOthers) {
     EXPECT_NEAR(fit->counts[0], 1500, 0.1);
     for (std::size_t i = 0; i < 1500; ++i) ASSERT_EQ(fit->labels[i], fit->labels[i + 1500]);
   }
+}
+
+TEST(DpGmm, ManyDimensionsTakeTheirProductsBlockByBlock) {
+  const std::size_t n = 3000, d = 110;  // 18 million products: above what is kept for the whole fit
+  const Matrix wide = planted(n, d, 2, 4);
+  std::vector<int> start(n);
+  for (std::size_t i = 0; i < n; ++i) start[i] = static_cast<int>(i % 2);
+  const std::vector<double> points(wide.data.begin(), wide.data.end());
+  const auto fit = fit_dp_gmm_from(points, n, d, start, {.components = 2, .max_iterations = 1});
+  ASSERT_TRUE(fit) << fit.error().describe();
+  EXPECT_EQ(fit->labels, start);
+  const auto alone = fit_dp_gmm_from(std::span(points).first(500 * d), 500, d, std::span(start).first(500),
+                                     {.components = 2, .max_iterations = 2});
+  ASSERT_TRUE(alone);  // few enough to be kept: the same two groups
+  for (std::size_t j = 0; j < 2 * d; ++j) EXPECT_NEAR(fit->means[j], alone->means[j], 0.1);
 }
 
 TEST(DpGmm, OneComponentIsTheShrunkGaussian) {
