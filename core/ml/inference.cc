@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -73,8 +74,13 @@ struct ThreadTeam::State {
 };
 
 ThreadTeam::ThreadTeam(int threads) : state_(std::make_unique<State>()) {
-  for (int i = 1; i < resolve_threads(threads); ++i)
-    state_->threads.emplace_back([state = state_.get()] { state->loop(); });
+  try {
+    for (int i = 1; i < resolve_threads(threads); ++i) {
+      state_->threads.emplace_back([state = state_.get()] { state->loop(); });
+    }
+  } catch (const std::system_error&) {
+    // The system gives no more threads (a limit of the sandbox): fewer do the same work, with the same result.
+  }
 }
 
 ThreadTeam::~ThreadTeam() {
