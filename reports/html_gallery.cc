@@ -69,10 +69,11 @@ Data bars(const Report& report, const Region& region) {
   Data list(Data::type::list);
   const RegionScore& score = region.confirm;
   const bool good = region.status == RegionStatus::fixed;
-  list.push_back(bar("version " + clean(report.version, 40), score.candidate_error, score.candidate_interval,
+  list.push_back(bar("version " + clean(report.version, 40) + ", new", score.candidate_error, score.candidate_interval,
                      good ? "good" : "bad"));
   if (report.result.incumbent)
-    list.push_back(bar(clean(incumbent_name(report), 60), score.incumbent_error, score.incumbent_interval, ""));
+    list.push_back(bar(clean(incumbent_name(report), 60) + ", in production", score.incumbent_error,
+                       score.incumbent_interval, ""));
   return list;
 }
 
@@ -106,8 +107,10 @@ Data card(const Report& report, const Region& region, const Limits& limits, Albu
   data.set("id", clean(region.id, 80));
   data.set("status", std::string(to_string(region.status)));
   data.set("title", region_title(report, region));
-  if (region.predicted_as >= 0 && std::isfinite(region.predicted_as_share) && region.predicted_as_share > 0)
-    data.set("share", percent(region.predicted_as_share));
+  std::string share = evidence_words(region);
+  if (region.status != RegionStatus::fixed && region.predicted_as >= 0 && region.predicted_as_share > 0)
+    share += (share.empty() ? "" : "; ") + percent(region.predicted_as_share) + " of its errors there say so";
+  if (!share.empty()) data.set("share", share);
   data.set("sentence", clean(region.sentence));
   if (const std::string said = person_label(report, region.id); !said.empty()) data.set("person", said);
   data.set("bars", bars(report, region));

@@ -71,7 +71,7 @@ void add_reasons(const Report& report, const Limits& limits, Data& page) {
   page.set("reason", first.text);
   if (!report.cause.empty()) page.set("cause", clean(report.cause, 1'000));
   page.set("meaning", verdict_meaning(report.verdict.state));
-  Data reasons(Data::type::list), warnings(Data::type::list), steps(Data::type::list);
+  Data reasons(Data::type::list), warnings(Data::type::list);
   const auto& all = report.verdict.reasons;
   for (std::size_t i = 0; i < all.size() && i < limits.lines; ++i) {
     const Reason reason = split_reason(report, all[i]);
@@ -177,8 +177,11 @@ Data page_of(const Report& report, const Waivers& waivers, const Limits& limits)
   page.set("verdict_upper", upper);
   page.set("headline", headline);
   page.set("icon", icon(report.verdict.state));
-  page.set("compared", report.result.incumbent ? "Compared with " + incumbent_name(report) + ", in production"
-                                               : "No version in production to compare with");
+  if (report.result.incumbent) {
+    page.set("compared", "Compared with " + incumbent_name(report) + ", in production");
+  } else if (has_result(report)) {
+    page.set("compared", "No version in production to compare with");
+  }
   page.set("moment", moment(report.created));
   if (const std::string words = evidence(report); !words.empty()) page.set("evidence", words);
   page.set("style", std::string(embedded::report_css()));

@@ -8,7 +8,13 @@
 namespace defuse {
 namespace {
 
-enum class Kind { passed, skipped, failure, error };
+// Words of a result must not name files for the reader to attach; only we do.
+std::string words(std::string text) {
+  for (auto at = text.find("[["); at != std::string::npos; at = text.find("[[", at)) text.insert(at + 1, " ");
+  return xml_escaped(text);
+}
+
+enum class Kind { passed, skipped, error, failure };  // in order of weight
 
 struct Case {
   std::string name;
@@ -91,14 +97,8 @@ std::vector<Case> cases_of(const Report& report, const Waivers& waivers) {
   return cases;
 }
 
-// Words of a result must not name files for the reader to attach; only we do.
-std::string words(std::string text) {
-  for (auto at = text.find("[["); at != std::string::npos; at = text.find("[[", at)) text.insert(at + 1, " ");
-  return xml_escaped(text);
-}
-
 std::string rendered(const Case& c, const std::string& class_name) {
-  std::string xml = "    <testcase classname=\"" + class_name + "\" name=\"" + xml_escaped(c.name) + "\"";
+  std::string xml = "    <testcase classname=\"" + class_name + "\" name=\"" + words(c.name) + "\"";
   const std::string message = words(c.message);
   std::string inside;
   if (c.kind == Kind::skipped) inside += "      <skipped message=\"" + message + "\"/>\n";
@@ -114,7 +114,7 @@ std::string rendered(const Case& c, const std::string& class_name) {
 }
 
 std::string property(const char* name, const std::string& value) {
-  return std::string("      <property name=\"") + name + "\" value=\"" + xml_escaped(value) + "\"/>\n";
+  return std::string("      <property name=\"") + name + "\" value=\"" + words(value) + "\"/>\n";
 }
 
 std::string properties(const Report& report) {
@@ -127,7 +127,7 @@ std::string properties(const Report& report) {
 }  // namespace
 
 std::string junit_report(const Report& report, const Waivers& waivers) {
-  const std::string suite = xml_escaped("defused." + clean(report.model, 200));
+  const std::string suite = words("defused." + clean(report.model, 200));
   std::vector<Case> cases = cases_of(report, waivers);
   std::set<std::string> names;
   std::string body;

@@ -154,7 +154,7 @@ Json sarif_report(const Report& report, const Waivers& waivers) {
   std::size_t bytes = 0, left_out = 0;
   for (const Finding* finding : findings) {
     Json result = finding_result(*finding, context);
-    bytes += dump_json(result).size();
+    bytes += dump_json(result, 4).size();  // no less than it takes when written, indented
     if (results.size() >= kMaxSarifResults || bytes > kMaxSarifBytes - 500'000) {
       ++left_out;
       continue;

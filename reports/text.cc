@@ -105,7 +105,7 @@ std::string markdown_escaped(std::string_view text, std::size_t most) {
       out += "&#58;";
     else if (c == '.' && i >= 3 && (cleaned[i - 1] | 0x20) == 'w' && (cleaned[i - 2] | 0x20) == 'w')
       out += "&#46;";
-    else if (std::string_view("\\`*_{}[]()|~!").find(c) != std::string_view::npos)
+    else if (std::string_view("\\`*_{}[]|~").find(c) != std::string_view::npos)
       (out += '\\') += c;
     else
       out += c;

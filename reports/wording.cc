@@ -36,46 +36,76 @@ std::string quoted(const std::string& name) { return "“" + name + "”"; }
 
 int rank(RegionStatus status) { return static_cast<int>(status); }  // declared gravest first
 
-std::string command_names(const Report& report) { return clean(report.model, 80) + " " + clean(report.version, 80); }
+// Words of a command that a person may paste into a shell: nothing but plain characters, or a placeholder.
+std::string shell_word(const std::string& text, const char* placeholder) {
+  const bool plain =
+      !text.empty() && text.size() <= 120 && text.front() != '-' && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::string_view("._-/").find(c) != std::string_view::npos;
+      });
+  return plain ? text : placeholder;
+}
+
+std::string command_names(const Report& report) {
+  return shell_word(report.model, "MODEL") + " " + shell_word(report.version, "VERSION");
+}
+
+// Steps mark commands by backticks, so a text from elsewhere may hold none.
+std::string unmarked(const std::string& text) {
+  std::string out = clean(text);
+  std::replace(out.begin(), out.end(), '`', '\'');
+  return out;
+}
+
+bool harmful(const Region& region) {
+  return region.status == RegionStatus::new_bug || region.status == RegionStatus::worse;
+}
 
 void steps_for_fail(const Report& report, std::vector<std::string>& steps) {
   const auto& regions = report.result.regions;
-  const bool harmful = std::any_of(regions.begin(), regions.end(), [](const Region& r) {
-    return r.status == RegionStatus::new_bug || r.status == RegionStatus::worse;
-  });
-  if (harmful)
+  const auto& findings = report.verdict.findings;
+  const auto region = std::find_if(regions.begin(), regions.end(), harmful);
+  if (region != regions.end())
     steps.push_back(
         "Look at the groups of pictures below. Each shows one kind of image that this version gets wrong more often "
         "than " +
-        incumbent_name(report) + " did.");
+        unmarked(incumbent_name(report)) + " did.");
   else
-    steps.push_back("Look at the reasons above and at the images it broke, below.");
+    steps.push_back("Look at the reasons and at the images it broke.");
   steps.push_back(
-      "Fix it: add images like these to the training data and train again; `defusectl correct` can fine-tune a copy on "
-      "them.");
-  steps.push_back(
-      "If a picture does not show what its label says, tell the gate: `defusectl label` marks a region as ambiguous, "
-      "and it is "
-      "no longer counted.");
-  steps.push_back("If the harm is acceptable for now, `defusectl waive` records who accepts it, why and until when.");
+      "Fix it: add images like these to the training data and train again. The same images will be tried on the next "
+      "version.");
+  if (region != regions.end())
+    steps.push_back(
+        "If the pictures of a group do not show what their label says, tell the gate, and it is no longer counted: "
+        "`defusectl label " +
+        shell_word(region->id, "REGION") + " ambiguous`.");
+  const auto violation = std::find_if(findings.begin(), findings.end(), [&](const Finding& f) {
+    const CheckOutcome* outcome = outcome_of(report, f.check);
+    return f.decision == Decision::violation && f.waiver.empty() && outcome && outcome->mode == CheckMode::block;
+  });
+  if (violation != findings.end())
+    steps.push_back("If the harm is acceptable for now, say who accepts it, why and until when: `defusectl waive add " +
+                    shell_word(report.model, "MODEL") + " " + shell_word(violation->id, "FINDING") +
+                    " --for 14d --reason … --ticket …`.");
 }
 
 void steps_for_inconclusive(const Report& report, std::vector<std::string>& steps) {
-  bool no_incumbent = false;
-  for (const CheckResult& check : report.result.checks) {
-    if (check.mode != CheckMode::block || check.state != VerdictState::inconclusive) continue;
-    no_incumbent = no_incumbent || check.no_incumbent;
-    if (check.more_images > 0)
-      steps.push_back("Give it more evidence: about " + plural(check.more_images, "more test image") +
-                      " would let the check “" + check_title(check.check) + "” decide.");
-  }
-  if (no_incumbent || (has_result(report) && !report.result.incumbent))
+  const bool first = has_result(report) && !report.result.incumbent;
+  if (first)
     steps.push_back(
-        "There is nothing to compare with yet: once a person is satisfied with a version, `defusectl promote` puts it "
-        "in "
-        "production. `bootstrap: allow` in the configuration lets a first version pass without that.");
+        "There is nothing to compare with yet. Once a person is satisfied with a version, put it in production: "
+        "`defusectl promote " +
+        command_names(report) +
+        " --override --reason …`. Or let first versions pass without "
+        "comparison, by `bootstrap: allow` in the configuration.");
+  for (const CheckResult& check : report.result.checks)
+    if (check.mode == CheckMode::block && check.state == VerdictState::inconclusive && !check.no_incumbent &&
+        check.more_images > 0)
+      steps.push_back("Give it more evidence: about " + plural(check.more_images, "more test image") +
+                      " would let the check “" + unmarked(check_title(check.check)) + "” decide.");
   if (report.result.generator && !report.result.generator->usable)
-    steps.push_back("Generated images cannot be trusted yet: " + clean(report.result.generator->problem) +
+    steps.push_back("Generated images cannot be trusted yet: " + unmarked(report.result.generator->problem) +
                     " More epochs or a larger latent space of the generator may help.");
   if (steps.empty()) steps.push_back("The reasons above say what is missing.");
   steps.push_back("This is not a pass: nothing has shown that the version is harmless.");
@@ -209,7 +239,8 @@ std::string evidence_words(const Region& region) {
 
 std::string region_title(const Report& report, const Region& region) {
   const std::string shown = quoted(class_name(report, region.label));
-  return region.predicted_as < 0 ? shown + " gets no answer"
+  if (region.status == RegionStatus::fixed) return shown + ", misread before and right now";
+  return region.predicted_as < 0 ? shown + " misread"
                                  : shown + " read as " + quoted(class_name(report, region.predicted_as));
 }
 
@@ -252,7 +283,7 @@ std::vector<std::string> next_steps(const Report& report) {
       break;
     case VerdictState::error:
       steps.push_back(report.cause.empty() ? "Repair the cause that the reasons above name."
-                                           : "Repair the cause: " + clean(report.cause) + ".");
+                                           : "Repair the cause: " + unmarked(report.cause) + ".");
       steps.push_back("Then judge it again: `defusectl retry " + command_names(report) +
                       "`. Until then nothing is known about the model.");
       break;
@@ -275,7 +306,8 @@ const CheckOutcome* outcome_of(const Report& report, std::string_view check) {
 }
 
 std::string report_address(const Report& report) {
-  return "/v1/models/" + url_escaped(report.model) + "/versions/" + url_escaped(report.version) + "/report";
+  return "/v1/models/" + url_escaped(report.model.substr(0, 200)) + "/versions/" +
+         url_escaped(report.version.substr(0, 200)) + "/report";
 }
 
 std::vector<const Region*> regions_by_status(const Report& report) {
