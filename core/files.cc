@@ -40,7 +40,9 @@ Result<void> sync_folder(const fs::path& folder) {
   return {};
 }
 
-Result<void> write_and_sync(const fs::path& path, std::string_view bytes) {
+enum class Sync { no, yes };
+
+Result<void> write_whole(const fs::path& path, std::string_view bytes, Sync sync) {
   const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (fd.get() < 0) return io_failure("cannot create", path);
   while (!bytes.empty()) {
@@ -49,7 +51,7 @@ Result<void> write_and_sync(const fs::path& path, std::string_view bytes) {
     if (written < 0) return io_failure("cannot write", path);
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
-  if (::fsync(fd.get()) != 0) return io_failure("cannot sync", path);
+  if (sync == Sync::yes && ::fsync(fd.get()) != 0) return io_failure("cannot sync", path);
   return {};
 }
 
@@ -82,7 +84,7 @@ Result<void> write_atomically(const fs::path& path, std::string_view bytes) {
   static std::atomic<unsigned> counter{0};
   const auto temporary = path.parent_path() / ("tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++) +
                                                "-" + path.filename().string());
-  if (auto written = write_and_sync(temporary, bytes); !written) {
+  if (auto written = write_whole(temporary, bytes, Sync::yes); !written) {
     ::unlink(temporary.c_str());
     return written;
   }
@@ -93,6 +95,8 @@ Result<void> write_atomically(const fs::path& path, std::string_view bytes) {
   }
   return sync_folder(path.parent_path().empty() ? "." : path.parent_path());
 }
+
+Result<void> write_file(const fs::path& path, std::string_view bytes) { return write_whole(path, bytes, Sync::no); }
 
 Result<void> publish_folder(const fs::path& finished, const fs::path& target) {
   TRY_OK(sync_folder(finished));

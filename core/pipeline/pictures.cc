@@ -124,7 +124,7 @@ Result<void> draw_regions(std::vector<Region>& regions, const PictureInput& inpu
     for (auto& [sample, seed] : choose_samples(region, input)) {
       TRY(image, darkroom.develop(sample, seed));
       sample.picture = region.id + "-" + std::to_string(region.samples.size()) + ".png";
-      TRY_OK(write_atomically(folder / sample.picture, encode_png(shape, image, enlargement(shape))));
+      TRY_OK(write_file(folder / sample.picture, encode_png(shape, image, enlargement(shape))));
       region.samples.push_back(std::move(sample));
     }
     if (region.status == RegionStatus::new_bug || region.status == RegionStatus::worse)
@@ -150,7 +150,7 @@ Result<std::vector<RegionSample>> draw_flips(const Comparison& comparison, const
                       .candidate_predicted = candidate.predicted[i],
                       .incumbent_predicted = incumbent.predicted[i],
                       .picture = "flip-" + std::to_string(index) + ".png"};
-    TRY_OK(write_atomically(folder / flip.picture, encode_png(shape, image, enlargement(shape))));
+    TRY_OK(write_file(folder / flip.picture, encode_png(shape, image, enlargement(shape))));
     flips.push_back(std::move(flip));
   }
   return flips;
