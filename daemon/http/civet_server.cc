@@ -1,7 +1,10 @@
 #include "daemon/http/civet_server.h"
 
 #include <civetweb.h>
+#include <netinet/in.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <chrono>
@@ -151,10 +154,35 @@ Result<void> HttpServer::listen(const HttpSettings& settings) {
   return {};
 }
 
+// CivetWeb's accepting thread looks up from its sockets every two seconds only; a connection wakes it.
+void HttpServer::stop_listening() {
+  std::array<mg_server_port, 4> ports{};
+  const int known = mg_get_server_ports(context_, static_cast<int>(ports.size()), ports.data());
+  std::atomic<bool> stopped = false;
+  std::thread waker([&stopped, port = known > 0 ? ports[0].port : 0] {
+    while (!stopped && port != 0) {
+      const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+      sockaddr_in address{};
+      address.sin_family = AF_INET;
+      address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      address.sin_port = htons(static_cast<std::uint16_t>(port));
+      if (fd >= 0) {
+        // Whether it is accepted does not matter: the attempt is the message.
+        [[maybe_unused]] const int tried = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+        ::close(fd);
+      }
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+  });
+  mg_stop(context_);
+  stopped = true;
+  waker.join();
+}
+
 HttpServer::~HttpServer() {
   stopping_ = true;
   tls_.reset();
-  if (context_ != nullptr) mg_stop(context_);
+  if (context_ != nullptr) stop_listening();
 }
 
 int HttpServer::port() const {

@@ -34,6 +34,7 @@ class HttpServer {
  private:
   HttpServer(ReadModel& read, Actions& actions, const std::filesystem::path& state_dir, bool loopback);
   Result<void> listen(const HttpSettings& settings);
+  void stop_listening();
   int serve(mg_connection* connection);
   void stream(mg_connection* connection, const ApiResponse& response);
 
