@@ -37,7 +37,8 @@ TEST(DefusedYaml, IsAValidConfiguration) {
   const auto config = load_config(kFolder / "defused.yaml");
   ASSERT_TRUE(config) << config.error().describe();
   EXPECT_EQ(config->models.at("digits").classes.size(), 10U);
-  EXPECT_EQ(std::get<IdxSource>(config->models.at("digits").data.train).images, kFolder / "train-images-idx3-ubyte.gz");
+  EXPECT_EQ(std::get<IdxSource>(config->models.at("digits").data.train).images,
+            "/srv/data/mnist/train-images-idx3-ubyte.gz");
 }
 
 TEST(DefusedYaml, ShowsEveryKeyTheDecoderKnows) {
@@ -75,8 +76,14 @@ models:
     classes: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
     input: { shape: [1, 28, 28], mean: [0.1307], std: [0.3081] }
     data:
-      train: { idx: { images: train-images-idx3-ubyte.gz, labels: train-labels-idx1-ubyte.gz } }
-      test: { idx: { images: t10k-images-idx3-ubyte.gz, labels: t10k-labels-idx1-ubyte.gz } }
+      train:
+        idx:
+          images: /srv/data/mnist/train-images-idx3-ubyte.gz
+          labels: /srv/data/mnist/train-labels-idx1-ubyte.gz
+      test:
+        idx:
+          images: /srv/data/mnist/t10k-images-idx3-ubyte.gz
+          labels: /srv/data/mnist/t10k-labels-idx1-ubyte.gz
 )",
                                     kFolder / "defused.yaml");
   ASSERT_TRUE(full);
