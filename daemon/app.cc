@@ -314,15 +314,24 @@ void App::scanned(const ScanReport& report) {
     for (const auto& warning : report.warnings)
       if (std::find(before.warnings.begin(), before.warnings.end(), warning) == before.warnings.end())
         spdlog::warn("registry: {}", warning);
-    // A version that is being written again must not go on living on the verdict of its former bytes.
-    for (const auto& entry : report.not_ready) {
-      const auto known = store_->version(entry.model, entry.version);
-      if (!known || !*known || !is_changing(**known)) continue;
-      if (entry.state == EntryState::refused) deleted({entry.model, entry.version, entry.fingerprint, true});
-      if (changing_.insert({entry.model, entry.version}).second) refresh_verdict_file(entry.model, entry.version);
-    }
+    withdraw_changing(report.not_ready);
   }
   if (!ready_) become_ready();
+}
+
+// A version that is being written again must not go on living on the verdict of its former bytes.
+void App::withdraw_changing(const std::vector<RegistryEntry>& not_ready) {
+  std::set<std::pair<std::string, std::string>> now;
+  for (const auto& entry : not_ready) {
+    const auto known = store_->version(entry.model, entry.version);
+    if (!known || !*known || (*known)->fingerprint == entry.fingerprint) continue;
+    if (entry.state == EntryState::refused) deleted({entry.model, entry.version, entry.fingerprint, true});
+    now.insert({entry.model, entry.version});
+  }
+  auto before = std::exchange(changing_, now);
+  for (const auto& [model, version] : now)
+    if (before.erase({model, version}) == 0) refresh_verdict_file(model, version);
+  for (const auto& [model, version] : before) refresh_verdict_file(model, version);  // it is as it was
 }
 
 bool App::is_changing(const VersionRow& version) const {

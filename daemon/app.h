@@ -91,6 +91,7 @@ class App final : public Actions {
   void found(const Candidate& candidate, const std::string& fingerprint, std::size_t position);
   void deleted(const KnownVersion& version);
   void scanned(const ScanReport& report);
+  void withdraw_changing(const std::vector<RegistryEntry>& not_ready);
 
   // Queue, verdict files, people's words.
   Result<bool> never_judged(const VersionRow& version);

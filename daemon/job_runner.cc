@@ -45,6 +45,7 @@ Result<void> JobRunner::recover() {
   for (const auto& job : running) {
     kill_stray_worker(state_.job(job.id));
     auto spec = read_job(state_, job.id);
+    if (!spec) spdlog::warn("job {}: its record cannot be read, so it runs again: {}", job.id, spec.error().describe());
     if (!current_ && spec && has_result(state_, job.id)) {
       spdlog::info("job {} ({}/{}): its worker had finished before the restart; judging its result", job.id, job.model,
                    job.version);
@@ -333,7 +334,9 @@ void JobRunner::judge_again(const VersionRow& version, const std::string& who, c
     return made;
   }();
   const auto name = version.model + "/" + version.version;
-  if (!request) return spdlog::debug("{}: not judged again: {}", name, request.error().describe());
+  if (!request)  // no verdict or no result yet is the common case
+    return spdlog::log(request.error().code == ErrorCode::not_found ? spdlog::level::debug : spdlog::level::err,
+                       "{}: not judged again: {}", name, request.error().describe());
   ++judging_again_;
   asio::post(work_, [this, guard = asio::make_work_guard(io_), request = *request, who, why, name] {
     asio::post(io_, [this, who, why, name, judged = judge_result(request)] {

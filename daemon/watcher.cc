@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <set>
 
 namespace defuse {
 namespace {
@@ -145,7 +146,9 @@ void Watcher::hash(const RegistryEntry& entry, std::size_t position) {
     if (bad->second.fingerprint == entry.fingerprint) return;
     unreadable_.erase(bad);
   }
-  hashing_.insert(key);
+  hashing_[key] = entry;
+  hashing_[key].state = EntryState::settling;
+  hashing_[key].problem = "its digest is being taken";
   asio::post(pool_, [this, entry, position, guard = asio::make_work_guard(io_)] {
     if (stopped_) return;  // a large artifact must not hold up the end
     asio::post(io_, [this, entry, position, candidate = parts_.identify(entry)] {
@@ -160,6 +163,7 @@ void Watcher::take_candidate(const RegistryEntry& entry, std::size_t position, c
   if (stopped_) return;
   if (candidate) {
     hooks_.found(*candidate, entry.fingerprint, position);
+    if (hashing_.empty()) report();  // not after each: thousands may come in one scan
     return;
   }
   const auto code = candidate.error().code;
@@ -179,7 +183,7 @@ void Watcher::take_candidate(const RegistryEntry& entry, std::size_t position, c
 
 void Watcher::report() {
   auto full = last_;
-  for (const auto* more : {&unreadable_, &to_retry_})
+  for (const auto* more : {&hashing_, &unreadable_, &to_retry_})
     for (const auto& [key, entry] : *more) full.not_ready.push_back(entry);
   std::sort(full.not_ready.begin(), full.not_ready.end(), [](const RegistryEntry& a, const RegistryEntry& b) {
     return a.model != b.model ? a.model < b.model : version_less(a.version, b.version);

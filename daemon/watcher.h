@@ -13,7 +13,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -94,7 +93,7 @@ class Watcher {
   bool again_ = false;
   std::atomic<bool> stopped_{false};
   bool debouncing_ = false;
-  std::set<Key> hashing_;
+  std::map<Key, RegistryEntry> hashing_;
   std::map<Key, RegistryEntry> unreadable_;  // hashing failed for this fingerprint; not tried again while it stays
   std::map<Key, RegistryEntry> to_retry_;    // hashing failed for a passing reason
   ScanReport last_;

@@ -71,7 +71,7 @@ ModelSettings digits_settings() {
   ModelSettings settings;
   settings.name = "digits";
   settings.classes = {"0", "1"};
-  settings.input.shape = {1, 4, 4};
+  settings.input.shape = {1, 8, 8};
   settings.data.train = IdxSource{"/data/train-images", "/data/train-labels"};
   settings.data.test = IdxSource{"/data/test-images", "/data/test-labels"};
   return settings;
@@ -153,7 +153,7 @@ struct Daemon : testing::Test {
   std::optional<JobRow> job(const std::string& bytes) { return *store().last_job("digits", digest(bytes)); }
   Json verdict_file(const std::string& version) {
     const auto text = test::slurp(StateFolder{config.state_dir}.verdict_file("digits", version));
-    return text.empty() ? Json() : *parse_json(text, version);
+    return text.empty() ? Json::object() : *parse_json(text, version);
   }
   bool judged(const std::string& bytes) {
     return comes_true([&] {
@@ -243,7 +243,7 @@ TEST_F(Daemon, JudgesANewVersionAndPublishesItsVerdict) {
 TEST_F(Daemon, ADigestThatWasJudgedIsNotJudgedTwice) {
   with_incumbent();
   shelf.put("1-copy", "one");
-  ASSERT_TRUE(comes_true([&] { return verdict_file("1-copy").is_object(); }));
+  ASSERT_TRUE(comes_true([&] { return !verdict_file("1-copy").empty(); }));
   EXPECT_EQ(runs(), 1U);
 }
 
@@ -319,6 +319,7 @@ TEST_F(Daemon, RestartJudgesAResultThatIsThereWithoutRunningAnything) {
     spec.model = "digits";
     spec.candidate = {"1", digest("one"), "/registry/digits/1/model.pt"};
     spec.settings = digits_settings();
+    spec.cache = state.cache();
     const auto prepared = prepare_job(state, spec);
     ASSERT_TRUE(prepared) << prepared.error().describe();
     auto result = answer("1", "one");
@@ -337,6 +338,21 @@ TEST_F(Daemon, RestartJudgesAResultThatIsThereWithoutRunningAnything) {
   EXPECT_EQ(runs(), 0U);
   EXPECT_NE(test::slurp(config.state_dir / verdict("one")->report / "report.json"), "half");
   EXPECT_FALSE(std::filesystem::exists(config.state_dir / "reports/digits/1/x.tmp"));
+}
+
+TEST_F(Daemon, RestartWritesAVerdictFileThatWasLost) {
+  with_incumbent();
+  give(answer("2", "two", one()));
+  shelf.put("2", "two");
+  ASSERT_TRUE(comes_true([&] { return verdict_file("2").value("ok", false); }));
+  stop();
+  folder.file("state/verdicts/digits/1.json", "{\"ok\": true}");  // of an older life, and no longer true
+  std::filesystem::remove(StateFolder{config.state_dir}.verdict_file("digits", "2"));
+  start();
+  ASSERT_TRUE(comes_true([&] { return app->live().status().ready; }));
+  EXPECT_TRUE(verdict_file("2").value("ok", false));
+  EXPECT_FALSE(verdict_file("1").value("ok", true));
+  EXPECT_EQ(runs(), 2U);
 }
 
 TEST_F(Daemon, StoppedWhileAWorkerRunsItQueuesTheJobAndRunsItAfterTheRestart) {
@@ -429,7 +445,7 @@ TEST_F(Daemon, VersionWhoseManifestDoesNotFitIsTakenForGone) {
   ASSERT_EQ(not_ready.size(), 1U);
   EXPECT_EQ(not_ready[0].state, EntryState::refused);
   EXPECT_NE(not_ready[0].problem.find("manifest.json"), std::string::npos);
-  EXPECT_TRUE(verdict_file("1").is_null());
+  EXPECT_TRUE(verdict_file("1").empty());
 }
 
 TEST_F(Daemon, DeletedVersionTakesItsVerdictFileAlong) {
@@ -438,7 +454,7 @@ TEST_F(Daemon, DeletedVersionTakesItsVerdictFileAlong) {
   shelf.put("2", "two");
   ASSERT_TRUE(comes_true([&] { return verdict_file("2").value("ok", false); }));
   shelf.remove("2");
-  ASSERT_TRUE(comes_true([&] { return verdict_file("2").is_null(); }));
+  ASSERT_TRUE(comes_true([&] { return verdict_file("2").empty(); }));
   EXPECT_TRUE(verdict("two")) << "history stays";
 }
 
