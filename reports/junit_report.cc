@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "reports/pictures.h"
 #include "reports/text.h"
 
 namespace defuse {
@@ -69,7 +70,8 @@ Case of_region(const Report& report, const Region& region) {
               ". " + clean(region.sentence);
   const std::string said = person_label(report, region.id);
   if (!said.empty()) c.details += " (" + said + ")";
-  if (!region.samples.empty() && !region.samples.front().picture.empty()) c.picture = region.samples.front().picture;
+  if (!region.samples.empty() && plain_picture_name(region.samples.front().picture))
+    c.picture = region.samples.front().picture;
   return c;
 }
 

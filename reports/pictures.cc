@@ -9,18 +9,18 @@ namespace defuse {
 namespace {
 constexpr std::uint64_t kMaxPicture = 256 << 10;
 constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n";
+}  // namespace
 
-bool plain_file_name(const std::string& name) {
+bool plain_picture_name(const std::string& name) {
   return name.ends_with(".png") && name.size() <= 200 && name.front() != '.' &&
          std::all_of(name.begin(), name.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
                   c == '-';
          });
 }
-}  // namespace
 
 std::string read_picture(const std::filesystem::path& folder, const std::string& name) {
-  if (folder.empty() || !plain_file_name(name)) return {};
+  if (folder.empty() || !plain_picture_name(name)) return {};
   std::error_code ignored;
   // symlink_status: a link planted by a worker must not make the daemon read what only the daemon may.
   const auto path = folder / name;

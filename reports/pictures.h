@@ -6,6 +6,9 @@
 
 namespace defuse {
 
+// A file name ending in .png, of plain characters, that stays in its folder and is not hidden.
+bool plain_picture_name(const std::string& name);
+
 // The bytes of a PNG file of at most 256 KiB in that very folder; empty if the name is not a plain file name, or if
 // there is no such file, or if it is a link, too large or no PNG. A missing picture is never a reason not to report.
 std::string read_picture(const std::filesystem::path& folder, const std::string& name);

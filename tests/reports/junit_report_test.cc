@@ -126,7 +126,7 @@ TEST(JunitReport, StaysUnderItsBudgetAndNeverLosesTheVerdict) {
 TEST(JunitReport, HostileNamesStayTextAndAttachNothing) {
   const std::string xml = junit_report(samples::hostile_report());
   EXPECT_EQ(xml.find("<script"), std::string::npos);
-  EXPECT_EQ(xml.find("[[ATTACHMENT|/etc"), std::string::npos);
+  EXPECT_EQ(xml.find("[[ATTACHMENT"), std::string::npos);
   for (const char c : xml)
     EXPECT_TRUE(static_cast<unsigned char>(c) >= 0x20 || c == '\n') << "an illegal character in XML";
 }
