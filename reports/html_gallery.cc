@@ -109,7 +109,8 @@ Data card(const Report& report, const Region& region, const Limits& limits, Albu
   data.set("title", region_title(report, region));
   std::string share = evidence_words(region);
   if (region.status != RegionStatus::fixed && region.predicted_as >= 0 && region.predicted_as_share > 0)
-    share += (share.empty() ? "" : "; ") + percent(region.predicted_as_share) + " of its errors there say so";
+    share +=
+        (share.empty() ? "" : "; ") + percent(region.predicted_as_share) + " of its wrong answers there are this one";
   if (!share.empty()) data.set("share", share);
   data.set("sentence", clean(region.sentence));
   if (const std::string said = person_label(report, region.id); !said.empty()) data.set("person", said);
