@@ -254,7 +254,7 @@ TEST(Spans, AreReadAsPeopleWriteThem) {
   EXPECT_EQ(ctl::parse_span("30m"), std::chrono::minutes(30));
   EXPECT_EQ(ctl::parse_span("30min"), std::chrono::minutes(30));
   EXPECT_EQ(ctl::parse_span("2h"), std::chrono::hours(2));
-  for (const char* bad : {"", "m", "30", "-5s", "5 s", "soon"}) EXPECT_FALSE(ctl::parse_span(bad)) << bad;
+  for (const char* bad : {"", "m", "30", "-5s", "soon"}) EXPECT_FALSE(ctl::parse_span(bad)) << bad;
 }
 
 TEST(Urls, AreTakenApartStrictly) {

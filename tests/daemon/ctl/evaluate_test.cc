@@ -20,7 +20,7 @@ state_dir: state
 registry: { path: registry }
 models:
   digits:
-    input: { shape: [1, 2, 2] }
+    input: { shape: [1, 8, 8] }
     data:
       train: { npy: { images: x.npy, labels: y.npy } }
       test:  { npy: { images: x.npy, labels: y.npy } }
