@@ -8,21 +8,6 @@
 namespace defuse {
 namespace {
 
-VerdictState state_of(Decision decision) {
-  switch (decision) {
-    case Decision::violation:
-      return VerdictState::fail;
-    case Decision::error:
-      return VerdictState::error;
-    case Decision::undecided:
-      return VerdictState::inconclusive;
-    case Decision::ok:
-    case Decision::note:
-      return VerdictState::pass;
-  }
-  return VerdictState::error;
-}
-
 std::string decimal(double value) {
   std::array<char, 64> text{};
   std::snprintf(text.data(), text.size(), "%.2f", value);

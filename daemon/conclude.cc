@@ -54,37 +54,6 @@ std::optional<std::string> set_aside(const std::string& label, const WorkerResul
   return std::nullopt;
 }
 
-int severity(VerdictState state) {
-  switch (state) {
-    case VerdictState::pass:
-      return 0;
-    case VerdictState::inconclusive:
-      return 1;
-    case VerdictState::error:
-      return 2;
-    case VerdictState::fail:
-      return 3;
-  }
-  return 2;
-}
-
-VerdictState state_of(Decision decision) {
-  switch (decision) {
-    case Decision::violation:
-      return VerdictState::fail;
-    case Decision::error:
-      return VerdictState::error;
-    case Decision::undecided:
-      return VerdictState::inconclusive;
-    case Decision::ok:
-    case Decision::note:
-      return VerdictState::pass;
-  }
-  return VerdictState::error;
-}
-
-VerdictState worse(VerdictState a, VerdictState b) { return severity(a) >= severity(b) ? a : b; }
-
 // What is left of a check once some findings were set aside. Its state stays where something other than those findings
 // may stand behind it: an error or a lack of evidence of the whole check has no finding that a person could set aside.
 VerdictState remaining_state(const CheckResult& check, const std::set<Decision>& removed, const WorkerResult& result) {

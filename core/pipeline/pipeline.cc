@@ -126,7 +126,8 @@ Result<void> find_regions(LazyModel& candidate, LazyModel* incumbent, const Spli
     TRY(regions, search_regions(input, {.alpha = alpha,
                                         .min_increase = wanted.min_increase,
                                         .min_support = wanted.min_support,
-                                        .max_regions = wanted.max_shown}));
+                                        .max_regions = wanted.max_shown,
+                                        .threads = context.job.worker.threads}));
     assign_ids(context.job.model, probes.digest, /*earlier=*/{}, regions);
     found.regions = std::move(regions);
   }

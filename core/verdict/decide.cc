@@ -14,23 +14,6 @@
 namespace defuse {
 namespace {
 
-// fail outranks error: a confirmed harm is known, whatever else could not be looked at.
-int severity(VerdictState state) {
-  switch (state) {
-    case VerdictState::pass:
-      return 0;
-    case VerdictState::inconclusive:
-      return 1;
-    case VerdictState::error:
-      return 2;
-    case VerdictState::fail:
-      return 3;
-  }
-  return 2;
-}
-
-VerdictState worse(VerdictState one, VerdictState two) { return severity(one) >= severity(two) ? one : two; }
-
 std::string date_of(TimePoint time) { return to_rfc3339(time).substr(0, 10); }
 
 std::string counted(std::size_t n, const std::string& noun) {
@@ -215,7 +198,8 @@ struct Tally {
   std::map<int, std::vector<std::string>, std::greater<>> reasons;  // by severity, gravest first
 };
 
-constexpr char kNoIncumbent[] = "There is no incumbent yet: promote one version of this model to compare later ones with.";
+constexpr char kNoIncumbent[] =
+    "There is no incumbent yet: promote one version of this model to compare later ones with.";
 
 // The rules that are not any check's.
 void apply_policy(const Policy& policy, bool any_result, Tally& tally) {

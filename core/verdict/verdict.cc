@@ -52,4 +52,35 @@ Result<Decision> decision_from(std::string_view text) {
               "no such decision: '" + std::string(text) + "' (expected ok, violation, undecided, error or note)");
 }
 
+int severity(VerdictState state) {
+  switch (state) {
+    case VerdictState::pass:
+      return 0;
+    case VerdictState::inconclusive:
+      return 1;
+    case VerdictState::error:
+      return 2;
+    case VerdictState::fail:
+      return 3;
+  }
+  return 2;
+}
+
+VerdictState worse(VerdictState one, VerdictState two) { return severity(one) >= severity(two) ? one : two; }
+
+VerdictState state_of(Decision decision) {
+  switch (decision) {
+    case Decision::violation:
+      return VerdictState::fail;
+    case Decision::error:
+      return VerdictState::error;
+    case Decision::undecided:
+      return VerdictState::inconclusive;
+    case Decision::ok:
+    case Decision::note:
+      return VerdictState::pass;
+  }
+  return VerdictState::error;
+}
+
 }  // namespace defuse

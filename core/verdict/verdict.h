@@ -1,5 +1,6 @@
 // Findings, what checks conclude from them, and the verdict. Plain values with a strict JSON form (verdict_json.h).
-// `decide` is the only place where a verdict comes to be: a pure function of check results, policy, waivers and the time.
+// `decide` is the only place where a verdict comes to be: a pure function of check results, policy, waivers and the
+// time.
 #pragma once
 #include <cstdint>
 #include <limits>
@@ -16,6 +17,10 @@ namespace defuse {
 enum class VerdictState { pass, fail, inconclusive, error };
 std::string_view to_string(VerdictState state);
 Result<VerdictState> verdict_state_from(std::string_view text);
+// The one that counts when both hold: fail, then error, inconclusive, pass. A confirmed harm is known, whatever else is
+// not.
+int severity(VerdictState state);  // 3, 2, 1, 0
+VerdictState worse(VerdictState one, VerdictState two);
 
 enum class Decision {
   ok,         // harm bounded within the limit
@@ -26,25 +31,27 @@ enum class Decision {
 };
 std::string_view to_string(Decision decision);
 Result<Decision> decision_from(std::string_view text);
+// What one finding alone would make of its check.
+VerdictState state_of(Decision decision);
 
 inline constexpr double kNone = std::numeric_limits<double>::quiet_NaN();  // "does not apply"; null in JSON
 
 struct Finding {
-  std::string id;           // fingerprint, stable across releases: "negative_flips/class/7", "misclassification_regions/r-…"
+  std::string id;  // fingerprint, stable across releases: "negative_flips/class/7", "misclassification_regions/r-…"
   std::string check;
-  std::string subject;      // "overall", "class 7", "region r-…"
-  std::string region;       // region id, or empty
+  std::string subject;  // "overall", "class 7", "region r-…"
+  std::string region;   // region id, or empty
   Decision decision = Decision::note;
   double value = kNone;
   double incumbent_value = kNone;
   double limit = kNone;
-  double lower = kNone;     // interval of value (or of the difference the sentence speaks of)
+  double lower = kNone;  // interval of value (or of the difference the sentence speaks of)
   double upper = kNone;
-  std::int64_t n = 0;       // independent observations behind it
+  std::int64_t n = 0;  // independent observations behind it
   double p = kNone;
   double p_adjusted = kNone;
-  std::string sentence;     // one sentence for a person, complete in itself
-  std::string waiver;       // id of the waiver that covers it; set by decide() only
+  std::string sentence;  // one sentence for a person, complete in itself
+  std::string waiver;    // id of the waiver that covers it; set by decide() only
 };
 
 // What one check concludes. `state` is before waivers and modes.
@@ -52,11 +59,11 @@ struct CheckResult {
   std::string check;
   CheckMode mode = CheckMode::block;
   VerdictState state = VerdictState::error;
-  std::string reason;               // one sentence
-  std::string detectable;           // "a drop of 0.8 points would have been seen with 80 % power"; empty if it does not apply
+  std::string reason;      // one sentence
+  std::string detectable;  // "a drop of 0.8 points would have been seen with 80 % power"; empty if it does not apply
   double detectable_value = kNone;
-  std::int64_t more_images = 0;     // for inconclusive: how many more test images would do; 0 = unknown or none
-  bool no_incumbent = false;        // inconclusive only because the model line has no incumbent yet
+  std::int64_t more_images = 0;  // for inconclusive: how many more test images would do; 0 = unknown or none
+  bool no_incumbent = false;     // inconclusive only because the model line has no incumbent yet
   std::vector<Finding> findings;
 };
 
@@ -64,8 +71,8 @@ struct CheckResult {
 struct Waiver {
   std::string id;
   std::string model;
-  std::string finding;               // finding id, or a region id; no wildcards
-  std::vector<std::string> versions; // empty = every version of the model
+  std::string finding;                // finding id, or a region id; no wildcards
+  std::vector<std::string> versions;  // empty = every version of the model
   std::string reason;
   std::string ticket;
   std::string approved_by;
@@ -82,23 +89,24 @@ struct Policy {
 struct CheckOutcome {
   std::string check;
   CheckMode mode = CheckMode::block;
-  VerdictState state = VerdictState::error;   // after waivers
+  VerdictState state = VerdictState::error;  // after waivers
   std::string reason;
 };
 
 struct Verdict {
   VerdictState state = VerdictState::error;
-  std::string reason;                  // the first thing a person should read
-  std::vector<std::string> reasons;    // all of them, most important first
+  std::string reason;                // the first thing a person should read
+  std::vector<std::string> reasons;  // all of them, most important first
   std::vector<CheckOutcome> checks;
-  std::vector<Finding> findings;       // of every check, waivers filled in
-  std::vector<std::string> warnings;   // unused or expired waivers, results of `warn` checks, shadow results
+  std::vector<Finding> findings;      // of every check, waivers filled in
+  std::vector<std::string> warnings;  // unused or expired waivers, results of `warn` checks, shadow results
   bool ok() const { return state == VerdictState::pass; }
 };
 
-// Rules, in order: a violation without a live waiver in a blocking check is fail; else a blocking check in error, or missing,
-// is error; else an inconclusive one is inconclusive; else pass. A waiver covers violations only: it never turns error or
-// missing evidence into pass. An expired waiver covers nothing and is named. No check at all is error, never pass.
+// Rules, in order: a violation without a live waiver in a blocking check is fail; else a blocking check in error, or
+// missing, is error; else an inconclusive one is inconclusive; else pass. A waiver covers violations only: it never
+// turns error or missing evidence into pass. An expired waiver covers nothing and is named. No check at all is error,
+// never pass.
 Verdict decide(const std::string& model, const std::string& version, const std::vector<CheckResult>& results,
                const Policy& policy, const std::vector<Waiver>& waivers, TimePoint now);
 

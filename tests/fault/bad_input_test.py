@@ -10,9 +10,10 @@ from harness import Gate, MADE, main, until  # noqa: E402
 
 
 class BadInput(Gate):
-    def not_ready(self, version):
+    def held_back(self, version, *statuses):
+        """Why a version is not judged, once /gate answers one of the statuses."""
         status, _, body = self.http(f"/v1/models/digits/versions/{version}/gate")
-        return status == 503 and body["reason"]
+        return status in statuses and body["reason"]
 
     def tell(self, what, verdict):
         print(f"BAD INPUT | {what} | {verdict['verdict']} | {verdict['reason']}", file=sys.stderr)
@@ -69,7 +70,7 @@ class BadInput(Gate):
         self.with_incumbent()
         digits = self.registry / "digits"
         (digits / "2").mkdir()
-        until(lambda: self.not_ready(2), "the empty folder to be seen")
+        until(lambda: self.held_back(2, 503), "the empty folder to be seen")
         whole = (MADE / "models" / "good.pt").read_bytes()
         with open(digits / "2" / "model.pt", "wb") as slow:   # a copy that takes its time
             for start in range(0, len(whole), len(whole) // 8 + 1):
@@ -81,16 +82,16 @@ class BadInput(Gate):
         (digits / "3").mkdir()
         (digits / "3" / "manifest.json").write_text('{"sha256": "' + "0" * 64 + '"}')
         shutil.copy(MADE / "models" / "good.pt", digits / "3" / "model.pt")
-        reason = until(lambda: self.not_ready(3) and "sha256" in str(self.not_ready(3)).lower() and self.not_ready(3),
-                       "the manifest to be refused")
-        self.tell("manifest promises another digest", {"verdict": "none (503)", "reason": reason})
+        reason = until(lambda: self.held_back(3, 422), "the manifest to be refused")
+        self.assertIn("sha256", reason)
+        self.tell("manifest promises another digest", {"verdict": "error", "reason": reason})
 
         outside = self.root / "outside"
         outside.mkdir()
         shutil.copy(MADE / "models" / "good.pt", outside / "model.pt")
         os.symlink(outside, digits / "4")
-        reason = until(lambda: self.not_ready(4), "the link to be refused")
-        self.tell("a link that leaves the registry", {"verdict": "none (503)", "reason": reason})
+        reason = until(lambda: self.held_back(4, 422), "the link to be refused")
+        self.tell("a link that leaves the registry", {"verdict": "error", "reason": reason})
 
     def test_versions_that_are_replaced_or_deleted(self):
         self.with_incumbent()
