@@ -76,7 +76,7 @@ Json problem_list(const DaemonStatus& status) {
   if (!status.config_problem.empty()) problems.push_back("The last reload was refused: " + status.config_problem);
   if (!status.ready) problems.push_back("The first scan of the registry is not done yet.");
   for (const auto& entry : status.not_ready)
-    problems.push_back(entry.model + "/" + entry.version +
+    problems.push_back(entry.model + (entry.version.empty() ? "" : "/" + entry.version) +
                        (entry.state == EntryState::refused ? " is refused: " : " is not complete: ") +
                        (entry.problem.empty() ? "still changing" : entry.problem));
   for (const auto& warning : status.warnings) problems.push_back(warning);

@@ -42,7 +42,9 @@ Result<std::vector<Listed>> newest_first(const ModelFacts& facts, Store& store) 
   }
   for (const auto& entry : facts.daemon.not_ready) {
     const auto same = [&](const Listed& listed) { return listed.version == entry.version; };
-    if (entry.model == facts.model && std::none_of(list.begin(), list.end(), same)) list.push_back({entry.version, {}});
+    // An entry without a version speaks of the whole model's folder.
+    if (entry.model == facts.model && !entry.version.empty() && std::none_of(list.begin(), list.end(), same))
+      list.push_back({entry.version, {}});
   }
   std::reverse(list.begin(), list.end());
   return list;

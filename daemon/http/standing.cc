@@ -31,20 +31,31 @@ std::string describe_open_job(const JobRow& job) {
   return "being judged by job " + std::to_string(job.id) + (job.station.empty() ? "" : ", at " + job.station);
 }
 
+// What the registry says of a version that it does not call ready.
+void set_not_ready(Standing& standing, const RegistryEntry& entry) {
+  if (entry.state == EntryState::refused) {
+    standing.kind = Standing::Kind::judged;
+    standing.verdict = VerdictState::error;
+    standing.status = gate_status(VerdictState::error);
+    standing.reason = "this version cannot be judged as it is: " + entry.problem;
+  } else {
+    standing.kind = Standing::Kind::settling;
+    standing.verdict.reset();
+    standing.status = kGateNotJudged;
+    standing.reason = "not complete yet" + (entry.problem.empty() ? "" : ": " + entry.problem);
+  }
+}
+
+const RegistryEntry* not_ready_entry(const ModelFacts& facts, const std::string& version) {
+  for (const auto& entry : facts.daemon.not_ready)
+    if (entry.model == facts.model && entry.version == version) return &entry;
+  return nullptr;
+}
+
 Standing absent(const ModelFacts& facts, const std::string& version) {
   Standing standing;
-  for (const auto& entry : facts.daemon.not_ready) {
-    if (entry.model != facts.model || entry.version != version) continue;
-    if (entry.state == EntryState::refused) {
-      standing.kind = Standing::Kind::judged;
-      standing.verdict = VerdictState::error;
-      standing.status = gate_status(VerdictState::error);
-      standing.reason = "this version cannot be judged as it is: " + entry.problem;
-    } else {
-      standing.kind = Standing::Kind::settling;
-      standing.status = kGateNotJudged;
-      standing.reason = "not complete yet" + (entry.problem.empty() ? "" : ": " + entry.problem);
-    }
+  if (const auto* entry = not_ready(facts, version)) {
+    set_not_ready(standing, *entry);
     return standing;
   }
   // Before the first scan, or with the registry out of reach, "no such version" is more than anybody knows.

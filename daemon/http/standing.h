@@ -1,7 +1,7 @@
 // Where a version stands: the one answer behind …/gate, …/verdict, the version lists and the dashboard, so that they
 // never disagree. A stored verdict counts only while it still speaks of the present world: same digest at the path,
-// same incumbent as now, no newer job under way, waivers still live. Anything else is "not ok" with a reason. Only
-// reads; one call, one thread.
+// same incumbent as now, nothing being written in its place, no newer job under way, waivers still live. Anything else
+// is "not ok" with a reason. Only reads; one call, one thread.
 #pragma once
 #include <map>
 #include <optional>
@@ -16,7 +16,7 @@ namespace defuse {
 struct Standing {
   enum class Kind {
     unknown,     // no such version, or one that is gone or no longer watched
-    settling,    // seen, not complete yet
+    settling,    // seen, not complete yet, or being written again
     not_judged,  // queued, running, being judged again, or cancelled
     judged,
   };

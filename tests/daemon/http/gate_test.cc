@@ -139,6 +139,21 @@ TEST_F(Gate, VerdictOnAnotherDigestAtTheSamePathDoesNotCount) {
   EXPECT_EQ(world.get_json("/v1/models/digits/versions/2")["replaced"], 1);
 }
 
+TEST_F(Gate, VersionThatIsBeingOverwrittenPassesNoMore) {
+  world.judge("2", "two", VerdictState::pass, "one");
+  RegistryEntry entry{"digits", "2", "", EntryState::settling, "model.pt is still growing", "another fingerprint", {}};
+  world.read.daemon.not_ready = {entry};
+  EXPECT_EQ(gate(), 503);
+  EXPECT_EQ(world.get_json("/v1/models/digits/versions/2")["state"], "settling");
+  entry.state = EntryState::refused;
+  world.read.daemon.not_ready = {entry};
+  EXPECT_EQ(gate(), 422);
+  entry.state = EntryState::settling;
+  entry.fingerprint = "fingerprint of two";
+  world.read.daemon.not_ready = {entry};
+  EXPECT_EQ(gate(), 200) << "the same bytes, only looked at again";
+}
+
 TEST_F(Gate, JudgingAgainTakesTheOldAnswerBack) {
   world.judge("2", "two", VerdictState::pass, "one");
   const auto job = world.enqueue("2", "two");
