@@ -14,7 +14,7 @@ say() { printf '\n== %s\n' "$*"; }
 rm -rf "$demo"
 mkdir -p "$demo/registry/digits" "$demo/state"
 
-say "training three small classifiers on 3,000 real digits (one of them on data with a labelling mistake in it)"
+say "training small classifiers on 2,500 real digits (one of them on data with a labelling mistake in it)"
 "$bin/make-digit-models" "$demo"
 
 cat > "$demo/defused.yaml" <<YAML
