@@ -54,7 +54,7 @@ const RegistryEntry* not_ready_entry(const ModelFacts& facts, const std::string&
 
 Standing absent(const ModelFacts& facts, const std::string& version) {
   Standing standing;
-  if (const auto* entry = not_ready(facts, version)) {
+  if (const auto* entry = not_ready_entry(facts, version)) {
     set_not_ready(standing, *entry);
     return standing;
   }
@@ -156,6 +156,9 @@ Result<Standing> standing_of(const ModelFacts& facts, const VersionRow& row, Sto
   standing.is_incumbent = facts.incumbent && facts.incumbent->digest == row.digest;
   standing.row = row;
   standing.job = std::move(job);
+  // Other bytes are being put in this place: what was decided on the old ones is no answer about them.
+  const auto* entry = not_ready_entry(facts, row.version);
+  if (entry != nullptr && entry->fingerprint != row.fingerprint) set_not_ready(standing, *entry);
   if (!facts.watched || row.presence == VersionPresence::deleted) {
     standing.kind = Standing::Kind::unknown;
     standing.status = kGateUnknown;
