@@ -1,0 +1,127 @@
+#include "core/evaluate/noise.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "core/evaluate/evaluator.h"
+
+namespace defuse {
+namespace {
+
+std::vector<double> draw(NoiseMode mode, double scale, std::size_t d, std::uint64_t key) {
+  const std::vector<float> zero(d, 0);
+  std::vector<float> out(d);
+  RandomStream random(17, key);
+  add_noise(mode, scale, random, zero, out);
+  return {out.begin(), out.end()};
+}
+
+double norm(const std::vector<double>& v) {
+  double sum = 0;
+  for (const double value : v) sum += value * value;
+  return std::sqrt(sum);
+}
+
+// Moments of raw Beta(50,50) noise: mean ½ and sd 1/(2√101) in every dimension, from which norms, angles and distances
+// follow.
+TEST(Noise, PublishedBetaNoiseHasTheMomentsOfItsTable) {
+  struct Row {
+    std::size_t d;
+    double norm_mean, norm_sd, cosine, distance;
+  };
+  for (const Row& row : {Row{10, 1.588, 0.050, 0.991, 0.217}, Row{15, 1.945, 0.050, 0.991, 0.268}}) {
+    double sum = 0, squares = 0, cosine = 0, distance = 0;
+    constexpr int kDraws = 4000;
+    for (int i = 0; i < kDraws; ++i) {
+      const auto a = draw(NoiseMode::published, 0.3, row.d, static_cast<std::uint64_t>(2 * i));
+      const auto b = draw(NoiseMode::published, 0.3, row.d, static_cast<std::uint64_t>(2 * i + 1));
+      double dot = 0, apart = 0;
+      for (std::size_t j = 0; j < row.d; ++j) {
+        dot += a[j] * b[j];
+        apart += (a[j] - b[j]) * (a[j] - b[j]);
+      }
+      sum += norm(a);
+      squares += norm(a) * norm(a);
+      cosine += dot / (norm(a) * norm(b));
+      distance += std::sqrt(apart);
+    }
+    const double mean = sum / kDraws;
+    // Half a unit of the table's last digit plus three standard errors of 4,000 draws.
+    EXPECT_NEAR(mean, row.norm_mean, 0.0005 + 3 * 0.05 / std::sqrt(kDraws));
+    EXPECT_NEAR(std::sqrt(squares / kDraws - mean * mean), row.norm_sd, 0.0005 + 3 * 0.05 / std::sqrt(2.0 * kDraws));
+    EXPECT_NEAR(cosine / kDraws, row.cosine, 0.001);
+    EXPECT_NEAR(distance / kDraws, row.distance, 0.0005 + 3 * 0.05 / std::sqrt(kDraws));
+  }
+}
+
+TEST(Noise, GaussianAndCentredBetaHaveTheSameSpreadAndNoShift) {
+  for (const auto mode : {NoiseMode::gaussian, NoiseMode::beta_centred}) {
+    double sum = 0, squares = 0, largest = 0;
+    constexpr std::size_t kCount = 200000;
+    for (const double value : draw(mode, 0.3, kCount, 5)) {
+      sum += value;
+      squares += value * value;
+      largest = std::max(largest, std::abs(value));
+    }
+    EXPECT_NEAR(sum / kCount, 0, 4 * 0.3 / std::sqrt(kCount));
+    EXPECT_NEAR(std::sqrt(squares / kCount), 0.3, 4 * 0.3 / std::sqrt(2.0 * kCount));
+    if (mode == NoiseMode::beta_centred) {
+      EXPECT_LE(largest, 0.3 * std::sqrt(101.0));
+    }
+  }
+}
+
+TEST(Noise, IsAddedToTheCode) {
+  const std::vector<float> code = {5, -7};
+  std::vector<float> out(2);
+  RandomStream random(1);
+  add_noise(NoiseMode::gaussian, 0, random, code, out);
+  EXPECT_EQ(out, code);
+}
+
+ProbeSet two_seeds() {
+  ProbeSet probes;
+  probes.seeds = {{Split::test, 4, 0, Half::discover}, {Split::train, 4, 1, Half::confirm}};
+  probes.codes = Matrix(2, 3);
+  probes.codes.data = {0, 0, 0, 0, 0, 0};
+  probes.draws = 10;
+  return probes;
+}
+
+TEST(PerturbedCodes, AnySubsetOfDrawsIsTheSame) {
+  const ProbeSet probes = two_seeds();
+  for (const auto mode : {NoiseMode::gaussian, NoiseMode::beta_centred, NoiseMode::published}) {
+    RegionSettings settings;
+    settings.noise = mode;
+    Matrix all, some;
+    perturbed_codes(probes, settings, 3, 1, 0, 10, all);
+    ASSERT_EQ(all.rows, 10U);
+    for (int first = 0; first < 10; ++first) {
+      for (int count = 1; first + count <= 10; ++count) {
+        perturbed_codes(probes, settings, 3, 1, first, count, some);
+        ASSERT_EQ(some.rows, static_cast<std::size_t>(count));
+        for (int q = 0; q < count; ++q) {
+          const auto expected = all.row(static_cast<std::size_t>(first + q));
+          const auto got = some.row(static_cast<std::size_t>(q));
+          EXPECT_TRUE(std::equal(got.begin(), got.end(), expected.begin()));
+        }
+      }
+    }
+  }
+}
+
+TEST(PerturbedCodes, SeedsSplitsAndRunsDrawDifferently) {
+  const ProbeSet probes = two_seeds();
+  Matrix a, b;
+  perturbed_codes(probes, {}, 3, 0, 0, 2, a);
+  EXPECT_FALSE(std::equal(a.row(0).begin(), a.row(0).end(), a.row(1).begin()));
+  perturbed_codes(probes, {}, 3, 1, 0, 2, b);  // the same index in the other split
+  EXPECT_NE(a.data, b.data);
+  perturbed_codes(probes, {}, 4, 0, 0, 2, b);
+  EXPECT_NE(a.data, b.data);
+}
+
+}  // namespace
+}  // namespace defuse

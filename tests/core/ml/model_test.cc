@@ -1,0 +1,268 @@
+#include "core/ml/model.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+
+#include "tests/support/temp_tree.h"
+#include "tests/support/torch_models.h"
+
+namespace defuse {
+namespace {
+
+using testing::ModelKind;
+using testing::TempTree;
+
+const ImageShape kShape{1, 10, 10};
+
+InputSettings plain_input(const ImageShape& shape = kShape) {
+  InputSettings input;
+  input.shape = shape;
+  return input;
+}
+
+TorchModel must_load(const std::filesystem::path& file, const InputSettings& input = plain_input(), int threads = 1) {
+  auto model = TorchModel::load(file, input, {threads, "cpu"});
+  if (!model) throw std::runtime_error(model.error().describe());
+  return std::move(*model);
+}
+
+TorchModel make(const TempTree& tree, ModelKind kind, int threads = 1, int classes = 4) {
+  const auto file = tree / "digits/4/model.pt";
+  testing::save_model(file, kind, kShape, classes);
+  return must_load(file, plain_input(), threads);
+}
+
+std::vector<float> images(std::size_t n, const ImageShape& shape = kShape) {
+  return testing::all_images(testing::banded_images(shape, 4, n, 1));
+}
+
+TEST(TorchModel, GivesTheLogitsOfNormalisedImages) {
+  const TempTree tree;
+  const ImageShape shape{2, 1, 2};
+  Matrix weights(2, 4);
+  weights.data = {1, 0, 0, 0, 0, 1, 2, 3};
+  testing::save_linear_model(tree / "m/1/model.pt", weights);
+  InputSettings input = plain_input(shape);
+  input.mean = {0.5, 0.25};
+  input.std = {0.5, 0.125};
+  const auto model = must_load(tree / "m/1/model.pt", input);
+  const std::vector<float> image = {1, 0, 0.5F, 0.25F};  // becomes 1, -1, 2, 0
+  const auto output = model.run(image, 1, false);
+  ASSERT_TRUE(output) << output.error().describe();
+  EXPECT_EQ(output->logits.data, (std::vector<float>{1, 3}));
+  EXPECT_FALSE(model.gives_probabilities());
+}
+
+TEST(TorchModel, TurnsProbabilitiesIntoLogProbabilities) {
+  const TempTree tree;
+  const auto logits = make(tree, ModelKind::cnn).run(images(200), 200, false);
+  const auto model = make(tree, ModelKind::probabilities);
+  const auto output = model.run(images(200), 200, false);
+  ASSERT_TRUE(logits && output);
+  EXPECT_TRUE(model.gives_probabilities());
+  for (std::size_t i = 0; i < 200; ++i) {
+    double sum = 0;
+    for (const float value : logits->logits.row(i)) sum += std::exp(static_cast<double>(value));
+    for (std::size_t c = 0; c < 4; ++c) {
+      EXPECT_NEAR(static_cast<double>(output->logits.row(i)[c]),
+                  static_cast<double>(logits->logits.row(i)[c]) - std::log(sum),
+                  1e-5);  // float32 softmax and log
+    }
+  }
+}
+
+TEST(TorchModel, AProbabilityOfZeroHasAFiniteLogarithm) {
+  const TempTree tree;
+  testing::save_script(tree / "m/1/model.pt",
+                       "def forward(self, x):\n    x = torch.flatten(x, 1)[:, 0:1]\n"
+                       "    return torch.cat([torch.ones_like(x), torch.zeros_like(x)], 1)\n");
+  const auto model = must_load(tree / "m/1/model.pt");
+  const auto output = model.run(images(3), 3, false);
+  ASSERT_TRUE(output);
+  EXPECT_TRUE(model.gives_probabilities());
+  EXPECT_FLOAT_EQ(output->logits.data[0], 0);
+  EXPECT_NEAR(output->logits.data[1], std::log(1e-12), 1e-3);
+}
+
+TEST(TorchModel, TakesEmbeddingsFromThePairTheModelReturns) {
+  const TempTree tree;
+  const auto model = make(tree, ModelKind::pair);
+  const auto output = model.run(images(150), 150, true);
+  ASSERT_TRUE(output) << output.error().describe();
+  EXPECT_EQ(model.embedding_source(), "output");
+  EXPECT_EQ(output->embeddings.rows, 150U);
+  EXPECT_EQ(output->embeddings.cols, 12U);
+}
+
+TEST(TorchModel, FindsTheSameEmbeddingInTheGraphFrozenOrNot) {
+  const TempTree tree;
+  const auto expected = make(tree, ModelKind::pair).run(images(150), 150, true);
+  for (const auto kind : {ModelKind::cnn, ModelKind::frozen_cnn, ModelKind::probabilities}) {
+    const auto model = make(tree, kind);
+    const auto output = model.run(images(150), 150, true);
+    ASSERT_TRUE(expected && output);
+    EXPECT_EQ(model.embedding_source(), "graph");
+    EXPECT_EQ(output->embeddings.data, expected->embeddings.data);
+    if (kind != ModelKind::probabilities) {
+      EXPECT_EQ(output->logits.data, expected->logits.data);
+    }
+  }
+}
+
+TEST(TorchModel, LogitsAreTheSameWithAndWithoutEmbeddings) {
+  const TempTree tree;
+  const auto model = make(tree, ModelKind::cnn);
+  const auto with = model.run(images(130), 130, true);
+  const auto without = model.run(images(130), 130, false);
+  ASSERT_TRUE(with && without);
+  EXPECT_EQ(with->logits.data, without->logits.data);
+  EXPECT_TRUE(without->embeddings.empty());
+}
+
+TEST(TorchModel, SaysWhyThereIsNoEmbedding) {
+  const TempTree tree;
+  const auto convolutional = make(tree, ModelKind::convolutional);
+  auto output = convolutional.run(images(5), 5, true);
+  ASSERT_TRUE(output) << output.error().describe();
+  EXPECT_TRUE(output->embeddings.empty());
+  EXPECT_EQ(convolutional.embedding_source(), "none: no linear layer reaches the model's output");
+
+  const auto branch = make(tree, ModelKind::branch);
+  output = branch.run(images(5), 5, true);
+  ASSERT_TRUE(output) << output.error().describe();
+  EXPECT_TRUE(output->embeddings.empty());
+  EXPECT_EQ(branch.embedding_source(), "none: the last linear layer sits inside a branch or loop of the model");
+}
+
+TEST(TorchModel, DoesNotDependOnTheNumberOfThreads) {
+  const TempTree tree;
+  const auto data = images(600);
+  const auto one = make(tree, ModelKind::cnn, 1).run(data, 600, true);
+  const auto three = make(tree, ModelKind::cnn, 3).run(data, 600, true);
+  ASSERT_TRUE(one && three);
+  EXPECT_EQ(one->logits.data, three->logits.data);
+  EXPECT_EQ(one->embeddings.data, three->embeddings.data);
+}
+
+TEST(TorchModel, AnExceptionInTheModelIsInvalidInputWithItsMessage) {
+  const TempTree tree;
+  const auto output = make(tree, ModelKind::throws).run(images(300), 300, false);
+  ASSERT_FALSE(output);
+  EXPECT_EQ(output.error().code, ErrorCode::invalid_input);
+  EXPECT_NE(output.error().message.find("this model is broken"), std::string::npos) << output.error().message;
+  EXPECT_NE(output.error().message.find("digits/4/model.pt"), std::string::npos) << output.error().message;
+  EXPECT_EQ(output.error().message.find('\n'), std::string::npos);
+}
+
+TEST(TorchModel, AWrongImageShapeIsTheModelsException) {
+  const TempTree tree;
+  testing::save_model(tree / "m/1/model.pt", ModelKind::cnn, kShape, 4);
+  const ImageShape other{3, 10, 10};
+  const auto model = must_load(tree / "m/1/model.pt", plain_input(other));
+  const auto output = model.run(images(2, other), 2, false);
+  ASSERT_FALSE(output);
+  EXPECT_EQ(output.error().code, ErrorCode::invalid_input);
+  EXPECT_NE(output.error().message.find("channels"), std::string::npos) << output.error().message;
+}
+
+TEST(TorchModel, ClassNumbersAreNoLogitsButTheirShapeIsReported) {
+  const TempTree tree;
+  const auto model = make(tree, ModelKind::argmax);
+  const auto data = images(7);
+  const auto output = model.run(data, 7, false);
+  ASSERT_FALSE(output);
+  EXPECT_EQ(output.error().code, ErrorCode::invalid_input);
+  EXPECT_NE(output.error().message.find("[7]"), std::string::npos) << output.error().message;
+  const auto shape = model.output_shape(data, 7);
+  ASSERT_TRUE(shape);
+  EXPECT_EQ(*shape, std::vector<std::int64_t>{7});
+}
+
+TEST(TorchModel, PassesNanThroughAndStillTellsProbabilities) {
+  const TempTree tree;
+  std::vector<float> data = images(140);
+  for (std::size_t i = 0; i < 140; ++i) data[i * 100] = i < 130 ? 0.9F : 0.1F;  // the whole first batch is NaN
+  const auto output = make(tree, ModelKind::nan).run(data, 140, false);
+  ASSERT_TRUE(output) << output.error().describe();
+  EXPECT_TRUE(std::isnan(output->logits.row(0)[0]));
+  EXPECT_TRUE(std::isfinite(output->logits.row(135)[0]));
+}
+
+TEST(TorchModel, AcceptsDoubleOutputs) {
+  const TempTree tree;
+  testing::save_script(tree / "m/1/model.pt",
+                       "def forward(self, x):\n    return torch.flatten(x, 1)[:, 0:3].to(7) * 4 - 1\n");
+  const auto output = must_load(tree / "m/1/model.pt").run(images(3), 3, false);
+  ASSERT_TRUE(output) << output.error().describe();
+  EXPECT_EQ(output->logits.cols, 3U);
+}
+
+TEST(TorchModel, NoImageGivesNoAnswerAndNoError) {
+  const TempTree tree;
+  const auto output = make(tree, ModelKind::cnn).run({}, 0, true);
+  ASSERT_TRUE(output);
+  EXPECT_TRUE(output->logits.empty());
+}
+
+Error load_error(const std::filesystem::path& file) {
+  auto model = TorchModel::load(file, plain_input(), {});
+  return model ? Error{ErrorCode::internal, "it loaded", {}} : model.error();
+}
+
+TEST(TorchModelLoad, ATruncatedFileIsCorruptAndNamed) {
+  TempTree tree;
+  testing::save_model(tree / "digits/4/model.pt", ModelKind::cnn, kShape, 4);
+  const std::string whole = tree.read("digits/4/model.pt");
+  for (const std::size_t left : {std::size_t{0}, std::size_t{10}, whole.size() / 2, whole.size() - 1}) {
+    tree.file("digits/4/model.pt", whole.substr(0, left));
+    const Error error = load_error(tree / "digits/4/model.pt");
+    EXPECT_EQ(error.code, ErrorCode::corrupt) << left;
+    EXPECT_EQ(error.message.rfind("digits/4/model.pt is not a whole TorchScript file: ", 0), 0U) << error.message;
+    EXPECT_EQ(error.message.find('\n'), std::string::npos);
+  }
+}
+
+TEST(TorchModelLoad, SomethingElseIsCorruptAndAMissingFileNotFound) {
+  TempTree tree;
+  tree.file("m/1/model.pt", std::string(5000, 'x'));
+  EXPECT_EQ(load_error(tree / "m/1/model.pt").code, ErrorCode::corrupt);
+  EXPECT_EQ(load_error(tree / "m/2/model.pt").code, ErrorCode::not_found);
+  EXPECT_EQ(load_error(tree / "m").code, ErrorCode::not_found);
+}
+
+TEST(TorchModelLoad, AnOperatorThatIsMissingHereIsInvalidInputAndNamed) {
+  TempTree tree;
+  testing::save_script(tree / "m/1/model.pt", "def forward(self, x):\n    return torch.erfinv(x)\n");
+  std::string bytes = tree.read("m/1/model.pt");
+  const auto place = bytes.find("torch.erfinv");  // short code is stored as it is
+  ASSERT_NE(place, std::string::npos);
+  bytes.replace(place, 12, "torch.erfxyz");
+  tree.file("m/1/model.pt", bytes);
+  const Error error = load_error(tree / "m/1/model.pt");
+  EXPECT_EQ(error.code, ErrorCode::invalid_input) << error.message;
+  EXPECT_NE(error.message.find("erfxyz"), std::string::npos) << error.message;
+}
+
+TEST(TorchModelLoad, RefusesUnknownDevicesAndWrongNormalisation) {
+  const TempTree tree;
+  testing::save_model(tree / "m/1/model.pt", ModelKind::cnn, kShape, 4);
+  EXPECT_EQ(TorchModel::load(tree / "m/1/model.pt", plain_input(), {1, "toaster"}).error().code,
+            ErrorCode::invalid_input);
+  InputSettings input = plain_input();
+  input.mean = {0.1, 0.2};
+  EXPECT_EQ(TorchModel::load(tree / "m/1/model.pt", input, {}).error().code, ErrorCode::invalid_input);
+}
+
+TEST(DescribeMachine, NamesLibraryAndThreads) {
+  const std::string text = describe_machine(3);
+  EXPECT_EQ(text.rfind("LibTorch ", 0), 0U) << text;
+  EXPECT_NE(text.find("3 threads"), std::string::npos) << text;
+  EXPECT_NE(text.find("BLAS"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace defuse
