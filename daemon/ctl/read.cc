@@ -124,13 +124,15 @@ int versions(const Remote& remote, Console& console, const std::string& model) {
     return kPass;
   }
   std::vector<std::vector<std::string>> rows;
+  bool any_incumbent = false;
   for (const auto& version : all) {
     const bool incumbent = part(version, "incumbent").is_boolean() && part(version, "incumbent").get<bool>();
+    any_incumbent = any_incumbent || incumbent;
     rows.push_back({text(version, "version") + (incumbent ? " *" : ""), verdict_or_state(version),
                     day(text(version, "judged_at")), text(version, "judged_against"), text(version, "reason")});
   }
   console.table({"VERSION", "VERDICT", "JUDGED", "AGAINST", "REASON"}, rows);
-  if (!rows.empty()) console.say("* in production");
+  if (any_incumbent) console.say("* in production");
   return kPass;
 }
 
