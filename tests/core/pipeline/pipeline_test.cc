@@ -1,0 +1,203 @@
+#include "core/pipeline/pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "checks/all_checks.h"
+#include "core/files.h"
+#include "core/sha256.h"
+#include "tests/support/digits.h"
+#include "tests/support/temp_tree.h"
+#include "tests/support/torch_models.h"
+
+namespace defuse {
+namespace {
+
+using testing::TempTree;
+
+constexpr int kClasses = 3;
+const ImageShape kShape{1, 9, 8};
+
+// A line of models with a generator that loses nothing, so that a whole gate takes a blink.
+class PipelineTest : public ::testing::Test {
+ protected:
+  PipelineTest() {
+    tree_.folder("data").folder("result");
+    write_split("train", 600, 1);
+    write_split("test", 600, 2);
+    testing::save_identity_pair(tree_ / "encoder.pt", tree_ / "decoder.pt", kShape);
+    testing::save_linear_model(tree_ / "old.pt", testing::band_weights(kShape, kClasses));
+    testing::save_linear_model(tree_ / "new.pt", scaled(testing::band_weights(kShape, kClasses), 2.0f));
+    auto& settings = job_.settings;
+    settings.name = job_.model = "bands";
+    settings.input = {.shape = kShape, .scale = 255, .mean = {}, .std = {}};
+    settings.data = {idx("train"), idx("test")};
+    settings.generator.kind = GeneratorKind::torchscript;
+    settings.generator.encoder = tree_ / "encoder.pt";
+    settings.generator.decoder = tree_ / "decoder.pt";
+    settings.checks.misclassification_regions.draws = 2;
+    settings.checks.misclassification_regions.noise_scale = 0.02;
+    job_.worker.threads = 1;
+    job_.cache = tree_ / "cache";
+    job_.candidate = artifact("2", "new.pt");
+    job_.incumbent = artifact("1", "old.pt");
+  }
+
+  static Matrix scaled(Matrix weights, float factor) {
+    for (float& w : weights.data) w *= factor;
+    return weights;
+  }
+
+  void write_split(const std::string& name, std::size_t n, std::uint64_t seed) {
+    const auto data = testing::banded_images(kShape, kClasses, n, seed);
+    testing::TrainingSet set{.shape = kShape, .images = testing::all_images(data), .labels = {}};
+    set.labels.assign(data.labels().begin(), data.labels().end());
+    ASSERT_TRUE(testing::write_idx(set, tree_ / "data", name));
+  }
+
+  IdxSource idx(const std::string& name) const {
+    return {tree_ / "data" / (name + "-images-idx3-ubyte"), tree_ / "data" / (name + "-labels-idx1-ubyte")};
+  }
+
+  ArtifactRef artifact(const std::string& version, const std::string& file) const {
+    return {version, sha256_file(tree_ / file).value_or("?"), tree_ / file};
+  }
+
+  Result<WorkerResult> run() {
+    const auto checks = make_checks(job_.settings.checks);
+    NoProgress progress;
+    return run_pipeline(job_, checks, tree_ / "result", progress);
+  }
+
+  std::map<std::string, VerdictState> states(const WorkerResult& result) {
+    std::map<std::string, VerdictState> by_check;
+    for (const auto& check : result.checks) by_check[check.check] = check.state;
+    return by_check;
+  }
+
+  TempTree tree_;
+  JobSpec job_;
+};
+
+TEST_F(PipelineTest, AnHonestModelPassesEveryCheck) {
+  const auto result = run();
+  ASSERT_TRUE(result) << result.error().describe();
+  for (const auto& [check, state] : states(*result)) EXPECT_EQ(state, VerdictState::pass) << check;
+  EXPECT_EQ(result->test_images, 600);
+  EXPECT_EQ(result->seeds, 1200);
+  EXPECT_EQ(result->comparison->overall.negative_flips, 0);
+}
+
+TEST_F(PipelineTest, ASecondRunComesFromTheCacheAndSaysTheSame) {
+  auto first = run();
+  auto second = run();
+  ASSERT_TRUE(first && second);
+  for (const auto& station : second->stations) {
+    const auto& name = station.station;
+    if (name.starts_with("evaluate") || name.starts_with("answers") || name == "probes") {
+      EXPECT_TRUE(station.cached) << name;
+    }
+  }
+  for (auto* result : {&*first, &*second}) {
+    result->stations.clear();
+    result->contract.latency_ms = 0;
+  }
+  EXPECT_EQ(dump_json(to_json(*first)), dump_json(to_json(*second)));
+}
+
+TEST_F(PipelineTest, ADamagedCacheIsMadeAgainAndSaysTheSame) {
+  auto first = run();
+  ASSERT_TRUE(first);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(tree_ / "cache")) {
+    if (entry.path().extension() == ".npy") std::filesystem::resize_file(entry.path(), entry.file_size() / 2);
+  }
+  const auto again = run();
+  ASSERT_TRUE(again) << again.error().describe();
+  EXPECT_EQ(states(*first), states(*again));
+}
+
+TEST_F(PipelineTest, AModelThatBreaksAClassFails) {
+  auto weights = testing::band_weights(kShape, kClasses);
+  for (std::size_t j = 0; j < weights.cols; ++j) weights.row(1)[j] = 0;
+  testing::save_linear_model(tree_ / "new.pt", weights);
+  job_.candidate = artifact("2", "new.pt");
+  const auto result = run();
+  ASSERT_TRUE(result);
+  const auto by_check = states(*result);
+  EXPECT_EQ(by_check.at("accuracy"), VerdictState::fail);
+  EXPECT_EQ(by_check.at("negative_flips"), VerdictState::fail);
+  EXPECT_EQ(by_check.at("misclassification_regions"), VerdictState::fail);
+  const auto bug = std::find_if(result->regions.begin(), result->regions.end(),
+                                [](const Region& r) { return r.status == RegionStatus::new_bug && r.label == 1; });
+  ASSERT_NE(bug, result->regions.end());
+  EXPECT_FALSE(bug->samples.empty());
+  EXPECT_TRUE(std::filesystem::exists(tree_ / "result" / bug->samples[0].picture));
+  EXPECT_TRUE(std::filesystem::exists(tree_ / "result" / bug->frozen));
+  EXPECT_EQ(bug->frozen_cluster.empty(), false);
+}
+
+TEST_F(PipelineTest, ATruncatedCandidateIsAResultInWhichNothingPassesButSize) {
+  const auto whole = read_file(tree_ / "new.pt").value();
+  tree_.file("new.pt", whole.substr(0, whole.size() / 2));
+  job_.candidate = artifact("2", "new.pt");
+  const auto result = run();
+  ASSERT_TRUE(result) << result.error().describe();
+  EXPECT_FALSE(result->contract.loaded);
+  for (const auto& [check, state] : states(*result)) {
+    if (check == "known_regions") continue;  // no earlier bug is known, which is true whatever the candidate is
+    EXPECT_EQ(state, VerdictState::error) << check;
+  }
+}
+
+TEST_F(PipelineTest, AnArtifactThatChangedIsNeverJudgedAsTheOldOne) {
+  job_.candidate.digest = std::string(64, '0');
+  const auto result = run();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::unavailable);
+  EXPECT_NE(result.error().message.find("new.pt"), std::string::npos);
+}
+
+TEST_F(PipelineTest, AnIncumbentThatCannotBeRunIsErrorNeverPass) {
+  tree_.file("old.pt", "rubbish");
+  job_.incumbent = artifact("1", "old.pt");
+  const auto result = run();
+  ASSERT_TRUE(result) << result.error().describe();
+  const auto by_check = states(*result);
+  for (const char* check : {"accuracy", "negative_flips", "misclassification_regions"})
+    EXPECT_EQ(by_check.at(check), VerdictState::error) << check;
+}
+
+TEST_F(PipelineTest, WithoutAnIncumbentNothingIsCompared) {
+  job_.incumbent.reset();
+  const auto result = run();
+  ASSERT_TRUE(result);
+  const auto by_check = states(*result);
+  EXPECT_EQ(by_check.at("contract"), VerdictState::pass);
+  for (const char* check : {"accuracy", "negative_flips", "misclassification_regions"})
+    EXPECT_EQ(by_check.at(check), VerdictState::inconclusive) << check;
+}
+
+TEST_F(PipelineTest, KnownBugsThatCannotBeReadAreAnError) {
+  job_.known_regions.push_back({.id = "r-0123456789ab",
+                                .label = 1,
+                                .predicted_as = 2,
+                                .first_version = "1",
+                                .ambiguous = false,
+                                .images = tree_ / "gone.npy",
+                                .cluster = {1, 2, 3}});
+  const auto result = run();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(states(*result).at("known_regions"), VerdictState::error);
+}
+
+TEST_F(PipelineTest, DataThatCannotBeReadStopsTheGate) {
+  tree_.file("data/test-labels-idx1-ubyte", "short");
+  const auto result = run();
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().describe().find("test-labels-idx1-ubyte"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace defuse
