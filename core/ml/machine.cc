@@ -41,10 +41,6 @@ void set_up_torch() {
   static std::once_flag once;
   std::call_once(once, [] {
     at::set_num_threads(1);
-    // OpenBLAS keeps threads of its own, which would spin against ours and change the last bits.
-    if (void* symbol = dlsym(RTLD_DEFAULT, "openblas_set_num_threads"); symbol != nullptr) {
-      reinterpret_cast<void (*)(int)>(symbol)(1);
-    }
     at::globalContext().setFlushDenormal(true);
     // Only a warning where a user's model needs a kernel that has no deterministic form; the contract check sees the
     // effect.
