@@ -25,7 +25,7 @@ Result<ProbeSet> build_probe_set(const Generator& generator, const Dataset& test
                                  const RegionSettings& settings, std::uint64_t seed, int threads, Progress& progress);
 
 // The codes of draws first_draw…first_draw+count-1 of one seed: mean + noise, from the counter-based stream keyed by
-// (seed, content hash of the seed image, draw). out: [count, latent]
+// (seed, split and index of the seed image, draw): ProbeSet carries no content hash. out: [count, latent]
 void perturbed_codes(const ProbeSet& probes, const RegionSettings& settings, std::uint64_t seed, std::size_t seed_index,
                      int first_draw, int count, Matrix& out);
 

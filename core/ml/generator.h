@@ -37,7 +37,7 @@ class Generator {
   static Result<Generator> load_pair(const std::filesystem::path& encoder, const std::filesystem::path& decoder,
                                      const ImageShape& shape, int threads);
   static Result<Generator> load(const std::filesystem::path& folder, const ImageShape& shape, int threads);  // written by save
-  Result<void> save(const std::filesystem::path& folder) const;   // weights as TorchScript, plus generator.json with the log
+  Result<void> save(const std::filesystem::path& folder) const;   // weights as a tensor archive (a user's pair as copies), plus generator.json
 
   Result<Codes> encode(std::span<const float> images, std::size_t n) const;       // images [n,C,H,W] in [0,1]
   Result<void> decode(const Matrix& codes, std::span<float> images) const;        // out [n,C,H,W] in [0,1]
