@@ -1,4 +1,4 @@
-// Files that are part of the program: templates, the style sheet, the API's description. Put in by CMake (embed.cmake),
+// Files that are part of the program: templates, the style sheet, the API's description. Put in by CMake (cmake/embed.cmake),
 // so the daemon reads no file to serve a page. Pure; thread-safe.
 #pragma once
 #include <string>

@@ -52,11 +52,12 @@ Rates run(Options options, int pairs) {
   return rates;
 }
 
-// Parameter: dimensions of the space. In sixteen of them 94 of the 100 balls below were found, with either
-// accuracy; the limit leaves room for chance.
+// Parameter: dimensions of the space. In sixteen of them 94 of the 100 balls below are found, with either accuracy: short of
+// the 95 that the gate aims at. The pairs are the same at every run, so the limit there only leaves room for another
+// machine's arithmetic.
 class RegionPower : public ::testing::TestWithParam<std::size_t> {
  protected:
-  static int expected() { return GetParam() > 8 ? 88 : 95; }  // of 100
+  static int expected() { return GetParam() > 8 ? 92 : 95; }  // of 100
 };
 
 TEST_P(RegionPower, AnHonestRetrainIsHardlyEverBlocked) {

@@ -1,0 +1,35 @@
+#include "daemon/http/embedded.h"
+
+#include "embedded/dashboard_home.h"
+#include "embedded/dashboard_layout.h"
+#include "embedded/dashboard_model.h"
+#include "embedded/dashboard_style.h"
+#include "embedded/dashboard_version.h"
+#include "embedded/openapi.h"
+
+namespace defuse {
+namespace {
+
+struct Entry {
+  std::string_view name;
+  std::string_view (*content)();
+};
+
+constexpr Entry kEntries[] = {
+    {"openapi.json", embedded::openapi},
+    {"dashboard_layout.mustache", embedded::dashboard_layout},
+    {"dashboard_home.mustache", embedded::dashboard_home},
+    {"dashboard_model.mustache", embedded::dashboard_model},
+    {"dashboard_version.mustache", embedded::dashboard_version},
+    {"dashboard_style.css", embedded::dashboard_style},
+};
+
+}  // namespace
+
+std::string embedded_file(std::string_view name) {
+  for (const auto& entry : kEntries)
+    if (entry.name == name) return std::string(entry.content());
+  return {};
+}
+
+}  // namespace defuse
