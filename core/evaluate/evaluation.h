@@ -52,6 +52,11 @@ struct ProbeEvaluation {
   std::vector<std::int32_t> reconstructed; // [s] predicted on D(mean)
   std::vector<std::int32_t> perturbed;     // [s * q] predicted on D(mean + noise)
   Matrix embeddings;                       // [s, d] of the real seed images; empty if the model has none
+  Matrix logits;                           // [s, classes] of the real seed images
+  // Logit of the seed's label minus the largest other, in nats: how sure the model is, negative where it is wrong. NaN where a logit is
+  // NaN or infinite, and for perturbations that are not plausible (they are never run).
+  std::vector<float> real_margin;          // [s]
+  std::vector<float> perturbed_margin;     // [s * q]
 };
 
 // Facts the contract check judges; gathered while a candidate is loaded and first run.

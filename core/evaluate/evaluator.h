@@ -29,7 +29,7 @@ Result<ProbeSet> build_probe_set(const Generator& generator, const Dataset& test
 void perturbed_codes(const ProbeSet& probes, const RegionSettings& settings, std::uint64_t seed, std::size_t seed_index,
                      int first_draw, int count, Matrix& out);
 
-Result<ProbeEvaluation> evaluate_probes(const TorchModel& model, const std::string& model_digest, const ProbeSet& probes,
+Result<ProbeEvaluation> evaluate_probes(const Classifier& model, const std::string& model_digest, const ProbeSet& probes,
                                         const Generator& generator, const Dataset& test, const Dataset& train,
                                         const RegionSettings& settings, std::uint64_t seed, Progress& progress);
 

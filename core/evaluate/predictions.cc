@@ -23,4 +23,14 @@ float cross_entropy(std::span<const float> logits, std::int32_t label) {
   return static_cast<float>(largest + std::log(sum) - static_cast<double>(logits[static_cast<std::size_t>(label)]));
 }
 
+float margin(std::span<const float> logits, std::int32_t label) {
+  const bool known = label >= 0 && static_cast<std::size_t>(label) < logits.size() && logits.size() > 1;
+  if (!known || predicted_class(logits) < 0) return std::numeric_limits<float>::quiet_NaN();
+  float other = -std::numeric_limits<float>::infinity();
+  for (std::size_t j = 0; j < logits.size(); ++j) {
+    if (j != static_cast<std::size_t>(label)) other = std::max(other, logits[j]);
+  }
+  return logits[static_cast<std::size_t>(label)] - other;
+}
+
 }  // namespace defuse

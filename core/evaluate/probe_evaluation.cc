@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -22,11 +23,16 @@ constexpr double kActiveVariance =
 // Classifies generated images: collects codes until a block is full, then decodes and runs them.
 class GeneratedImages {
  public:
-  GeneratedImages(const TorchModel& model, const Generator& generator, std::size_t pixels)
+  GeneratedImages(const Classifier& model, const Generator& generator, std::size_t pixels)
       : model_(model), generator_(generator), pixels_(pixels), block_(block_size(pixels, model.batch())) {}
 
-  // `answer` must stay valid until flush.
-  Result<void> add(std::span<const float> code, std::int32_t* answer) {
+  // Where an image's answer goes; must stay valid until flush.
+  struct Answer {
+    std::int32_t label = 0;
+    std::int32_t* predicted = nullptr;
+    float* margin = nullptr;  // null if nobody asks
+  };
+  Result<void> add(std::span<const float> code, const Answer& answer) {
     codes_.data.insert(codes_.data.end(), code.begin(), code.end());
     codes_.cols = code.size();
     answers_.push_back(answer);
@@ -39,25 +45,28 @@ class GeneratedImages {
     images_.resize(codes_.rows * pixels_);
     TRY_OK(generator_.decode(codes_, images_));
     TRY(output, model_.run(images_, codes_.rows, /*want_embeddings=*/false));
-    for (std::size_t i = 0; i < answers_.size(); ++i) *answers_[i] = predicted_class(output.logits.row(i));
+    for (std::size_t i = 0; i < answers_.size(); ++i) {
+      *answers_[i].predicted = predicted_class(output.logits.row(i));
+      if (answers_[i].margin != nullptr) *answers_[i].margin = margin(output.logits.row(i), answers_[i].label);
+    }
     codes_.data.clear();
     answers_.clear();
     return {};
   }
 
  private:
-  const TorchModel& model_;
+  const Classifier& model_;
   const Generator& generator_;
   std::size_t pixels_;
   std::size_t block_;
   Matrix codes_;
-  std::vector<std::int32_t*> answers_;
+  std::vector<Answer> answers_;
   std::vector<float> images_;
 };
 
 class Run {
  public:
-  Run(const TorchModel& model, const ProbeSet& probes, const Generator& generator, const RegionSettings& settings,
+  Run(const Classifier& model, const ProbeSet& probes, const Generator& generator, const RegionSettings& settings,
       std::uint64_t seed, Progress& progress)
       : model_(model), probes_(probes), generator_(generator), settings_(settings), seed_(seed), progress_(progress) {
     const auto kept = std::count(probes.plausible.begin(), probes.plausible.end(), 1);
@@ -76,7 +85,7 @@ class Run {
     return {};
   }
 
-  const TorchModel& model_;
+  const Classifier& model_;
   const ProbeSet& probes_;
   const Generator& generator_;
   const RegionSettings& settings_;
@@ -99,7 +108,12 @@ Result<void> Run::real(const Dataset& test, const Dataset& train, ProbeEvaluatio
       (image.split == Split::test ? test : train).read(image.index, 1, own.subspan(i * pixels, pixels));
     }
     TRY(output, model_.run(own, count, /*want_embeddings=*/true));
-    for (std::size_t i = 0; i < count; ++i) answer.real[first + i] = predicted_class(output.logits.row(i));
+    if (answer.logits.empty()) answer.logits = Matrix(n, output.logits.cols);
+    std::copy(output.logits.data.begin(), output.logits.data.end(), answer.logits.row(first).data());
+    for (std::size_t i = 0; i < count; ++i) {
+      answer.real[first + i] = predicted_class(output.logits.row(i));
+      answer.real_margin[first + i] = margin(output.logits.row(i), probes_.seeds[first + i].label);
+    }
     if (!output.embeddings.empty()) {
       if (answer.embeddings.empty()) answer.embeddings = Matrix(n, output.embeddings.cols);
       std::copy(output.embeddings.data.begin(), output.embeddings.data.end(), answer.embeddings.row(first).data());
@@ -115,12 +129,14 @@ Result<void> Run::generated(std::size_t pixels, ProbeEvaluation& answer) {
   Matrix code;
   std::size_t pending = 0;
   for (std::size_t i = 0; i < probes_.seeds.size(); ++i) {
-    TRY_OK(images.add(probes_.codes.row(i), &answer.reconstructed[i]));
+    const auto label = probes_.seeds[i].label;
+    TRY_OK(images.add(probes_.codes.row(i), {label, &answer.reconstructed[i], nullptr}));
     ++pending;
     for (std::size_t q = 0; q < draws; ++q) {
       if (probes_.plausible[i * draws + q] == 0) continue;
       perturbed_codes(probes_, settings_, seed_, i, static_cast<int>(q), 1, code);
-      TRY_OK(images.add(code.row(0), &answer.perturbed[i * draws + q]));
+      TRY_OK(
+          images.add(code.row(0), {label, &answer.perturbed[i * draws + q], &answer.perturbed_margin[i * draws + q]}));
       ++pending;
     }
     if (pending < 4096) continue;
@@ -230,7 +246,7 @@ std::string problem_of(const GeneratorHealth& health, const ProbeSet& probes, co
 
 }  // namespace
 
-Result<ProbeEvaluation> evaluate_probes(const TorchModel& model, const std::string& model_digest,
+Result<ProbeEvaluation> evaluate_probes(const Classifier& model, const std::string& model_digest,
                                         const ProbeSet& probes, const Generator& generator, const Dataset& test,
                                         const Dataset& train, const RegionSettings& settings, std::uint64_t seed,
                                         Progress& progress) {
@@ -243,6 +259,8 @@ Result<ProbeEvaluation> evaluate_probes(const TorchModel& model, const std::stri
   answer.real.assign(probes.seeds.size(), -1);
   answer.reconstructed.assign(probes.seeds.size(), -1);
   answer.perturbed.assign(probes.plausible.size(), -1);
+  answer.real_margin.assign(probes.seeds.size(), std::numeric_limits<float>::quiet_NaN());
+  answer.perturbed_margin.assign(probes.plausible.size(), std::numeric_limits<float>::quiet_NaN());
   Run run(model, probes, generator, settings, seed, progress);
   TRY_OK(run.real(test, train, answer));
   TRY_OK(run.generated(static_cast<std::size_t>(test.shape().pixels()), answer));

@@ -12,20 +12,17 @@
 #include <vector>
 
 #include "core/matrix.h"
+#include "core/ml/classifier.h"
 #include "core/pipeline/settings.h"
 #include "core/result.h"
 
 namespace defuse {
 
-class TorchModel {
+class TorchModel final : public Classifier {
  public:
   struct Options {
     int threads = 1;            // 0 = one per core
     std::string device = "cpu";
-  };
-  struct Output {
-    Matrix logits;              // [n, classes]
-    Matrix embeddings;          // [n, d] or empty
   };
 
   // `corrupt` for a file that is no TorchScript archive or is cut short (names it), `invalid_input` for an operator that is
@@ -33,7 +30,7 @@ class TorchModel {
   static Result<TorchModel> load(const std::filesystem::path& artifact, const InputSettings& input, Options options);
 
   // images: [n, C, H, W] in [0,1]. `invalid_input` when the model throws (its message, first line) or gives no [n, k] tensor.
-  Result<Output> run(std::span<const float> images, std::size_t n, bool want_embeddings) const;
+  Result<Output> run(std::span<const float> images, std::size_t n, bool want_embeddings) const override;
   // What the raw output looked like for n images, without any interpretation; for the contract check.
   Result<std::vector<std::int64_t>> output_shape(std::span<const float> images, std::size_t n) const;
 
@@ -43,7 +40,7 @@ class TorchModel {
 
   TorchModel(TorchModel&&) noexcept;
   TorchModel& operator=(TorchModel&&) noexcept;
-  ~TorchModel();
+  ~TorchModel() override;
 
  private:
   TorchModel();

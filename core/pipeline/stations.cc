@@ -64,6 +64,12 @@ Result<std::vector<std::string>> class_names_of(const ModelSettings& settings, c
   return names;
 }
 
+Matrix row_of(const std::vector<float>& values) {
+  Matrix row(1, values.size());
+  row.data = values;
+  return row;
+}
+
 }  // namespace
 
 StationTimer::StationTimer(StageContext& context, std::string station)
@@ -137,12 +143,10 @@ Result<Evaluation> evaluation_of(LazyModel& model, const Splits& splits, const s
     return evaluate(*ready, model.digest(), splits.test, splits.class_count(), context.progress);
   };
   const auto save = [&](const Evaluation& value, const fs::path& folder) -> Result<void> {
-    Matrix loss(1, value.loss.size());
-    loss.data = value.loss;
     TRY_OK(save_npy(folder / "logits.npy", value.logits));
     TRY_OK(save_npy(folder / "embeddings.npy", value.embeddings));
     TRY_OK(save_npy(folder / "predicted.npy", value.predicted));
-    TRY_OK(save_npy(folder / "loss.npy", loss));
+    TRY_OK(save_npy(folder / "loss.npy", row_of(value.loss)));
     return save_meta(
         folder,
         {{"model", value.model_digest}, {"data", value.data_digest}, {"gave_probabilities", value.gave_probabilities}});
@@ -246,6 +250,12 @@ Result<ProbeEvaluation> answers_of(LazyModel& model, const ProbeSet& probes, con
     TRY(reconstructed, load_npy_int32(folder / "reconstructed.npy"));
     TRY(perturbed, load_npy_int32(folder / "perturbed.npy"));
     TRY(embeddings, load_npy(folder / "embeddings.npy"));
+    TRY(logits, load_npy(folder / "logits.npy"));
+    TRY(real_margin, load_npy(folder / "real_margin.npy"));
+    TRY(perturbed_margin, load_npy(folder / "perturbed_margin.npy"));
+    if (real_margin.data.size() != real.size() || perturbed_margin.data.size() != perturbed.size() ||
+        logits.rows != real.size())
+      return stale(folder);
     if (real.size() != probes.seeds.size() || reconstructed.size() != real.size() ||
         perturbed.size() != probes.plausible.size())
       return stale(folder);
@@ -255,6 +265,9 @@ Result<ProbeEvaluation> answers_of(LazyModel& model, const ProbeSet& probes, con
     out.reconstructed = std::move(reconstructed);
     out.perturbed = std::move(perturbed);
     out.embeddings = std::move(embeddings);
+    out.logits = std::move(logits);
+    out.real_margin = std::move(real_margin.data);
+    out.perturbed_margin = std::move(perturbed_margin.data);
     return out;
   };
   const auto make = [&]() -> Result<ProbeEvaluation> {
@@ -267,6 +280,9 @@ Result<ProbeEvaluation> answers_of(LazyModel& model, const ProbeSet& probes, con
     TRY_OK(save_npy(folder / "real.npy", value.real));
     TRY_OK(save_npy(folder / "reconstructed.npy", value.reconstructed));
     TRY_OK(save_npy(folder / "perturbed.npy", value.perturbed));
+    TRY_OK(save_npy(folder / "logits.npy", value.logits));
+    TRY_OK(save_npy(folder / "real_margin.npy", row_of(value.real_margin)));
+    TRY_OK(save_npy(folder / "perturbed_margin.npy", row_of(value.perturbed_margin)));
     return save_npy(folder / "embeddings.npy", value.embeddings);
   };
   return context.cache.get<ProbeEvaluation>("answers", key, load, make, save, timer.cached);
