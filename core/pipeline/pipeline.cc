@@ -3,10 +3,9 @@
 #include <algorithm>
 
 #include "core/pipeline/pictures.h"
+#include "core/pipeline/region_station.h"
 #include "core/pipeline/stations.h"
-#include "core/regions/distil.h"
 #include "core/regions/identity.h"
-#include "core/regions/search.h"
 
 namespace defuse {
 namespace fs = std::filesystem;
@@ -111,23 +110,10 @@ Result<void> find_regions(LazyModel& candidate, LazyModel* incumbent, const Spli
   {
     StationTimer timer(context, "regions");
     const auto& wanted = settings.checks.misclassification_regions;
-    TRY(distilled, distil_errors(probes, candidate_answers, wanted, settings.seed));
-    RegionSearchInput input{.probes = &probes,
-                            .candidate = &candidate_answers,
-                            .incumbent = incumbent_answers ? &*incumbent_answers : nullptr,
-                            .spaces = {{"codes", &probes.codes}},
-                            .mixture = std::move(distilled.centers),
-                            .generated_usable = health.usable,
-                            .classes = static_cast<int>(splits.class_count())};
-    if (!candidate_answers.embeddings.empty())
-      input.spaces.push_back({"candidate_embedding", &candidate_answers.embeddings});
-    if (incumbent_answers && !incumbent_answers->embeddings.empty())
-      input.spaces.push_back({"incumbent_embedding", &incumbent_answers->embeddings});
-    TRY(regions, search_regions(input, {.alpha = alpha,
-                                        .min_increase = wanted.min_increase,
-                                        .min_support = wanted.min_support,
-                                        .max_regions = wanted.max_shown,
-                                        .threads = context.job.worker.threads}));
+    const RegionPair pair{probes, candidate_answers, incumbent_answers ? &*incumbent_answers : nullptr, health.usable,
+                          static_cast<int>(splits.class_count())};
+    TRY(regions,
+        regions_between(pair, wanted, search_settings(wanted, alpha, context.job.worker.threads), settings.seed));
     assign_ids(context.job.model, probes.digest, /*earlier=*/{}, regions);
     found.regions = std::move(regions);
   }
