@@ -31,6 +31,9 @@ inline constexpr Choice<NoiseMode, 3> kNoise{{{{"gaussian", NoiseMode::gaussian}
 inline constexpr Choice<Bootstrap, 2> kBootstrap{
     {{{"inconclusive", Bootstrap::inconclusive}, {"allow", Bootstrap::allow}}}};
 
+inline constexpr Choice<Correction, 3> kCorrection{
+    {{{"none", Correction::none}, {"lond", Correction::lond}, {"spending", Correction::spending}}}};
+
 inline Choice<std::string, 1> api_version() { return {{{{"defused/v1", "defused/v1"}}}}; }
 inline Choice<std::string, 5> log_levels() {
   return {{{{"trace", "trace"}, {"debug", "debug"}, {"info", "info"}, {"warn", "warn"}, {"error", "error"}}}};
@@ -228,6 +231,12 @@ void describe(V& v, ModelSettings& s) {
   v.field("bootstrap", s.bootstrap, kBootstrap, "verdict of a version judged before there is an incumbent");
   v.field("alpha", s.alpha, Fraction{{0, 0.5, Lower::exclusive}}, "in place of the top-level alpha");
   v.field("seed", s.seed, Whole<std::uint64_t>{0}, "in place of the top-level seed");
+  v.field("correction", s.correction, kCorrection, "of alpha, over all candidates judged on one test split");
+  v.field("judgements", s.judgements, Whole<std::int64_t>{0, 1'000'000}, "planned on one test split, for spending");
+  v.check(s.correction != Correction::spending || s.judgements > 0, "judgements",
+          "is missing: correction spending shares alpha among the judgements planned on one test split");
+  v.check(s.correction == Correction::spending || s.judgements == 0, "judgements",
+          "is only for correction spending");
 
   auto names = s.classes;
   std::sort(names.begin(), names.end());

@@ -12,4 +12,16 @@ std::string_view to_string(CheckMode mode) {
   return "block";
 }
 
+std::string_view to_string(Correction correction) {
+  switch (correction) {
+    case Correction::none:
+      return "none";
+    case Correction::lond:
+      return "lond";
+    case Correction::spending:
+      return "spending";
+  }
+  return "?";
+}
+
 }  // namespace defuse

@@ -113,6 +113,10 @@ struct CheckSettings {
 
 enum class Bootstrap { inconclusive, allow };  // verdict of a version judged before the line has an incumbent
 
+// What becomes of alpha when candidate after candidate is judged on the same test split (core/pipeline/evidence.h).
+enum class Correction { none, lond, spending };
+std::string_view to_string(Correction correction);
+
 struct ModelSettings {
   std::string name;
   std::vector<std::string> classes;  // names in order of the model's outputs; empty = "0", "1", … up to the largest label
@@ -122,6 +126,8 @@ struct ModelSettings {
   CheckSettings checks;
   Bootstrap bootstrap = Bootstrap::inconclusive;
   double alpha = 0.05;               // chance that two equally good models are told apart as a regression, all checks together
+  Correction correction = Correction::none;
+  std::int64_t judgements = 0;       // planned on one test split, for Correction::spending; 0 = not said
   std::uint64_t seed = 1;
 };
 

@@ -46,6 +46,8 @@ ModelSettings unusual() {
                                         .max_shown = 2};
   s.bootstrap = Bootstrap::allow;
   s.alpha = 0.01;
+  s.correction = Correction::spending;
+  s.judgements = 25;
   s.seed = UINT64_MAX;
   return s;
 }
@@ -90,6 +92,8 @@ void expect_equal(const ModelSettings& a, const ModelSettings& b) {
   EXPECT_EQ(regions(a.checks.misclassification_regions), regions(b.checks.misclassification_regions));
   EXPECT_EQ(a.bootstrap, b.bootstrap);
   EXPECT_EQ(a.alpha, b.alpha);
+  EXPECT_EQ(a.correction, b.correction);
+  EXPECT_EQ(a.judgements, b.judgements);
   EXPECT_EQ(a.seed, b.seed);
 }
 
