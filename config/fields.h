@@ -25,7 +25,8 @@ inline constexpr Choice<Readiness, 4> kReadiness{{{{"auto", Readiness::automatic
                                                    {"settle", Readiness::settle}}}};
 inline constexpr Choice<GeneratorKind, 2> kGeneratorKind{
     {{{"vae", GeneratorKind::vae}, {"torchscript", GeneratorKind::torchscript}}}};
-inline constexpr Choice<NoiseMode, 3> kNoise{{{{"gaussian", NoiseMode::gaussian},
+inline constexpr Choice<NoiseMode, 4> kNoise{{{{"outward", NoiseMode::outward},
+                                               {"gaussian", NoiseMode::gaussian},
                                                {"beta_centred", NoiseMode::beta_centred},
                                                {"published", NoiseMode::published}}}};
 inline constexpr Choice<Bootstrap, 2> kBootstrap{
@@ -180,7 +181,7 @@ template <class V>
 void describe(V& v, RegionSettings& s) {
   v.field("mode", s.mode, kCheckMode, kModeWords);
   v.field("draws", s.draws, Whole<int>{1, 1000}, "perturbations per seed image");
-  v.field("noise", s.noise, kNoise, "distribution of the latent noise; published is for parity only");
+  v.field("noise", s.noise, kNoise, "how codes are perturbed; published is for parity only");
   v.field("noise_scale", s.noise_scale, Number{0, 10, Lower::exclusive}, "standard deviation in latent units");
   v.field("train_seeds", s.train_seeds, Whole<std::int64_t>{0, 100'000'000}, "training images that serve as seeds too");
   v.field("neighbours", s.neighbours, Whole<int>{1, 1000}, "latent neighbours asked whether a label still holds");

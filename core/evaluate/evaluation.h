@@ -33,13 +33,14 @@ struct Seed {
 };
 
 // The fixed perturbed images every version of a model line is scored on. The images are not stored: draw q of seed i is
-// D(code_i + noise(seed key, i, q)), regenerated where needed.
+// D(move_q(code_i) + noise(seed key, i, q)), regenerated where needed (core/evaluate/noise.h).
 struct ProbeSet {
   std::string digest;                  // of generator, data, seeds and every parameter below
   std::string generator_digest;
   std::string data_digest;             // of both splits
   std::vector<Seed> seeds;             // [s]
   Matrix codes;                        // [s, latent] posterior means
+  Matrix class_means;                  // [label, latent] mean of the class's training codes, which outward moves leave
   int draws = 0;                       // q
   std::vector<std::uint8_t> plausible; // [s * q] 1 where enough latent neighbours carry the seed's label
   double plausible_share = 0;

@@ -24,8 +24,9 @@ void inspect(const TorchModel& model, const Dataset& data, ContractFacts& facts)
 Result<ProbeSet> build_probe_set(const Generator& generator, const Dataset& test, const Dataset& train,
                                  const RegionSettings& settings, std::uint64_t seed, int threads, Progress& progress);
 
-// The codes of draws first_draw…first_draw+count-1 of one seed: mean + noise, from the counter-based stream keyed by
-// (seed, split and index of the seed image, draw): ProbeSet carries no content hash. out: [count, latent]
+// The codes of draws first_draw…first_draw+count-1 of one seed: move_of_draw of its code, then noise from the
+// counter-based stream keyed by (seed, split and index of the seed image, draw): ProbeSet carries no content hash.
+// A label without a class mean moves away from the origin. out: [count, latent]
 void perturbed_codes(const ProbeSet& probes, const RegionSettings& settings, std::uint64_t seed, std::size_t seed_index,
                      int first_draw, int count, Matrix& out);
 

@@ -1,5 +1,9 @@
-// The noise that turns a code into a perturbed one. Pure: a function of the stream it is given.
+// How a code is turned into a perturbed one: the noise, and the moves that a seed's draws cycle through. Called by
+// perturbed_codes; the region search asks move_of_draw which draws went outwards. Pure: functions of what they are
+// given; any thread.
 #pragma once
+#include <array>
+#include <cstddef>
 #include <span>
 
 #include "core/pipeline/settings.h"
@@ -7,13 +11,38 @@
 
 namespace defuse {
 
+// Raise when the same settings would give another probe set: moves, seeds, codes or plausibility.
+inline constexpr const char* kProbeRules = "probes-2";
+
 // Shape of the published Beta noise (Defuse repository, MNIST): Beta(50, 50).
 inline constexpr double kBetaShape = 50;
 
+// One way to leave a code z whose class has the mean code m:  m + stretch · (z − m) + ε.
+struct Move {
+  double stretch = 1;
+  double spread = 1;  // standard deviation of ε, as a share of noise_scale
+  bool outward() const { return stretch > 1; }
+  bool operator==(const Move&) const = default;
+};
+
+// What NoiseMode::outward draws, in order: draw q makes move q modulo their number. With the default noise_scale of 0.3
+// the outward moves add N(0, 0.2²). Measured in docs/gate-quality.md, "Generated images".
+inline constexpr std::array<Move, 5> kOutwardMoves = {
+    {{1.0, 1.0}, {1.3, 2.0 / 3}, {1.6, 2.0 / 3}, {2.0, 2.0 / 3}, {2.5, 2.0 / 3}}};
+
+// The move that draw `draw` (>= 0) of every seed makes; every other mode stays around the code: {1, 1}.
+constexpr Move move_of_draw(NoiseMode mode, int draw) {
+  return mode == NoiseMode::outward ? kOutwardMoves[static_cast<std::size_t>(draw) % kOutwardMoves.size()] : Move{};
+}
+
 // out[j] = code[j] + ε_j with independent ε of
-//   gaussian      N(0, scale²)
-//   beta_centred  Beta(50,50) centred and stretched to the same standard deviation, so |ε_j| <= scale·√101
-//   published     Beta(50,50) as drawn, which shifts every code by about ½ in every dimension; `scale` is not used
+//   gaussian, outward  N(0, scale²)
+//   beta_centred       Beta(50,50) centred and stretched to the same standard deviation, so |ε_j| <= scale·√101
+//   published          Beta(50,50) as drawn, which shifts every code by about ½ in every dimension; `scale` is not used
 void add_noise(NoiseMode mode, double scale, RandomStream& random, std::span<const float> code, std::span<float> out);
+
+// out = the code that `move` makes of `code`; an empty class_mean stands for the origin, the mean of the prior.
+void make_move(const Move& move, NoiseMode mode, double scale, RandomStream& random, std::span<const float> code,
+               std::span<const float> class_mean, std::span<float> out);
 
 }  // namespace defuse

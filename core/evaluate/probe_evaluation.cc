@@ -157,6 +157,13 @@ Result<void> check_probes(const ProbeSet& probes, const Generator& generator) {
       probes.plausible.size() != n * static_cast<std::size_t>(probes.draws)) {
     return fail(ErrorCode::corrupt, "the probe set's codes or marks do not fit its seeds");
   }
+  for (const auto& image : probes.seeds) {
+    if (image.label < 0 || static_cast<std::size_t>(image.label) >= probes.class_means.rows ||
+        probes.class_means.cols != probes.codes.cols) {
+      return fail(ErrorCode::corrupt,
+                  "the probe set has no mean code for class " + std::to_string(image.label) + " of its seeds");
+    }
+  }
   return {};
 }
 

@@ -20,7 +20,6 @@ namespace defuse {
 
 namespace {
 
-constexpr const char* kCodeVersion = "probes-1";  // raise when the same inputs would give another probe set
 constexpr std::size_t kMostReferences = 20000;
 constexpr std::uint64_t kSeedSalt = 0x5eed5a17c0de0001ULL;
 constexpr std::uint64_t kReferenceSalt = 0x5eed5a17c0de0002ULL;
@@ -144,13 +143,41 @@ Result<void> mark_all(const Plausibility& work, int threads, const Stage& stage,
 
 std::string digest_of(const ProbeSet& probes, const RegionSettings& settings, std::uint64_t seed) {
   Sha256 hash;
-  hash.field(kCodeVersion).field(probes.generator_digest).field(probes.data_digest);
+  hash.field(kProbeRules).field(probes.generator_digest).field(probes.data_digest);
   hash.field(std::to_string(seed)).field(std::to_string(settings.draws));
   hash.field(std::to_string(static_cast<int>(settings.noise))).field(std::to_string(settings.train_seeds));
   hash.field(std::to_string(settings.neighbours));
   const auto bytes = [](const double& value) { return std::as_bytes(std::span(&value, 1)); };
   hash.update(bytes(settings.noise_scale)).update(bytes(settings.agreement));
+  hash.update(std::as_bytes(std::span(probes.class_means.data)));
   return hash.hex();
+}
+
+// Mean code of every label among the references; the mean of all of them for a label that none carries, since no
+// perturbation of such a class can be plausible anyway.
+Matrix class_means_of(const Matrix& codes, const std::vector<std::int32_t>& labels, const std::vector<Seed>& seeds) {
+  std::int32_t largest = *std::max_element(labels.begin(), labels.end());
+  for (const auto& seed : seeds) largest = std::max(largest, seed.label);
+  const auto classes = static_cast<std::size_t>(largest) + 1;
+  std::vector<double> sums(classes * codes.cols), overall(codes.cols);
+  std::vector<double> counts(classes);
+  for (std::size_t i = 0; i < codes.rows; ++i) {
+    const auto label = static_cast<std::size_t>(labels[i]);
+    ++counts[label];
+    for (std::size_t j = 0; j < codes.cols; ++j) {
+      const auto value = static_cast<double>(codes.row(i)[j]);
+      sums[label * codes.cols + j] += value;
+      overall[j] += value;
+    }
+  }
+  Matrix means(classes, codes.cols);
+  for (std::size_t c = 0; c < classes; ++c) {
+    for (std::size_t j = 0; j < codes.cols; ++j) {
+      means.row(c)[j] = static_cast<float>(counts[c] > 0 ? sums[c * codes.cols + j] / counts[c]
+                                                         : overall[j] / static_cast<double>(codes.rows));
+    }
+  }
+  return means;
 }
 
 Result<void> check_settings(const Dataset& test, const Dataset& train, const RegionSettings& settings) {
@@ -178,10 +205,13 @@ void perturbed_codes(const ProbeSet& probes, const RegionSettings& settings, std
   if (out.rows != static_cast<std::size_t>(count) || out.cols != probes.codes.cols) {
     out = Matrix(static_cast<std::size_t>(count), probes.codes.cols);
   }
+  const auto label = static_cast<std::size_t>(image.label);
+  const std::span<const float> mean =
+      label < probes.class_means.rows ? probes.class_means.row(label) : std::span<const float>{};
   for (int i = 0; i < count; ++i) {
     RandomStream random(seed, key, static_cast<std::uint64_t>(first_draw + i));
-    add_noise(settings.noise, settings.noise_scale, random, probes.codes.row(seed_index),
-              out.row(static_cast<std::size_t>(i)));
+    make_move(move_of_draw(settings.noise, first_draw + i), settings.noise, settings.noise_scale, random,
+              probes.codes.row(seed_index), mean, out.row(static_cast<std::size_t>(i)));
   }
 }
 
@@ -225,7 +255,9 @@ Result<ProbeSet> build_probe_set(const Generator& generator, const Dataset& test
     const auto place = std::lower_bound(references.begin(), references.end(), train_seeds[i]);
     if (place != references.end() && *place == train_seeds[i]) own[test.size() + i] = place - references.begin();
   }
-  TRY(neighbours, Neighbours::create(take_rows(train_codes, positions(references, encoded)), std::move(labels)));
+  Matrix reference_codes = take_rows(train_codes, positions(references, encoded));
+  probes.class_means = class_means_of(reference_codes, labels, probes.seeds);
+  TRY(neighbours, Neighbours::create(std::move(reference_codes), std::move(labels)));
 
   Plausibility work{probes, settings, seed, neighbours, own};
   const double asked = std::min<double>(settings.neighbours, static_cast<double>(neighbours.size()));

@@ -45,7 +45,8 @@ enum class CheckMode { block, warn, shadow, off };
 std::string_view to_string(CheckMode mode);
 
 enum class GeneratorKind { vae, torchscript };
-enum class NoiseMode { gaussian, beta_centred, published };  // published = Beta noise as in the Defuse repository, for parity only
+// published = Beta noise as in the Defuse repository, for parity only; outward = the moves of core/evaluate/noise.h
+enum class NoiseMode { gaussian, beta_centred, published, outward };
 
 struct GeneratorSettings {
   GeneratorKind kind = GeneratorKind::vae;
@@ -88,7 +89,7 @@ struct KnownRegionSettings {
 struct RegionSettings {
   CheckMode mode = CheckMode::block;
   int draws = 10;                             // perturbations per seed image
-  NoiseMode noise = NoiseMode::gaussian;
+  NoiseMode noise = NoiseMode::outward;
   double noise_scale = 0.3;                   // s of N(0, s^2) in latent units
   std::int64_t train_seeds = 20000;           // how many training images also serve as seeds (0 = none)
   int neighbours = 20;                        // latent neighbours asked whether a perturbation still shows its label

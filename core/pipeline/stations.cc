@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/evaluate/noise.h"
 #include "core/files.h"
 #include "core/sha256.h"
 
@@ -199,7 +200,8 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
   const auto key = key_of({generator.digest(), splits.test.digest(), splits.train.digest(),
                            std::to_string(settings.draws), std::to_string(static_cast<int>(settings.noise)),
                            number_text(settings.noise_scale), std::to_string(settings.train_seeds),
-                           std::to_string(settings.neighbours), number_text(settings.agreement), std::to_string(seed)});
+                           std::to_string(settings.neighbours), number_text(settings.agreement), std::to_string(seed),
+                           kProbeRules});
   const auto load = [&](const fs::path& folder) -> Result<ProbeSet> {
     ProbeSet out;
     TRY(meta, load_meta(folder));
@@ -213,10 +215,12 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
     TRY(flat, load_npy_int32(folder / "seeds.npy"));
     TRY(seeds, seeds_from(flat));
     TRY(codes, load_npy(folder / "codes.npy"));
+    TRY(class_means, load_npy(folder / "class_means.npy"));
     TRY(plausible, load_npy_uint8(folder / "plausible.npy"));
     if (codes.rows != seeds.size() || plausible.size() != seeds.size() * static_cast<std::size_t>(settings.draws) ||
-        out.generator_digest != generator.digest())
+        class_means.cols != codes.cols || out.generator_digest != generator.digest())
       return stale(folder);
+    out.class_means = std::move(class_means);
     out.seeds = std::move(seeds);
     out.codes = std::move(codes);
     out.plausible = std::move(plausible);
@@ -229,6 +233,7 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
   const auto save = [](const ProbeSet& value, const fs::path& folder) -> Result<void> {
     TRY_OK(save_npy(folder / "seeds.npy", flatten(value.seeds)));
     TRY_OK(save_npy(folder / "codes.npy", value.codes));
+    TRY_OK(save_npy(folder / "class_means.npy", value.class_means));
     TRY_OK(save_npy(folder / "plausible.npy", value.plausible));
     return save_meta(folder, {{"digest", value.digest},
                               {"generator", value.generator_digest},

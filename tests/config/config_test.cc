@@ -174,7 +174,7 @@ TEST(Config, PointsAtAValueOutOfRange) {
   EXPECT_EQ(problem(plus_checks("      accuracy: { max_drop: 101% }\n")),
             ":10:29: 'max_drop' wants a share such as 2% or 0.02 (from 0% to 100%), not '101%'");
   EXPECT_EQ(problem(plus_checks("      misclassification_regions: { noise: loud }\n")),
-            ":10:43: 'noise' wants one of gaussian, beta_centred or published, not 'loud'");
+            ":10:43: 'noise' wants one of outward, gaussian, beta_centred or published, not 'loud'");
   EXPECT_EQ(problem(plus_checks("      negative_flips: { never_break: [3, -1] }\n")),
             ":10:42: each entry of 'never_break' wants a whole number of at least 0, not '-1'");
 }

@@ -92,7 +92,7 @@ ProbeSet two_seeds() {
 
 TEST(PerturbedCodes, AnySubsetOfDrawsIsTheSame) {
   const ProbeSet probes = two_seeds();
-  for (const auto mode : {NoiseMode::gaussian, NoiseMode::beta_centred, NoiseMode::published}) {
+  for (const auto mode : {NoiseMode::gaussian, NoiseMode::beta_centred, NoiseMode::published, NoiseMode::outward}) {
     RegionSettings settings;
     settings.noise = mode;
     Matrix all, some;
@@ -121,6 +121,64 @@ TEST(PerturbedCodes, SeedsSplitsAndRunsDrawDifferently) {
   EXPECT_NE(a.data, b.data);
   perturbed_codes(probes, {}, 4, 0, 0, 2, b);
   EXPECT_NE(a.data, b.data);
+}
+
+TEST(Moves, CycleThroughTheScheduleAndOnlyInTheOutwardMode) {
+  const int moves = static_cast<int>(kOutwardMoves.size());
+  int outward = 0;
+  for (int q = 0; q < 2 * moves; ++q) {
+    EXPECT_EQ(move_of_draw(NoiseMode::outward, q), kOutwardMoves[static_cast<std::size_t>(q % moves)]);
+    EXPECT_EQ(move_of_draw(NoiseMode::gaussian, q), Move{});
+    outward += move_of_draw(NoiseMode::outward, q).outward() ? 1 : 0;
+  }
+  EXPECT_GT(outward, 0);
+  EXPECT_LT(outward, 2 * moves) << "some draws must stay around the seed";
+}
+
+TEST(Moves, PushTheCodeAwayFromTheMeanOfItsClass) {
+  ProbeSet probes = two_seeds();
+  probes.codes.data = {1, 2, 3, 4, 5, 6};
+  probes.class_means = Matrix(2, 3);
+  probes.class_means.data = {0, 0, 0, 5, 5, 4};  // seed 1 has label 1
+  RegionSettings settings;
+  settings.noise_scale = 0;
+  Matrix codes;
+  const int moves = static_cast<int>(kOutwardMoves.size());
+  perturbed_codes(probes, settings, 3, 1, 0, moves, codes);
+  for (int q = 0; q < moves; ++q) {
+    const auto stretch = static_cast<float>(kOutwardMoves[static_cast<std::size_t>(q)].stretch);
+    const auto code = codes.row(static_cast<std::size_t>(q));
+    EXPECT_FLOAT_EQ(code[0], 5 - stretch);
+    EXPECT_FLOAT_EQ(code[1], 5);
+    EXPECT_FLOAT_EQ(code[2], 4 + 2 * stretch);
+  }
+}
+
+TEST(Moves, AddTheirShareOfTheNoise) {
+  constexpr std::size_t kCount = 100000;
+  const std::vector<float> code(kCount, 2), mean(kCount, 1);
+  for (const Move& move : kOutwardMoves) {
+    std::vector<float> out(kCount);
+    RandomStream random(23);
+    make_move(move, NoiseMode::outward, 0.3, random, code, mean, out);
+    double sum = 0, squares = 0;
+    for (const float value : out) {
+      sum += static_cast<double>(value);
+      squares += std::pow(static_cast<double>(value) - 1 - move.stretch, 2);
+    }
+    EXPECT_NEAR(sum / kCount, 1 + move.stretch, 4 * 0.3 / std::sqrt(kCount));
+    EXPECT_NEAR(std::sqrt(squares / kCount), 0.3 * move.spread, 4 * 0.3 / std::sqrt(2.0 * kCount));
+  }
+}
+
+TEST(Moves, WithoutAMeanOfTheClassLeaveTheOrigin) {
+  ProbeSet probes = two_seeds();
+  probes.codes.data = {1, 2, 3, 4, 5, 6};
+  RegionSettings settings;
+  settings.noise_scale = 0;
+  Matrix codes;
+  perturbed_codes(probes, settings, 3, 1, 1, 1, codes);
+  EXPECT_FLOAT_EQ(codes.row(0)[2], static_cast<float>(6 * kOutwardMoves[1].stretch));
 }
 
 }  // namespace

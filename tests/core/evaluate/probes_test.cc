@@ -168,6 +168,23 @@ TEST_F(ProbesTest, PlausibilityIsWhatTheNearestTrainingCodesSay) {
   EXPECT_DOUBLE_EQ(probes.plausible_share, static_cast<double>(kept) / 300);
 }
 
+TEST_F(ProbesTest, ClassMeansAreThoseOfTheTrainingCodes) {
+  const ProbeSet probes = build();
+  ASSERT_EQ(probes.class_means.rows, static_cast<std::size_t>(kClasses));
+  const std::vector<float> images = testing::all_images(train_);
+  for (std::size_t c = 0; c < kClasses; ++c) {
+    for (std::size_t j = 0; j < 48; ++j) {
+      double sum = 0, count = 0;
+      for (std::size_t i = 0; i < train_.size(); ++i) {
+        if (train_.labels()[i] != static_cast<std::int32_t>(c)) continue;
+        sum += static_cast<double>(images[i * 48 + j]);
+        ++count;
+      }
+      EXPECT_NEAR(static_cast<double>(probes.class_means.row(c)[j]), sum / count, 1e-6);
+    }
+  }
+}
+
 TEST_F(ProbesTest, DoNotDependOnTheNumberOfThreads) {
   RegionSettings settings = small_settings();
   settings.noise_scale = 0.7;
@@ -188,14 +205,15 @@ TEST_F(ProbesTest, EveryParameterIsInTheDigest) {
   };
   add([](auto& s) { s.draws = 4; });
   add([](auto& s) { s.noise = NoiseMode::published; });
+  add([](auto& s) { s.noise = NoiseMode::gaussian; });
   add([](auto& s) { s.noise_scale = 0.26; });
   add([](auto& s) { s.train_seeds = 41; });
   add([](auto& s) { s.neighbours = 6; });
   add([](auto& s) { s.agreement = 0.81; });
   add([](auto&) {}, 2);
-  EXPECT_EQ(digests.size(), 8U);
+  EXPECT_EQ(digests.size(), 9U);
   add([](auto& s) { s.max_shown = 99; });  // changes nothing about the probes
-  EXPECT_EQ(digests.size(), 8U);
+  EXPECT_EQ(digests.size(), 9U);
 }
 
 TEST_F(ProbesTest, ImpossibleSettingsAndShapesAreRefused) {
@@ -276,6 +294,9 @@ TEST_F(ProbesTest, AProbeSetOfAnotherGeneratorOrADamagedOneIsRefused) {
   EXPECT_EQ(code(changed), ErrorCode::corrupt);
   changed = probes;
   changed.seeds[99].index = 200;
+  EXPECT_EQ(code(changed), ErrorCode::corrupt);
+  changed = probes;
+  changed.class_means = Matrix(kClasses - 1, 48);
   EXPECT_EQ(code(changed), ErrorCode::corrupt);
 }
 
