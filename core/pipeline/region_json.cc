@@ -111,6 +111,8 @@ Json to_json(const Region& region) {
           {"status", to_string(region.status)},
           {"space", region.space},
           {"evidence", region.evidence},
+          {"shape", region.shape},
+          {"measure", region.measure},
           {"center", std::move(center)},
           {"radius", json_number(region.radius)},
           {"label", region.label},
@@ -134,6 +136,8 @@ Result<Region> region_from_json(const Json& json, const std::string& path) {
   region.status = fields::name(r, "status", kStatuses);
   region.space = fields::text(r, "space");
   region.evidence = fields::text(r, "evidence");
+  region.shape = fields::text(r, "shape");
+  region.measure = fields::text(r, "measure");
   for (const double x : fields::numbers(r, "center", fields::kMaxDimensions))
     region.center.push_back(static_cast<float>(x));
   region.radius = r.number("radius");

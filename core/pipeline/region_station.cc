@@ -23,6 +23,10 @@ Result<std::vector<Region>> regions_between(const RegionPair& pair, const Region
                           .incumbent = pair.incumbent,
                           .spaces = {{"codes", &pair.probes.codes}},
                           .mixture = std::move(distilled.centers),
+                          .draw_codes =
+                              [&](std::size_t i, Matrix& codes) {
+                                perturbed_codes(pair.probes, settings, seed, i, 0, pair.probes.draws, codes);
+                              },
                           .generated_usable = pair.generated_usable,
                           .classes = pair.classes};
   if (!pair.candidate.embeddings.empty()) input.spaces.push_back({"candidate_embedding", &pair.candidate.embeddings});

@@ -27,7 +27,7 @@ double shared_members(const Region& a, const Region& b) {
 }
 
 bool balls_touch(const Region& a, const Region& b) {
-  if (a.space != b.space || a.center.size() != b.center.size()) return false;
+  if (a.shape != "ball" || b.shape != "ball" || a.space != b.space || a.center.size() != b.center.size()) return false;
   double squared = 0;
   for (std::size_t j = 0; j < a.center.size(); ++j) {
     const double step = static_cast<double>(a.center[j]) - static_cast<double>(b.center[j]);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "core/regions/clear_flips.h"
+
 namespace defuse {
 namespace {
 
@@ -10,6 +12,7 @@ SeedObservation finish(SeedObservation o) {
   const auto n = static_cast<double>(o.counts.total());
   o.usable = n > 0;
   if (!o.usable) return o;
+  o.clear_net /= n;
   o.net = static_cast<double>(o.counts.negative_flips - o.counts.positive_flips) / n;
   o.candidate_error = static_cast<double>(o.counts.negative_flips + o.counts.both_wrong) / n;
   o.incumbent_error = static_cast<double>(o.counts.positive_flips + o.counts.both_wrong) / n;
@@ -33,6 +36,11 @@ Result<void> check_evaluation(const ProbeSet& probes, const ProbeEvaluation& eva
       evaluation.perturbed.size() != images) {
     return fail(ErrorCode::invalid_input,
                 "region search: the " + whose + " has no prediction for every image of the probe set");
+  }
+  const bool none = evaluation.real_margin.empty() && evaluation.perturbed_margin.empty();
+  if (!none && (evaluation.real_margin.size() != seeds || evaluation.perturbed_margin.size() != images)) {
+    return fail(ErrorCode::invalid_input,
+                "region search: the " + whose + " has no margin for every image of the probe set");
   }
   return {};
 }
@@ -86,20 +94,30 @@ Observations observe_seeds(const RegionSearchInput& input) {
   const ProbeEvaluation& incumbent = input.incumbent != nullptr ? *input.incumbent : candidate;
   const auto finish_one = input.incumbent != nullptr ? finish : without_incumbent;
   const auto draws = static_cast<std::size_t>(probes.draws);
+  const bool sure = !candidate.real_margin.empty() && !incumbent.real_margin.empty();
+  const ClearFlips clear(probes, sure ? input.incumbent : nullptr, candidate, input.classes);
   Observations out;
   out.real.resize(probes.seeds.size());
   out.generated.resize(probes.seeds.size());
+  out.draws.resize(probes.seeds.size() * draws);
   for (std::size_t i = 0; i < probes.seeds.size(); ++i) {
     const std::int32_t label = probes.seeds[i].label;
     SeedObservation real;
     real.counts.add(incumbent.real[i] == label, candidate.real[i] == label);
+    if (sure) real.clear_net = clear.of(label, incumbent.real_margin[i], candidate.real_margin[i]);
     out.real[i] = finish_one(real);
     const bool reconstructed = candidate.reconstructed[i] == label || incumbent.reconstructed[i] == label;
     if (!input.generated_usable || !reconstructed) continue;
     SeedObservation generated;
     for (std::size_t q = i * draws; q < (i + 1) * draws; ++q) {
       if (probes.plausible[q] == 0) continue;
-      generated.counts.add(incumbent.perturbed[q] == label, candidate.perturbed[q] == label);
+      const bool before = incumbent.perturbed[q] == label;
+      const bool after = candidate.perturbed[q] == label;
+      generated.counts.add(before, after);
+      const int clearly = sure ? clear.of(label, incumbent.perturbed_margin[q], candidate.perturbed_margin[q]) : 0;
+      generated.clear_net += clearly;
+      out.draws[q] = {true, static_cast<std::int8_t>(static_cast<int>(before) - static_cast<int>(after)),
+                      static_cast<std::int8_t>(clearly)};
     }
     out.generated[i] = finish_one(generated);
   }

@@ -19,13 +19,24 @@ struct SeedObservation {
   FourCounts counts;
   bool usable = false;
   double net = 0;              // in [-1, 1]
+  double clear_net = 0;        // the same of clear flips (clear_flips.h)
   double candidate_error = 0;  // in [0, 1]
   double incumbent_error = 0;  // in [0, 1]; 0 without an incumbent
+};
+
+// How a change of answers is counted: every flip, or clear ones only.
+enum class Measure { flips, clear_flips };
+
+struct DrawObservation {
+  bool usable = false;  // plausible, and its seed's reconstruction is recognised
+  std::int8_t net = 0;  // 1 negative flip, -1 positive flip
+  std::int8_t clear_net = 0;
 };
 
 struct Observations {
   std::vector<SeedObservation> real;       // [seeds]
   std::vector<SeedObservation> generated;  // [seeds]; none usable where generated images are no evidence
+  std::vector<DrawObservation> draws;      // [seeds * draws] what `generated` pools
 
   const std::vector<SeedObservation>& of(Evidence evidence) const {
     return evidence == Evidence::real ? real : generated;

@@ -62,8 +62,10 @@ struct Region {
   RegionStatus status = RegionStatus::suspected;
   std::string space;                // "codes", "candidate_embedding" or "incumbent_embedding"
   std::string evidence;             // "real", "generated" or "both": which images made the search see it
-  std::vector<float> center;        // [d] in that space
-  double radius = 0;
+  std::string shape = "ball";       // or "half_space"
+  std::string measure = "flips";    // or "clear_flips" (clear_flips.h): what net_flip_rate and net_lower of a regression count
+  std::vector<float> center;        // [d] in that space; a half-space's direction w
+  double radius = 0;                // a half-space is w . x >= radius
   std::int32_t label = 0;           // true class of its members
   std::int32_t predicted_as = -1;   // the candidate's commonest wrong answer there
   double predicted_as_share = 0;    // share of the wrong answers that are it

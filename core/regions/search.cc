@@ -22,6 +22,7 @@
 #include "core/regions/confirm.h"
 #include "core/regions/merge.h"
 #include "core/regions/observations.h"
+#include "core/regions/regressions.h"
 #include "core/regions/scan.h"
 #include "core/stats/intervals.h"
 
@@ -59,7 +60,7 @@ struct Search {
 
 std::vector<Search> make_searches(const RegionSearchInput& input, const Observations& observations) {
   std::vector<Question> questions{Question::fails};
-  if (input.incumbent != nullptr) questions = {Question::worse, Question::fails, Question::fixed};
+  if (input.incumbent != nullptr) questions = {Question::fails, Question::fixed};
   std::vector<Search> searches;
   for (const Question question : questions) {
     for (const Evidence evidence : kEvidence) {
@@ -234,7 +235,9 @@ Result<std::vector<Region>> search_regions(const RegionSearchInput& input, const
   auto found = scan_everything(view, searches, by_class, bases);
 
   std::vector<Region> all;
-  for (const Question question : {Question::worse, Question::fails, Question::fixed}) {
+  std::vector<Region> worse = find_regressions(view);
+  std::move(worse.begin(), worse.end(), std::back_inserter(all));
+  for (const Question question : {Question::fails, Question::fixed}) {
     const auto family = freeze(question, searches, found, settings.max_regions);
     std::vector<Region> regions;
     for (const FrozenRegion& frozen : family) regions.push_back(measure_region(view, frozen));

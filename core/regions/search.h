@@ -7,6 +7,7 @@
 // Source: methods "gate quality", lessons 3 to 8; likelihood ratio to search, min(Clopper–Pearson, t) bound and exact sign-flip test to
 // confirm.
 #pragma once
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,16 +34,28 @@ struct RegionSearchInput {
   const ProbeEvaluation* incumbent = nullptr;   // null: only the candidate's own error regions are searched
   std::vector<RegionSpace> spaces;
   MixtureCenters mixture;                       // empty means none
+  // Writes the codes of a seed's draws, [draws, latent]; without it generated images are searched by their seeds' codes only.
+  std::function<void(std::size_t seed, Matrix& codes)> draw_codes{};
   bool generated_usable = true;                 // false: only real images are evidence (the generator was judged too weak)
   int classes = 0;
 };
 
+// What the search may use; all of it in a gate. Benchmarks switch parts off to see what each is worth.
+struct SearchShapes {
+  bool balls = true;
+  bool half_spaces = true;
+  bool real = true;
+  bool generated = true;
+};
+
 struct RegionSearchSettings {
   double alpha = 0.0125;          // of the family of confirmed regions
-  double min_increase = 0.20;
+  double min_increase = 0.20;        // of flips
+  double min_clear_increase = 0.10;  // of clear flips (clear_flips.h)
   std::int64_t min_support = 10;  // confirmation seeds
   int max_regions = 15;
-  std::vector<int> neighbourhood{10, 14, 20, 28, 40, 56, 80, 112, 160, 200};
+  std::vector<int> neighbourhood{5, 7, 10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 450};
+  SearchShapes shapes{};
   int threads = 1;                // classes are scanned side by side; the result does not depend on it
 };
 

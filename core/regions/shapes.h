@@ -21,9 +21,11 @@ class ClassShape {
   // covariance^-1 v).
   std::vector<std::vector<float>> grow(std::span<const double> middle) const;
 
- private:
+  // covariance^-1 v: the direction that tells points displaced by v from the class best.
   std::vector<double> discriminant(std::span<const double> v) const;
+  const std::vector<double>& mean() const { return mean_; }
 
+ private:
   std::size_t d_ = 0;
   std::vector<double> mean_;  // [d]
   double spread_ = 0;         // root mean squared distance from the mean

@@ -1,0 +1,399 @@
+// Source: methods "gate quality", lessons 4 to 8 and section 2; "gate statistics", sections 8 and 10.
+//   half A, half B of the seeds of class c; kind = (evidence, measure)
+//   R_A  the shape with the strongest evidence on A that the mean net flip rate exceeds the limit (balls, half-spaces;
+//   every space) d_j  net flip rate of seed j inside R_A for j in B, inside R_B for j in A
+// confirmed: exact sign-flip p of the d_j <= level, lower bound of their mean at that level >= the measure's limit, and
+// >= min_support seeds. level = alpha w_kind / classes.
+#include "core/regions/regressions.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "core/random.h"
+#include "core/regions/half_spaces.h"
+#include "core/regions/scan.h"
+#include "core/regions/wording.h"
+#include "core/stats/clustered.h"
+
+namespace defuse {
+namespace {
+
+struct Kind {
+  Evidence evidence;
+  Measure measure;
+  double weight;  // of alpha
+};
+constexpr std::array kKinds{
+    Kind{Evidence::real, Measure::clear_flips, 0.35}, Kind{Evidence::real, Measure::flips, 0.25},
+    Kind{Evidence::generated, Measure::clear_flips, 0.25}, Kind{Evidence::generated, Measure::flips, 0.15}};
+constexpr std::size_t kMaxCenters = 300;  // per class, half and kind
+// The scan asks for a mean above this share of the limit; what is confirmed must exceed all of it. A region that also
+// holds some of a pocket's surroundings has more unseen seeds to be confirmed with.
+constexpr double kScanLimit = 0.5;
+constexpr double kRepeats = 0.05;        // a suspected region that unseen seeds do not even repeat is not shown
+constexpr double kIncumbentKnew = 0.10;  // an incumbent failing at most this often did not have the bug
+constexpr double kDisplayZ = 1.959963984540054;
+
+// A region's geometry.
+struct Cut {
+  bool draws = false;  // of generated images by their own codes; else of seeds
+  std::size_t space = 0;
+  bool half_space = false;
+  std::vector<float> vector;  // centre, or direction
+  double limit = 0;           // squared radius, or cut
+  double evidence = 0;        // nats
+
+  // How deep a point lies inside, in the geometry's own units; negative outside.
+  double depth(std::span<const float> x) const {
+    if (!half_space) return std::sqrt(limit) - std::sqrt(squared_distance(x, vector));
+    return std::inner_product(x.begin(), x.end(), vector.begin(), -limit, std::plus<>(),
+                              [](float a, float b) { return static_cast<double>(a) * static_cast<double>(b); });
+  }
+};
+using Cuts = std::array<std::optional<Cut>, kKinds.size()>;
+
+double value_of(const SeedObservation& o, Measure measure) {
+  if (!o.usable) return std::numeric_limits<double>::quiet_NaN();
+  return measure == Measure::flips ? o.net : o.clear_net;
+}
+int value_of(const DrawObservation& o, Measure measure) { return measure == Measure::flips ? o.net : o.clear_net; }
+
+struct Rows {
+  Matrix points;
+  std::vector<double> value;
+  std::vector<std::uint32_t> group;
+  std::vector<std::int32_t> kind;  // what the candidate says
+
+  void add(std::span<const float> point, double v, std::uint32_t seed, std::int32_t predicted) {
+    points.cols = point.size();
+    points.data.insert(points.data.end(), point.begin(), point.end());
+    ++points.rows;
+    value.push_back(v);
+    group.push_back(seed);
+    kind.push_back(predicted);
+  }
+};
+
+class Finder {
+ public:
+  explicit Finder(const SearchView& view) : view_(view), draws_(static_cast<std::size_t>(view.input.probes->draws)) {
+    for (std::size_t k = 0; k < kKinds.size(); ++k) {
+      for (const SeedObservation& o : view.observations.of(kKinds[k].evidence))
+        score_[k].push_back(value_of(o, kKinds[k].measure));
+    }
+  }
+
+  // The best geometry of every kind on these seeds (one class, one half).
+  Cuts find(const std::vector<std::uint32_t>& seeds) const {
+    Cuts best;
+    for (std::size_t s = 0; s < view_.input.spaces.size(); ++s) {
+      if (view_.settings.shapes.balls) balls(s, seeds, best);
+      if (view_.settings.shapes.half_spaces) half_spaces_of_seeds(s, seeds, best);
+    }
+    if (view_.settings.shapes.half_spaces && view_.input.draw_codes) half_spaces_of_draws(seeds, best);
+    return best;
+  }
+
+ private:
+  double scan_limit(std::size_t k) const { return kScanLimit * limit_of(view_.settings, kKinds[k].measure); }
+  bool wanted(std::size_t k) const {
+    const auto& shapes = view_.settings.shapes;
+    return kKinds[k].evidence == Evidence::real ? shapes.real : shapes.generated && view_.input.generated_usable;
+  }
+
+  static void keep_better(std::optional<Cut>& best, Cut cut) {
+    if (cut.evidence > 0 && (!best || cut.evidence > best->evidence)) best = std::move(cut);
+  }
+
+  void balls(std::size_t space, const std::vector<std::uint32_t>& seeds, Cuts& best) const {
+    ScanSettings scan;
+    scan.sizes = view_.settings.neighbourhood;
+    scan.keep = 1;
+    std::vector<ScanQuestion> questions;
+    std::vector<std::size_t> kind_of;
+    for (std::size_t k = 0; k < kKinds.size(); ++k) {
+      if (!wanted(k)) continue;
+      questions.push_back({score_[k], centers(k, seeds), scan_limit(k)});
+      kind_of.push_back(k);
+    }
+    const Matrix& points = *view_.input.spaces[space].points;
+    const auto found = scan_balls(points, seeds, questions, Matrix(0, points.cols), scan);
+    for (std::size_t q = 0; q < found.size(); ++q) {
+      if (found[q].empty()) continue;
+      const ScanBall& ball = found[q].front();
+      // A ball was chosen among many for what these very seeds show; a half-space's evidence is that of unseen ones.
+      // What choosing among m windows gains is about ln m nats.
+      const double chosen_among = std::log(static_cast<double>(questions[q].centers.size() * scan.sizes.size() + 1));
+      keep_better(best[kind_of[q]],
+                  {false, space, false, ball.center, ball.radius * ball.radius, ball.evidence - chosen_among});
+    }
+  }
+
+  std::vector<std::uint32_t> centers(std::size_t k, const std::vector<std::uint32_t>& seeds) const {
+    const auto& score = score_[k];
+    std::vector<std::uint32_t> out;
+    std::copy_if(seeds.begin(), seeds.end(), std::back_inserter(out), [&](std::uint32_t s) { return score[s] > 0; });
+    std::sort(out.begin(), out.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return score[a] != score[b] ? score[a] > score[b] : std::pair(mix64(a), a) < std::pair(mix64(b), b);
+    });
+    if (out.size() > kMaxCenters) out.resize(kMaxCenters);
+    return out;
+  }
+
+  void half_spaces_of_seeds(std::size_t space, const std::vector<std::uint32_t>& seeds, Cuts& best) const {
+    const Matrix& points = *view_.input.spaces[space].points;
+    for (std::size_t k = 0; k < kKinds.size(); ++k) {
+      if (!wanted(k)) continue;
+      Rows rows;
+      for (const std::uint32_t s : seeds) {
+        if (!std::isnan(score_[k][s]) && is_finite(points.row(s)))
+          rows.add(points.row(s), score_[k][s], s, view_.input.candidate->real[s]);
+      }
+      take_half_space(rows, k, space, false, best);
+    }
+  }
+
+  void half_spaces_of_draws(const std::vector<std::uint32_t>& seeds, Cuts& best) const {
+    std::array<Rows, kKinds.size()> rows;
+    Matrix codes;
+    for (const std::uint32_t s : seeds) {
+      if (!view_.observations.generated[s].usable) continue;
+      view_.input.draw_codes(s, codes);
+      for (std::size_t q = 0; q < draws_; ++q) {
+        const DrawObservation& o = view_.observations.draws[s * draws_ + q];
+        if (!o.usable) continue;
+        for (std::size_t k = 0; k < kKinds.size(); ++k) {
+          if (kKinds[k].evidence != Evidence::generated || !wanted(k)) continue;
+          rows[k].add(codes.row(q), value_of(o, kKinds[k].measure), s,
+                      view_.input.candidate->perturbed[s * draws_ + q]);
+        }
+      }
+    }
+    for (std::size_t k = 0; k < kKinds.size(); ++k) {
+      if (rows[k].points.rows > 0) take_half_space(rows[k], k, 0, true, best);
+    }
+  }
+
+  void take_half_space(const Rows& rows, std::size_t k, std::size_t space, bool draws, Cuts& best) const {
+    auto found = best_half_space(rows.points, rows.value, rows.group, rows.kind, {.limit = scan_limit(k)});
+    if (found) keep_better(best[k], {draws, space, true, std::move(found->direction), found->cut, found->evidence});
+  }
+
+  const SearchView& view_;
+  std::size_t draws_;
+  std::array<std::vector<double>, kKinds.size()> score_;  // [seeds], NaN where a seed says nothing
+};
+
+// One seed inside a region.
+struct Member {
+  std::uint32_t seed = 0;
+  double depth = 0;
+  double d = 0;  // net rate by the region's measure
+  FourCounts real;
+  FourCounts generated;
+};
+
+FourCounts counts_of_draw(const SearchView& view, std::size_t at, std::int32_t label) {
+  FourCounts counts;
+  counts.add(view.input.incumbent->perturbed[at] == label, view.input.candidate->perturbed[at] == label);
+  return counts;
+}
+
+// The seeds of one half that lie in a region found on the other.
+void collect(const SearchView& view, const Cut& cut, const Kind& kind, const std::vector<std::uint32_t>& seeds,
+             std::vector<Member>& members) {
+  const auto draws = static_cast<std::size_t>(view.input.probes->draws);
+  Matrix codes;
+  for (const std::uint32_t s : seeds) {
+    const SeedObservation& o = view.observations.of(kind.evidence)[s];
+    if (!o.usable) continue;
+    Member member{s, 0, 0, view.observations.real[s].counts, view.observations.generated[s].counts};
+    if (!cut.draws) {
+      const auto point = view.input.spaces[cut.space].points->row(s);
+      if (!is_finite(point) || (member.depth = cut.depth(point)) < 0) continue;
+      member.d = value_of(o, kind.measure);
+      members.push_back(member);
+      continue;
+    }
+    view.input.draw_codes(s, codes);
+    member.depth = -1;
+    member.generated = {};
+    double sum = 0;
+    for (std::size_t q = 0; q < draws; ++q) {
+      const DrawObservation& draw = view.observations.draws[s * draws + q];
+      if (!draw.usable) continue;
+      const double depth = cut.depth(codes.row(q));
+      if (depth < 0) continue;
+      member.depth = std::max(member.depth, depth);
+      sum += value_of(draw, kind.measure);
+      member.generated += counts_of_draw(view, s * draws + q, view.input.probes->seeds[s].label);
+    }
+    if (member.generated.total() == 0) continue;
+    member.d = sum / static_cast<double>(member.generated.total());
+    members.push_back(member);
+  }
+}
+
+RegionScore score_members(const std::vector<Member>& members, Evidence evidence) {
+  RegionScore score;
+  for (const Member& m : members) {
+    score.real += m.real;
+    score.generated += m.generated;
+    const FourCounts& counts = evidence == Evidence::real ? m.real : m.generated;
+    const auto n = static_cast<double>(counts.total());
+    score.net_flip_rate += m.d;
+    score.candidate_error += static_cast<double>(counts.negative_flips + counts.both_wrong) / n;
+    score.incumbent_error += static_cast<double>(counts.positive_flips + counts.both_wrong) / n;
+  }
+  score.seeds = static_cast<std::int64_t>(members.size());
+  const auto n = static_cast<double>(std::max<std::size_t>(1, members.size()));
+  score.net_flip_rate /= n;
+  score.candidate_error /= n;
+  score.incumbent_error /= n;
+  const auto interval = [&](double rate) {
+    const WilsonBounds b =
+        wilson_real(rate * static_cast<double>(score.seeds), static_cast<double>(score.seeds), kDisplayZ);
+    return Interval{b.lower, b.upper};
+  };
+  score.candidate_interval = interval(score.candidate_error);
+  score.incumbent_interval = interval(score.incumbent_error);
+  return score;
+}
+
+// The candidate's commonest wrong answer among the members' images that bear the evidence.
+void set_prediction(const SearchView& view, Evidence evidence, Region& region) {
+  const auto draws = static_cast<std::size_t>(view.input.probes->draws);
+  std::map<std::int32_t, std::int64_t> wrong;
+  for (const RegionMember& m : region.members) {
+    if (evidence == Evidence::real) {
+      if (view.input.candidate->real[m.seed] != region.label) ++wrong[view.input.candidate->real[m.seed]];
+      continue;
+    }
+    for (std::size_t q = m.seed * draws; q < (m.seed + 1) * draws; ++q) {
+      if (view.observations.draws[q].usable && view.input.candidate->perturbed[q] != region.label)
+        ++wrong[view.input.candidate->perturbed[q]];
+    }
+  }
+  std::int64_t total = 0;
+  std::int64_t most = 0;
+  for (const auto& [predicted, count] : wrong) {
+    total += count;
+    if (count <= most) continue;
+    most = count;
+    region.predicted_as = predicted;
+  }
+  if (total > 0) region.predicted_as_share = static_cast<double>(most) / static_cast<double>(total);
+}
+
+// The mixture component most of the members' error codes belong to; it only names the region.
+void set_component(const SearchView& view, Region& region) {
+  const auto& component_of = view.input.mixture.component_of_seed;
+  if (component_of.empty()) return;
+  std::map<int, int> votes;
+  for (const RegionMember& m : region.members) {
+    if (component_of[m.seed] >= 0) ++votes[component_of[m.seed]];
+  }
+  const auto most =
+      std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (most != votes.end()) region.component = most->first;
+}
+
+using Halves = std::array<std::vector<std::uint32_t>, 2>;  // seeds of one class, by Half
+
+std::optional<Region> judge(const SearchView& view, const Kind& kind, std::int32_t label, const Halves& halves,
+                            const std::optional<Cut>& found_on_first, const std::optional<Cut>& found_on_second) {
+  if (!found_on_first && !found_on_second) return std::nullopt;
+  std::vector<Member> members;  // unseen by the region they lie in
+  std::vector<Member> seen;
+  if (found_on_first) collect(view, *found_on_first, kind, halves[1], members);
+  if (found_on_second) collect(view, *found_on_second, kind, halves[0], members);
+  if (found_on_first) collect(view, *found_on_first, kind, halves[0], seen);
+  if (found_on_second) collect(view, *found_on_second, kind, halves[1], seen);
+  if (members.size() < 2) return std::nullopt;
+  std::stable_sort(members.begin(), members.end(), [](const Member& a, const Member& b) { return a.depth > b.depth; });
+
+  const bool first = found_on_first && (!found_on_second || found_on_first->evidence >= found_on_second->evidence);
+  const Cut& shown = first ? *found_on_first : *found_on_second;
+  Region region;
+  region.space = view.input.spaces[shown.space].name;
+  region.shape = shown.half_space ? "half_space" : "ball";
+  region.evidence = kind.evidence == Evidence::real ? "real" : "generated";
+  region.measure = kind.measure == Measure::flips ? "flips" : "clear_flips";
+  region.center = shown.vector;
+  region.radius = shown.half_space ? shown.limit : std::sqrt(shown.limit);
+  region.label = label;
+  std::vector<double> d;
+  for (const Member& m : members) {
+    d.push_back(m.d);
+    region.members.push_back({m.seed, members.front().depth - m.depth});
+  }
+  region.discover = score_members(seen, kind.evidence);
+  region.confirm = score_members(members, kind.evidence);
+  set_prediction(view, kind.evidence, region);
+  set_component(view, region);
+
+  const double share = kind.weight / static_cast<double>(view.input.classes);
+  const double limit = limit_of(view.settings, kind.measure);
+  RegionScore& score = region.confirm;
+  score.net_lower = net_rate_lower_bound(d, view.settings.alpha * share);
+  score.p_raw = sign_flip_p(d);
+  score.p_adjusted = std::min(1.0, score.p_raw / share);
+  const bool confirmed =
+      score.seeds >= view.settings.min_support && score.p_adjusted <= view.settings.alpha && score.net_lower >= limit;
+  if (confirmed) region.status = score.incumbent_error <= kIncumbentKnew ? RegionStatus::new_bug : RegionStatus::worse;
+  if (!confirmed && (score.p_raw > kRepeats || score.net_flip_rate < limit / 2)) return std::nullopt;
+  region.sentence = describe_region(region, /*has_incumbent=*/true, view.settings.min_support);
+  return region;
+}
+
+std::vector<Region> regressions_of_class(const SearchView& view, const Finder& finder, std::int32_t label,
+                                         const Halves& halves) {
+  const Cuts first = finder.find(halves[0]);
+  const Cuts second = finder.find(halves[1]);
+  std::vector<Region> regions;
+  for (std::size_t k = 0; k < kKinds.size(); ++k) {
+    if (auto region = judge(view, kKinds[k], label, halves, first[k], second[k])) regions.push_back(std::move(*region));
+  }
+  return regions;
+}
+
+}  // namespace
+
+double limit_of(const RegionSearchSettings& settings, Measure measure) {
+  return measure == Measure::flips ? settings.min_increase : settings.min_clear_increase;
+}
+
+std::vector<Region> find_regressions(const SearchView& view) {
+  if (view.input.incumbent == nullptr) return {};
+  std::vector<Halves> by_class(static_cast<std::size_t>(view.input.classes));
+  const auto& seeds = view.input.probes->seeds;
+  for (std::uint32_t i = 0; i < seeds.size(); ++i)
+    by_class[static_cast<std::size_t>(seeds[i].label)][seeds[i].half == Half::discover ? 0 : 1].push_back(i);
+
+  const Finder finder(view);
+  std::vector<std::vector<Region>> found(by_class.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t c = next++; c < by_class.size(); c = next++)
+      found[c] = regressions_of_class(view, finder, static_cast<std::int32_t>(c), by_class[c]);
+  };
+  {
+    std::vector<std::jthread> helpers;
+    const auto wanted = std::min(by_class.size(), static_cast<std::size_t>(std::max(1, view.settings.threads)));
+    for (std::size_t t = 1; t < wanted; ++t) helpers.emplace_back(work);
+    work();
+  }
+  std::vector<Region> all;
+  for (auto& of_class : found) std::move(of_class.begin(), of_class.end(), std::back_inserter(all));
+  return all;
+}
+
+}  // namespace defuse
