@@ -193,7 +193,7 @@ Family family_of(const CheckInput& in, const NegativeFlipSettings& settings) {
     family.tested.push_back(std::move(tested));
     family.counts.push_back(&counts);
   };
-  add(rate_finding(Kind::overall, "overall", "overall", comparison.overall, settings.max_rate, in), comparison.overall);
+  add(rate_finding(Kind::overall, "overall", "overall", comparison.overall, settings.max_rate.value_or(0.02), in), comparison.overall);
   if (settings.max_relative) {
     if (auto relative = relative_finding(comparison.overall, *settings.max_relative, in)) {
       add(std::move(*relative), comparison.overall);
@@ -201,18 +201,18 @@ Family family_of(const CheckInput& in, const NegativeFlipSettings& settings) {
       family.rest.push_back(too_few_for_relative(comparison.overall, *settings.max_relative));
     }
   }
-  const std::int64_t fewest = smallest_class(settings.max_class_rate, in.alpha, comparison.per_class.size() + 2);
+  const std::int64_t fewest = smallest_class(settings.max_class_rate.value_or(0.1), in.alpha, comparison.per_class.size() + 2);
   for (std::size_t k = 0; k < comparison.per_class.size(); ++k) {
     const FourCounts& counts = comparison.per_class[k];
     const std::string id = "class/" + std::to_string(k);
     const std::string subject = class_words(in, static_cast<std::int64_t>(k));
-    if (settings.max_class_rate >= 1) continue;  // switched off: no rate can exceed it
+    if (settings.max_class_rate.value_or(0.1) >= 1) continue;  // switched off: no rate can exceed it
     if (counts.total() >= fewest) {
-      add(rate_finding(Kind::by_class, id, subject, counts, settings.max_class_rate, in), counts);
+      add(rate_finding(Kind::by_class, id, subject, counts, settings.max_class_rate.value_or(0.1), in), counts);
       continue;
     }
     Finding finding = named(id, subject);
-    finding.limit = settings.max_class_rate;
+    finding.limit = settings.max_class_rate.value_or(0.1);
     finding.n = counts.total();
     finding.decision = Decision::undecided;
     finding.sentence = "The test split has " + images(counts.total()) + " of " + subject +
@@ -262,11 +262,11 @@ CheckResult NegativeFlipsCheck::run(const CheckInput& in) const {
   const Finding& overall = family.tested.front().finding;
   const std::string summary = overall.sentence;
   if (overall.decision == Decision::undecided) {
-    const std::int64_t need = images_to_bound_rate(overall.value, settings_.max_rate, in.confidence_alpha);
+    const std::int64_t need = images_to_bound_rate(overall.value, settings_.max_rate.value_or(0.02), in.confidence_alpha);
     result.more_images = need > 0 ? std::max<std::int64_t>(need - overall.n, 1) : 0;
   }
   const double level = in.alpha / static_cast<double>(family.tested.size());
-  result.detectable_value = detectable(overall.n, settings_.max_rate, level);
+  result.detectable_value = detectable(overall.n, settings_.max_rate.value_or(0.02), level);
   result.detectable =
       "a negative flip rate of " + percent(result.detectable_value) + " would have been blocked with 80 % power";
   for (auto& tested : family.tested) result.findings.push_back(std::move(tested.finding));

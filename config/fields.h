@@ -169,6 +169,7 @@ void describe(V& v, NegativeFlipSettings& s) {
   v.field("max_relative", s.max_relative, Number{0, 1000, Lower::exclusive}, "against independent errors; 1 is chance");
   v.field("max_class_rate", s.max_class_rate, kShare, "the same within one class");
   v.list("never_break", s.never_break, Whole<std::int64_t>{0}, "test images that must not break, by index");
+  v.field("never_break_file", s.never_break_file, Path{}, "more of them, one index a line");
 }
 
 template <class V>
@@ -222,6 +223,21 @@ void describe(V& v, CheckSettings& s) {
   v.object("embedding_compatibility", embedding, "not available in this version");
 }
 
+inline constexpr std::size_t kMostSiblings = 20;
+
+template <class V>
+void describe(V& v, NoiseFloorSettings& s) {
+  v.list("versions", s.versions, Text{}, "sibling versions, equally good by your word");
+  v.field("last_promoted", s.last_promoted, Whole<int>{0, static_cast<int>(kMostSiblings)},
+          "or the last so many promoted versions beside the incumbent; 0 is none");
+  v.check(s.versions.empty() || s.last_promoted == 0, "last_promoted", "stands beside versions; only one of them may");
+  v.check(s.versions.size() <= kMostSiblings, "versions",
+          "names more than " + std::to_string(kMostSiblings) + " versions");
+  auto names = s.versions;
+  std::sort(names.begin(), names.end());
+  v.check(std::adjacent_find(names.begin(), names.end()) == names.end(), "versions", "names a version twice");
+}
+
 template <class V>
 void describe(V& v, ModelSettings& s) {
   v.list("classes", s.classes, Text{}, "names in order of the model's outputs; empty is 0, 1, 2 and so on");
@@ -229,6 +245,7 @@ void describe(V& v, ModelSettings& s) {
   v.object("data", s.data, "labelled images", Need::required);
   v.object("generator", s.generator, "makes images that no test set holds");
   v.object("checks", s.checks, "what is judged, and how strictly");
+  v.object("noise_floor", s.noise_floor, "versions that show how far equally good ones differ");
   v.field("bootstrap", s.bootstrap, kBootstrap, "verdict of a version judged before there is an incumbent");
   v.field("alpha", s.alpha, Fraction{{0, 0.5, Lower::exclusive}}, "in place of the top-level alpha");
   v.field("seed", s.seed, Whole<std::uint64_t>{0}, "in place of the top-level seed");

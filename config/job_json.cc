@@ -24,6 +24,14 @@ void describe(V& v, ArtifactRef& s) {
 }
 
 template <class V>
+void describe(V& v, SiblingRef& s) {
+  v.field("version", s.version, Text{}, "", Need::required);
+  v.field("digest", s.digest, AnyText{}, "", Need::required);
+  v.field("path", s.path, Path{}, "");
+  v.field("problem", s.problem, AnyText{}, "", Need::required);
+}
+
+template <class V>
 void describe(V& v, KnownRegionRef& s) {
   v.field("id", s.id, Text{}, "", Need::required);
   v.field("label", s.label, Whole<std::int32_t>{0}, "", Need::required);
@@ -41,6 +49,7 @@ void describe(V& v, JobSpec& s) {
   v.object("candidate", s.candidate, "", Need::required);
   v.list("candidate_labels", s.candidate_labels, AnyText{}, "", Need::required);
   v.object("incumbent", s.incumbent, "");
+  v.objects("siblings", s.siblings, "", Need::required);
   v.object("settings", s.settings, "", Need::required);
   v.object("worker", s.worker, "", Need::required);
   v.objects("known_regions", s.known_regions, "", Need::required);

@@ -20,6 +20,14 @@ struct ArtifactRef {
   std::filesystem::path path;
 };
 
+// A version that is equally good by the user's word: it shows what a retrain alone changes.
+struct SiblingRef {
+  std::string version;
+  std::string digest;
+  std::filesystem::path path;
+  std::string problem;                         // why it could not be found; empty if it was
+};
+
 // A frozen test that the worker must run again.
 struct KnownRegionRef {
   std::string id;
@@ -37,6 +45,7 @@ struct JobSpec {
   ArtifactRef candidate;
   std::vector<std::string> candidate_labels;   // labels.txt
   std::optional<ArtifactRef> incumbent;
+  std::vector<SiblingRef> siblings;            // of the noise floor; empty = none
   ModelSettings settings;
   WorkerSettings worker;
   std::vector<KnownRegionRef> known_regions;

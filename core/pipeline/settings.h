@@ -75,10 +75,12 @@ struct AccuracySettings {
 
 struct NegativeFlipSettings {
   CheckMode mode = CheckMode::block;
-  double max_rate = 0.02;                     // negative flips / images
+  // Limits that hold alone. Unset: the check's own rule, which asks for many flips and for new ones (negative_flips.h).
+  std::optional<double> max_rate;             // negative flips / images
   std::optional<double> max_relative;         // against independent errors; 1 = as many as chance alone would make
-  double max_class_rate = 0.10;               // negative flips / images of one class
+  std::optional<double> max_class_rate;       // negative flips / images of one class
   std::vector<std::int64_t> never_break;      // indices into the test split
+  std::filesystem::path never_break_file;     // more of them, one a line; empty = none
 };
 
 struct KnownRegionSettings {
@@ -112,6 +114,13 @@ struct CheckSettings {
   RegionSettings misclassification_regions;
 };
 
+// Versions of the line that are equally good by the user's word: how they differ is what a retrain alone makes.
+struct NoiseFloorSettings {
+  std::vector<std::string> versions;
+  int last_promoted = 0;             // or the last so many promoted versions beside the incumbent
+  bool wanted() const { return !versions.empty() || last_promoted > 0; }
+};
+
 enum class Bootstrap { inconclusive, allow };  // verdict of a version judged before the line has an incumbent
 
 // What becomes of alpha when candidate after candidate is judged on the same test split (core/pipeline/evidence.h).
@@ -125,6 +134,7 @@ struct ModelSettings {
   DataSettings data;
   GeneratorSettings generator;
   CheckSettings checks;
+  NoiseFloorSettings noise_floor;
   Bootstrap bootstrap = Bootstrap::inconclusive;
   double alpha = 0.05;               // chance that two equally good models are told apart as a regression, all checks together
   Correction correction = Correction::none;

@@ -30,7 +30,7 @@ ModelSettings unusual() {
                  .max_reconstruction_error = 0.3};
   s.checks.contract = {CheckMode::warn, 123456789, 1500ms};
   s.checks.accuracy = {CheckMode::off, 0.003, 0.11};
-  s.checks.negative_flips = {CheckMode::shadow, 0.021, 1.25, 0.12, {0, 17, 9999}};
+  s.checks.negative_flips = {CheckMode::shadow, 0.021, 1.25, 0.12, {0, 17, 9999}, "/n/b.txt"};
   s.checks.known_regions = {CheckMode::warn, 0.19};
   s.checks.misclassification_regions = {.mode = CheckMode::warn,
                                         .draws = 4,
@@ -44,6 +44,7 @@ ModelSettings unusual() {
                                         .components = 11,
                                         .covariance = "tied",
                                         .max_shown = 2};
+  s.noise_floor = {{"5", "v 6"}, 0};
   s.bootstrap = Bootstrap::allow;
   s.alpha = 0.01;
   s.correction = Correction::spending;
@@ -82,7 +83,8 @@ void expect_equal(const ModelSettings& a, const ModelSettings& b) {
     return std::tuple(c.contract.mode, c.contract.max_size, c.contract.max_latency, c.accuracy.mode,
                       c.accuracy.max_drop, c.accuracy.max_class_drop, c.known_regions.mode,
                       c.known_regions.max_increase, c.negative_flips.mode, c.negative_flips.max_rate,
-                      c.negative_flips.max_relative, c.negative_flips.max_class_rate, c.negative_flips.never_break);
+                      c.negative_flips.max_relative, c.negative_flips.max_class_rate, c.negative_flips.never_break,
+                      c.negative_flips.never_break_file);
   };
   EXPECT_EQ(checks(a.checks), checks(b.checks));
   const auto regions = [](const RegionSettings& r) {
@@ -90,6 +92,8 @@ void expect_equal(const ModelSettings& a, const ModelSettings& b) {
                       r.min_increase, r.components, r.covariance, r.max_shown);
   };
   EXPECT_EQ(regions(a.checks.misclassification_regions), regions(b.checks.misclassification_regions));
+  EXPECT_EQ(a.noise_floor.versions, b.noise_floor.versions);
+  EXPECT_EQ(a.noise_floor.last_promoted, b.noise_floor.last_promoted);
   EXPECT_EQ(a.bootstrap, b.bootstrap);
   EXPECT_EQ(a.alpha, b.alpha);
   EXPECT_EQ(a.correction, b.correction);
@@ -119,7 +123,8 @@ TEST(ConfigJson, ModelSettingsReadBackToTheSameValues) {
 TEST(ConfigJson, TheTestAboveLeavesNoFieldAtItsDefault) {
   std::vector<std::string> same;
   same_leaves(to_json(ModelSettings{}), to_json(unusual()), "", same);
-  EXPECT_EQ(same, (std::vector<std::string>{"/checks/spotlight/mode", "/checks/embedding_compatibility/mode"}));
+  EXPECT_EQ(same, (std::vector<std::string>{"/checks/spotlight/mode", "/checks/embedding_compatibility/mode",
+                                            "/noise_floor/last_promoted"}));
 }
 
 TEST(ConfigJson, DefaultsReadBackWithoutWhatIsNotSet) {
@@ -173,6 +178,7 @@ JobSpec unusual_job() {
   job.candidate = {"7", "abc", "/m/digits/7/model.pt"};
   job.candidate_labels = {"one", ""};
   job.incumbent = ArtifactRef{"6", "def", "/m/digits/6/model.pt"};
+  job.siblings = {{"5", "0a1", "/m/digits/5/model.pt", ""}, {"v 6", "", "", "there is no such version"}};
   job.settings = unusual();
   job.worker = unusual_worker();
   job.known_regions = {{"r1", 3, 5, "4", true, "/s/r1.npy", {0, 0, 4294967295U}},
@@ -193,6 +199,11 @@ TEST(JobJson, ReadsBackToTheSameJob) {
   EXPECT_EQ(back->candidate_labels, job.candidate_labels);
   ASSERT_TRUE(back->incumbent);
   EXPECT_EQ(back->incumbent->version, "6");
+  ASSERT_EQ(back->siblings.size(), 2U);
+  EXPECT_EQ(back->siblings[0].digest, "0a1");
+  EXPECT_EQ(back->siblings[0].path, "/m/digits/5/model.pt");
+  EXPECT_EQ(back->siblings[1].path, "");
+  EXPECT_EQ(back->siblings[1].problem, "there is no such version");
   expect_equal(back->settings, job.settings);
   EXPECT_EQ(back->worker.threads, 3);
   EXPECT_EQ(back->worker.device, "cuda:1");
