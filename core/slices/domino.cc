@@ -15,6 +15,10 @@ constexpr double kEps = std::numeric_limits<double>::epsilon();  // 2^-52
 constexpr double kLeastVariance = 1e-6;
 constexpr int kKmeansRounds = 30;
 
+bool finite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+}
+
 // Nearest of k centres by plain k-means from k-means++ seeds.
 std::vector<double> kmeans_start(const DominoData& data, std::size_t k, std::uint64_t seed) {
   const std::size_t n = data.size();
@@ -194,17 +198,20 @@ std::vector<double> domino_e_step(const DominoData& data, DominoMixture& m, doub
   return r;
 }
 
-std::size_t Domino::component_of(std::span<const float> point, std::int32_t label) const {
+std::vector<std::size_t> Domino::components_of(const Matrix& points, std::span<const std::int32_t> labels) const {
   const Scores score(mixture);
-  const auto z = axes.project(point);
-  std::size_t best = 0;
-  double largest = -std::numeric_limits<double>::infinity();
-  for (std::size_t s = 0; s < mixture.components; ++s)
-    if (const double v = score(s, z.data(), label, weight); v > largest) {
-      largest = v;
-      best = s;
-    }
-  return best;
+  std::vector<std::size_t> components(points.rows, kNoComponent);
+  for (std::size_t i = 0; i < points.rows && i < labels.size(); ++i) {
+    if (labels[i] < 0 || static_cast<std::size_t>(labels[i]) >= mixture.classes || !finite(points.row(i))) continue;
+    const auto z = axes.project(points.row(i));
+    double largest = -std::numeric_limits<double>::infinity();
+    for (std::size_t s = 0; s < mixture.components; ++s)
+      if (const double v = score(s, z.data(), labels[i], weight); v > largest) {
+        largest = v;
+        components[i] = s;
+      }
+  }
+  return components;
 }
 
 Result<Domino> find_domino(const Matrix& points, std::span<const std::uint32_t> rows,
@@ -214,9 +221,6 @@ Result<Domino> find_domino(const Matrix& points, std::span<const std::uint32_t> 
   if (points.empty() || labels.size() != points.rows || answers.rows != points.rows)
     return bad("points, labels and answers are not of one length");
   if (parameters.components < 1 || parameters.keep < 1 || parameters.dimensions < 1) return bad("sizes below 1");
-  const auto finite = [](std::span<const float> v) {
-    return std::all_of(v.begin(), v.end(), [](float x) { return std::isfinite(x); });
-  };
   std::vector<std::uint32_t> used;
   for (const auto row : rows) {
     if (row >= points.rows || !finite(points.row(row)) || !finite(answers.row(row))) continue;

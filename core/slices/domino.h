@@ -57,9 +57,11 @@ struct Domino {
   std::vector<double> gap;          // [slices] max_j |q(j) - p(j)|
   double weight = 10;
 
-  // The component that an image belongs to by its embedding and true label alone. The model's answer is left out on
-  // purpose: among images picked for being answered wrongly the model is worse than any other by construction.
-  std::size_t component_of(std::span<const float> point, std::int32_t label) const;
+  // Per row of `points` the component that the image belongs to by its embedding and true label alone; kNoComponent
+  // where it has no finite embedding or its label is no class. The model's answer is left out on purpose: among images
+  // picked for being answered wrongly the model is worse than any other by construction.
+  static constexpr std::size_t kNoComponent = static_cast<std::size_t>(-1);
+  std::vector<std::size_t> components_of(const Matrix& points, std::span<const std::int32_t> labels) const;
 };
 
 // `labels` and `answers` per row of `points`; rows with values that are not finite are left out. `invalid_input` for

@@ -118,8 +118,9 @@ TEST(Domino, PutsAGroupThatIsAnsweredWronglyFirst) {
     EXPECT_GT(found->gap[0], 0.4) << components;
     // Several components may share the group; together the kept ones that err must be it.
     std::size_t hits = 0, held = 0;
+    const auto components_of = found->components_of(points, labels);
     for (const auto row : rows) {
-      const auto component = found->component_of(points.row(row), labels[row]);
+      const auto component = components_of[row];
       bool in = false;
       for (std::size_t s = 0; s < found->slices.size(); ++s)
         in = in || (found->slices[s] == component && found->gap[s] > 0.3);
