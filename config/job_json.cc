@@ -43,6 +43,19 @@ void describe(V& v, KnownRegionRef& s) {
 }
 
 template <class V>
+void describe(V& v, DataStanding& s) {
+  v.field("data_digest", s.data_digest, Text{}, "", Need::required);
+  v.field("judgements", s.judgements, Whole<std::int64_t>{1}, "", Need::required);
+  v.field("position", s.position, Whole<std::int64_t>{1}, "", Need::required);
+  v.field("rejections", s.rejections, Whole<std::int64_t>{0}, "", Need::required);
+}
+
+template <class V>
+void describe(V& v, JudgementHistory& s) {
+  v.objects("data", s.data, "", Need::required);
+}
+
+template <class V>
 void describe(V& v, JobSpec& s) {
   v.field("id", s.id, Whole<std::int64_t>{0}, "", Need::required);
   v.field("model", s.model, Text{}, "", Need::required);
@@ -53,6 +66,7 @@ void describe(V& v, JobSpec& s) {
   v.object("settings", s.settings, "", Need::required);
   v.object("worker", s.worker, "", Need::required);
   v.objects("known_regions", s.known_regions, "", Need::required);
+  v.object("history", s.history, "");
   v.field("cache", s.cache, Path{}, "", Need::required);
 }
 

@@ -154,7 +154,8 @@ Result<void> fits_job(const WorkerResult& result, const JobSpec& job) {
 }
 
 Report conclude(WorkerResult result, const ModelSettings& settings, const std::vector<Waiver>& waivers,
-                const RegionLabels& labels, TimePoint now, const std::filesystem::path& pictures) {
+                const RegionLabels& labels, TimePoint now, const std::filesystem::path& pictures,
+              const std::optional<JudgementHistory>& history) {
   const auto configured = configured_checks(settings.checks);
   for (auto& check : result.checks) {
     const auto known =
@@ -177,6 +178,11 @@ Report conclude(WorkerResult result, const ModelSettings& settings, const std::v
   report.pictures = pictures;
   report.verdict = decide(result.model, result.candidate.version, result.checks,
                           policy_of(settings, result.incumbent.has_value()), waivers, now);
+  if (result.comparison) {
+    report.evidence = evidence_of(settings, history, result.test_digest, result.comparison->overall);
+    if (auto worn = evidence_warning(*report.evidence); !worn.empty())
+      report.verdict.warnings.push_back(std::move(worn));
+  }
   for (const auto& region : result.regions)
     if (const auto label = labels.find(region.id); label != labels.end()) report.region_labels.insert(*label);
   for (const auto& check : result.checks)

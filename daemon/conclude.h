@@ -4,6 +4,7 @@
 #pragma once
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,9 +36,10 @@ std::vector<std::string> required_checks(const ModelSettings& settings);
 Result<void> fits_job(const WorkerResult& result, const JobSpec& job);
 
 // `settings` are those the job ran with. Modes are taken from them, not from the result: a model runs in the worker's
-// process, and must not be able to call a check of its own `off`.
+// process, and must not be able to call a check of its own `off`. `history` is the job's.
 Report conclude(WorkerResult result, const ModelSettings& settings, const std::vector<Waiver>& waivers,
-                const RegionLabels& labels, TimePoint now, const std::filesystem::path& pictures);
+                const RegionLabels& labels, TimePoint now, const std::filesystem::path& pictures,
+              const std::optional<JudgementHistory>& history = std::nullopt);
 
 // For a job that ended without a result: verdict `error`, with the cause.
 Report conclude_failure(const JobSpec& job, const std::string& cause, TimePoint now);

@@ -153,6 +153,8 @@ Result<JobSpec> JobRunner::specify(const JobRow& job) {
   spec.worker = config->worker;
   TRY(known, known_regions(job.model, job.version));
   spec.known_regions = std::move(known);
+  TRY(history, store_.judgement_history(job.model, job.digest));
+  spec.history = std::move(history);
   spec.cache = state_.cache();
   return spec;
 }

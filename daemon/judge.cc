@@ -116,6 +116,9 @@ Result<VerdictRow> publish_report(const JudgeRequest& request, Report report) {
     row.incumbent_version = request.job.incumbent->version;
     row.incumbent_digest = request.job.incumbent->digest;
   }
+  if (report.evidence && report.evidence->counted)
+    row.judgement = Judgement{report.evidence->data_digest, report.evidence->position, report.evidence->rejections,
+                              rejected_by_data(report.verdict)};
   row.verdict = std::move(report.verdict);
   row.report = relative;
   return row;
@@ -184,7 +187,7 @@ Result<Judged> judge_result(const JudgeRequest& request) {
   }
   judged.stations = result.stations;
   TRY(row, publish_report(request, conclude(std::move(result), request.job.settings, request.waivers, request.labels,
-                                            request.now, folder / "result")));
+                                            request.now, folder / "result", request.job.history)));
   judged.row = std::move(row);
   return judged;
 }

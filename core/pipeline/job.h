@@ -10,6 +10,7 @@
 
 #include "core/json.h"
 #include "core/pipeline/check.h"
+#include "core/pipeline/evidence.h"
 #include "core/pipeline/settings.h"
 
 namespace defuse {
@@ -49,6 +50,7 @@ struct JobSpec {
   ModelSettings settings;
   WorkerSettings worker;
   std::vector<KnownRegionRef> known_regions;
+  std::optional<JudgementHistory> history;     // what was judged on the line's test splits; unset = no store knows
   std::filesystem::path cache;                 // <state>/cache, shared by all jobs, content-addressed
 };
 

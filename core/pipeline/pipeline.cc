@@ -215,10 +215,11 @@ WorkerResult assemble(const JobSpec& job, const Splits& splits, StageContext& co
 Result<WorkerResult> run_pipeline(const JobSpec& job, std::span<const std::unique_ptr<Check>> checks,
                                   const fs::path& folder, Progress& progress) {
   StageContext context{job, StationCache(job.cache), progress, {}};
-  const double alpha = job.settings.alpha / static_cast<double>(blocking_statistical(checks));
   Findings found;
 
   TRY(splits, open_splits(context));  // 1  data, checked and mapped
+  const double alpha = level_of(job.settings, job.history, splits.test.digest()) /
+                       static_cast<double>(blocking_statistical(checks));
   LazyModel candidate(job.candidate, context);
   TRY_OK(try_candidate(candidate, splits, context, found));  // 2a contract, logits, embeddings
   std::optional<LazyModel> incumbent;

@@ -3,6 +3,7 @@
 #pragma once
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct Report {
   std::string cause;                       // for `error` without a result: why the worker could not finish
   std::map<std::string, std::string> region_labels;  // region id -> what people say of it
   double alpha = 0.05;
+  std::optional<Evidence> evidence;        // how worn the test split is; unset if nothing was compared
   std::filesystem::path pictures;          // folder that holds the pictures the result names; not written into any report
 };
 

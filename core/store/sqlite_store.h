@@ -41,6 +41,7 @@ class SqliteStore final : public Store {
   Result<void> put_verdict(const VerdictRow& verdict, const AuditEntry& audit) override;
   Result<std::optional<VerdictRow>> verdict(const std::string& model, const std::string& digest) override;
   Result<std::vector<VerdictRow>> verdicts(const std::string& model, std::size_t limit) override;
+  Result<JudgementHistory> judgement_history(const std::string& model, const std::string& digest) override;
 
   Result<std::optional<PromotionRow>> incumbent(const std::string& model) override;
   Result<std::vector<PromotionRow>> promotions(const std::string& model) override;
@@ -71,6 +72,7 @@ class SqliteStore final : public Store {
   Result<std::optional<VersionRow>> current_version(const std::string& model, const std::string& version);
   bool has_version(const std::string& model, const std::string& version, const std::string& digest);
   Result<void> insert_verdict(const VerdictRow& verdict);
+  void note_judgement(const VerdictRow& verdict);
   Result<void> upsert_region(const NewRegion& found, const VerdictRow& verdict);
   std::string new_waiver_id(const Waiver& waiver);
 

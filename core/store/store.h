@@ -55,6 +55,14 @@ struct JobRow {
   std::string incumbent_digest;
 };
 
+// A verdict's place among those on one test split (core/pipeline/evidence.h).
+struct Judgement {
+  std::string data_digest;
+  std::int64_t position = 1;
+  std::int64_t rejections = 0;
+  bool rejected = false;
+};
+
 struct VerdictRow {
   std::int64_t job = 0;
   std::string model;
@@ -65,6 +73,7 @@ struct VerdictRow {
   std::string incumbent_digest;
   Verdict verdict;
   std::filesystem::path report;  // folder with report.json, report.html, …; relative to the state folder
+  std::optional<Judgement> judgement;  // to be counted; never read back. Unset if nothing was compared
 };
 
 struct PromotionRow {
@@ -171,6 +180,9 @@ class Store {
   virtual Result<void> put_verdict(const VerdictRow& verdict, const AuditEntry& audit) = 0;
   virtual Result<std::optional<VerdictRow>> verdict(const std::string& model, const std::string& digest) = 0;  // latest
   virtual Result<std::vector<VerdictRow>> verdicts(const std::string& model, std::size_t limit) = 0;  // newest first
+
+  // How the line's test splits were used so far, as candidate `digest` finds them: from one snapshot.
+  virtual Result<JudgementHistory> judgement_history(const std::string& model, const std::string& digest) = 0;
 
   // -- incumbents
   virtual Result<std::optional<PromotionRow>> incumbent(const std::string& model) = 0;

@@ -117,6 +117,7 @@ Result<void> SqliteStore::finish_job(std::int64_t id, JobState final_state, cons
     VerdictRow row = verdict;
     row.job = id;
     TRY_OK(insert_verdict(row));
+    note_judgement(row);
     for (const NewRegion& region : regions) TRY_OK(upsert_region(region, row));
     Json detail = audit_detail(row);
     detail["state"] = to_string(final_state);
@@ -132,6 +133,7 @@ Result<void> SqliteStore::put_verdict(const VerdictRow& verdict, const AuditEntr
       return fail(ErrorCode::conflict, "job " + std::to_string(job.id) + " is " + std::string(to_string(job.state)) +
                                            "; only a judged version can be decided again");
     TRY_OK(insert_verdict(verdict));
+    note_judgement(verdict);
     AuditEntry entry = audit;
     if (entry.detail.is_object()) entry.detail.update(audit_detail(verdict));
     return append_audit(entry);
