@@ -13,11 +13,19 @@ constexpr std::size_t kGroup = 8;  // lanes that are weighed at once
 using Weights = double __attribute__((vector_size(kGroup * sizeof(double))));
 using Flags = std::int64_t __attribute__((vector_size(kGroup * sizeof(std::int64_t))));
 
-// Spelled out for each type: a vector whose size depends on a template's parameters is silently none.
-constexpr std::size_t kPanel = 32;
-using FloatLanes = float __attribute__((vector_size(kPanel * sizeof(float))));
-using DoubleLanes = double __attribute__((vector_size(kPanel * sizeof(double))));
+// One register's worth each: wider ones are kept in memory by GCC 12. Spelled out for each type, since a vector whose
+// size depends on a template's parameter is silently none.
+using FloatRegister = float __attribute__((vector_size(16)));
+using DoubleRegister = double __attribute__((vector_size(16)));
 
+double separation(std::span<const double> a, std::span<const double> b) {
+  double sum = 0;
+  for (std::size_t j = 0; j < a.size(); ++j) sum += (a[j] - b[j]) * (a[j] - b[j]);
+  return std::sqrt(sum);
+}
+
+// How many steps' way beyond the rim points are listed. Decides what is looked at again, never the result.
+constexpr double kStepsAhead = 20;
 constexpr int kRelistEvery = 25;  // steps after which a list that has grown too long is made again
 
 }  // namespace
@@ -48,9 +56,9 @@ double MovingBall<Real>::distance(std::size_t i, std::span<const double> center)
 // A point at distance r from the listing centre is at least r - |move| from the present one, so all that are farther
 // than radius + |move| can be left out.
 template <class Real>
-void MovingBall<Real>::list(std::span<const double> center, double radius, double stride) {
+void MovingBall<Real>::list(std::span<const double> center, double radius) {
   list_center_.assign(center.begin(), center.end());
-  reach_ = radius + stride;
+  reach_ = radius + kStepsAhead * speed_;
   listed_.clear();
   // The sweep measures |x|^2 - 2 x mu + |mu|^2, which rounds differently: leave it room.
   const double room = reach_ * (1 + 1e-3);
@@ -89,8 +97,9 @@ void MovingBall<Real>::switch_point(std::size_t slot, bool inside) {
 
 template <class Real>
 void MovingBall<Real>::sweep(std::span<const double> center, double tau) {
-  using Lanes = std::conditional_t<std::is_same_v<Real, float>, FloatLanes, DoubleLanes>;
-  static_assert(kLanes == kPanel && sizeof(Lanes) == kLanes * sizeof(Real));
+  using Register = std::conditional_t<std::is_same_v<Real, float>, FloatRegister, DoubleRegister>;
+  constexpr std::size_t kWide = sizeof(Register) / sizeof(Real);
+  constexpr std::size_t kRegisters = kLanes / kWide;
   std::vector<Real> mu(d_);
   double square = 0;
   for (std::size_t j = 0; j < d_; ++j) {
@@ -101,15 +110,20 @@ void MovingBall<Real>::sweep(std::span<const double> center, double tau) {
   Weights weighted{};
   const std::size_t panels = listed_square_.size() / kLanes;
   for (std::size_t p = 0; p < panels; ++p) {
-    Lanes products{};
-    const Real* panel = panels_.data() + p * d_ * kLanes;
-    for (std::size_t j = 0; j < d_; ++j) {
-      Lanes x;
-      std::memcpy(&x, panel + j * kLanes, sizeof(x));
-      products += x * mu[j];
+    std::array<Register, kRegisters> products{};
+    const Real* x = panels_.data() + p * d_ * kLanes;
+    for (std::size_t j = 0; j < d_; ++j, x += kLanes) {
+      const Real by = mu[j];
+#pragma GCC unroll 16
+      for (std::size_t r = 0; r < kRegisters; ++r) {
+        Register value;
+        std::memcpy(&value, x + r * kWide, sizeof(value));
+        products[r] += value * by;
+      }
     }
     std::array<Real, kLanes> product{};
-    std::memcpy(product.data(), &products, sizeof(products));
+    static_assert(sizeof(product) == sizeof(products));
+    std::memcpy(product.data(), products.data(), sizeof(products));
     for (std::size_t group = 0; group < kLanes; group += kGroup) {
       const std::size_t first = p * kLanes + group;
       Weights distance{}, own{}, loss{};
@@ -139,17 +153,20 @@ void MovingBall<Real>::sweep(std::span<const double> center, double tau) {
 }
 
 template <class Real>
-const BallSums& MovingBall<Real>::move(std::span<const double> center, double tau, double stride) {
+const BallSums& MovingBall<Real>::move(std::span<const double> center, double tau) {
   const double radius = 1 / std::sqrt(tau);
-  double moved = 0;
-  if (reach_ >= 0)
-    for (std::size_t j = 0; j < d_; ++j) moved += (center[j] - list_center_[j]) * (center[j] - list_center_[j]);
+  if (!last_center_.empty()) {
+    const double step = separation(center, last_center_) + std::max(0.0, radius - last_radius_);
+    speed_ += 0.1 * (step - speed_);
+  }
+  last_center_.assign(center.begin(), center.end());
+  last_radius_ = radius;
   const bool all_listed = listed_.size() == n_;
-  const bool valid = reach_ >= 0 && (all_listed || std::sqrt(moved) + radius <= reach_);
+  const bool valid = reach_ >= 0 && (all_listed || separation(center, list_center_) + radius <= reach_);
   ++since_listed_;
   const bool too_long =
-      since_listed_ >= kRelistEvery && static_cast<double>(listed_.size()) > 1.3 * sums_.count + 4.0 * kLanes;
-  if (!valid || too_long) list(center, radius, stride);
+      since_listed_ >= kRelistEvery && static_cast<double>(listed_.size()) > 1.15 * sums_.count + 4.0 * kLanes;
+  if (!valid || too_long) list(center, radius);
   sweep(center, tau);
   return sums_;
 }

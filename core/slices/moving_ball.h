@@ -28,14 +28,12 @@ class MovingBall {
   // points: [n, d] row-major, outliving this; best with the mean near 0. Requires finite values and n >= 1.
   MovingBall(std::span<const Real> points, std::size_t d, std::span<const double> loss);
 
-  // `stride`: how far the centre and the radius are expected to move in a few steps; it decides only how much is looked
-  // at again, never the result.
-  const BallSums& move(std::span<const double> center, double tau, double stride);
+  const BallSums& move(std::span<const double> center, double tau);
 
  private:
   // So many points stand side by side in memory that a step needs no horizontal sums.
   static constexpr std::size_t kLanes = 32;
-  void list(std::span<const double> center, double radius, double stride);
+  void list(std::span<const double> center, double radius);
   void sweep(std::span<const double> center, double tau);
   void switch_point(std::size_t slot, bool inside);
   double distance(std::size_t i, std::span<const double> center) const;
@@ -51,7 +49,9 @@ class MovingBall {
   std::vector<Real> panels_;
   std::vector<double> listed_square_, listed_loss_;  // [panels * kLanes]; a lane without a point is infinitely far
   std::vector<std::int64_t> inside_;                 // [panels * kLanes] -1 or 0, as comparisons of lanes give it
-  std::vector<double> list_center_;
+  std::vector<double> list_center_, last_center_;
+  double last_radius_ = 0;
+  double speed_ = 0;   // of the rim, in length per step, smoothed
   double reach_ = -1;  // points farther than this from list_center_ are not listed
   int since_listed_ = 0;
 };

@@ -22,7 +22,6 @@ namespace {
 constexpr double kFirstTau = 1e-4;
 constexpr double kPlateauThreshold = 1e-4;
 constexpr double kLeastCut = 1e-8;  // a smaller change of the learning rate is not made
-constexpr int kStepsAhead = 25;     // how far ahead the moving ball lists its points
 
 struct Adam {
   explicit Adam(std::size_t size) : first(size, 0), second(size, 0) {}
@@ -118,8 +117,7 @@ Search search(std::span<const Real> points, std::size_t d, std::span<const doubl
   for (int t = 0; t < p.steps; ++t) {
     const double slack = spotlight_slack(n, size, end, t, p.steps);
     const double tau = std::exp(s.log_tau);
-    const double stride = kStepsAhead * plateau.rate() * (std::sqrt(static_cast<double>(d)) + 0.5 / std::sqrt(tau));
-    const BallSums& sums = ball.move(s.center, tau, stride);
+    const BallSums& sums = ball.move(s.center, tau);
     if (!(sums.mass > 0) || !std::isfinite(sums.weighted_loss)) {
       s.lost = true;
       break;

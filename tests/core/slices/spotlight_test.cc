@@ -173,7 +173,7 @@ TEST(Spotlight, MovingBallSumsAreThoseOfPlainLoops) {
     for (double& c : center) c += 0.05 * random.normal();
     log_tau += (step < 200 ? 0.02 : -0.01) + 0.05 * random.normal();
     const double tau = std::exp(log_tau);
-    const auto& sums = ball.move(center, tau, 0.3);
+    const auto& sums = ball.move(center, tau);
     BallSums plain;
     plain.points.assign(5, 0);
     bool on_rim = false;
