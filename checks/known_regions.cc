@@ -1,10 +1,15 @@
 // Seeds are the unit: all frozen images perturbed from one seed image make one cluster j with net flip rate d_j.
-//   violation  exact sign-flip p, adjusted by Holm over the regions large enough to be tested, <= alpha, the lower
-//   bound of the
-//              mean d above 0, and the mean d above the limit
-//   ok         the upper bound of the mean d below the limit, or no net flips at all (the bug may live on, but is no
-//   worse) undecided  neither, so there are net flips. With J clusters no p falls below 2^-J: a region with too few
-//   cannot be more.
+//   violation  exact sign-flip p, adjusted by Holm over the regions large enough to be tested, <= alpha; and the mean d
+//              above the limit; and its lower bound at confidence_alpha above kSurelyShare of the limit
+//   ok         the upper bound of the mean d below the limit, or no net flips at all, or: seeds enough to be tested,
+//   the
+//              mean within the limit, and its upper bound below kBack, so that the bug as it was is not back
+//   undecided  neither. With J clusters no p falls below 2^-J: a region with too few cannot be more.
+// Nothing is searched here, so no family of searched regions weighs on the level: the check has its own share of alpha,
+// shared among known regions only. Under "no difference" that bounds the chance of a false alarm. But the images of a
+// known bug are hard, and the incumbent was chosen by being right on many of them, so that an honest retrain may lose
+// some 10 % net there; what keeps such a loss from blocking is the two conditions on size. Their constants were set by
+// simulation (tests/checks/known_regions_power_test.cc).
 #include "checks/known_regions.h"
 
 #include <algorithm>
@@ -21,6 +26,8 @@ namespace defuse {
 namespace {
 
 constexpr char kCheck[] = "known_regions";
+constexpr double kSurelyShare = 0.75;
+constexpr double kBack = 0.5;  // a bug that is back makes at least this share of its images fail
 
 struct Measured {
   std::vector<double> d;  // net flip rate of each cluster
@@ -101,12 +108,12 @@ std::string sentence_of(const CheckInput& in, const KnownRegion& region, const M
 void judge(const CheckInput& in, double limit, const Measured& m, Finding& f) {
   f.value = mean_test(m.d).mean;
   f.limit = limit;
-  f.lower = net_rate_lower_bound(m.d, in.alpha);
+  f.lower = net_rate_lower_bound(m.d, in.confidence_alpha);
   f.upper = net_rate_upper_bound(m.d, in.confidence_alpha);
   f.n = static_cast<std::int64_t>(m.d.size());
-  if (m.testable && f.p_adjusted <= in.alpha && f.lower > 0 && f.value > limit) {
+  if (m.testable && f.p_adjusted <= in.alpha && f.value > limit && f.lower > kSurelyShare * limit) {
     f.decision = Decision::violation;
-  } else if (f.upper < limit || f.value <= 0) {
+  } else if (f.upper < limit || f.value <= 0 || (m.testable && f.value <= limit && f.upper < kBack)) {
     f.decision = Decision::ok;
   } else {
     f.decision = Decision::undecided;
@@ -127,8 +134,8 @@ Finding set_aside(const CheckInput& in, const KnownRegion& region, const std::st
 
 CheckInfo KnownRegionsCheck::info() const {
   return {.id = kCheck,
-          .version = 1,
-          .question = "Does a bug that an earlier release had, and that was fixed, come back?",
+          .version = 2,
+          .question = "Does a bug come back that was confirmed in an earlier version?",
           .paper = "Slack, Rauschmayr and Kenthapadi, Defuse, arXiv:2102.06162"};
 }
 

@@ -109,13 +109,20 @@ void JobRunner::look_later(std::chrono::milliseconds wait) {
   });
 }
 
-Result<std::vector<KnownRegionRef>> JobRunner::known_regions(const std::string& model, const std::string& version) {
+// Every bug that the data or a person confirmed in any version that was judged, promoted or not. What was found in the
+// candidate itself (by digest: another artifact under the same version is another candidate) is no test for it.
+Result<std::vector<KnownRegionRef>> JobRunner::known_regions(const std::string& model, const std::string& digest) {
   TRY(rows, store_.regions(model));
   std::vector<KnownRegionRef> known;
   for (const auto& row : rows) {
     const bool bug = row.confirmed || row.human_label == "confirmed";
-    // A version that is judged again is not tested by what was found in it.
-    if (!bug || row.frozen.empty() || row.first_version == version || known.size() >= kMostKnownRegions) continue;
+    if (!bug || row.frozen.empty()) continue;
+    TRY(scores, store_.region_scores(row.id));
+    if (!scores.empty() && scores.front().digest == digest) continue;
+    if (known.size() >= kMostKnownRegions) {
+      spdlog::warn("{}: more than {} known bugs; the oldest are not tested", model, kMostKnownRegions);
+      break;
+    }
     KnownRegionRef ref;
     ref.id = row.id;
     ref.label = row.label;
@@ -151,7 +158,7 @@ Result<JobSpec> JobRunner::specify(const JobRow& job) {
   if (settings == config->models.end()) return fail(ErrorCode::not_found, "model " + job.model + " is not configured");
   spec.settings = settings->second;
   spec.worker = config->worker;
-  TRY(known, known_regions(job.model, job.version));
+  TRY(known, known_regions(job.model, job.digest));
   spec.known_regions = std::move(known);
   TRY(history, store_.judgement_history(job.model, job.digest));
   spec.history = std::move(history);

@@ -58,7 +58,7 @@ class JobRunner {
   };
   void start(std::int64_t id);
   Result<JobSpec> specify(const JobRow& job);
-  Result<std::vector<KnownRegionRef>> known_regions(const std::string& model, const std::string& version);
+  Result<std::vector<KnownRegionRef>> known_regions(const std::string& model, const std::string& digest);
   Result<JudgeRequest> request_for(const JobSpec& spec);
   void worker_ended(std::int64_t id, const WorkerExit& exit);
   void judge();

@@ -90,9 +90,10 @@ Result<void> SqliteStore::upsert_region(const NewRegion& found, const VerdictRow
   TRY(before, read_one(database_->query(DEFUSE_SELECT " WHERE id = ?").with(region.id)));
   if (before && before->model != verdict.model)
     return fail(ErrorCode::conflict, "region " + region.id + " belongs to model " + before->model);
-  // The frozen test of the first confirmed sighting stays as it was: a test that moves with every release tests
-  // nothing.
-  const bool keeps_test = before && !before->frozen.empty() && (before->confirmed || found.frozen.empty());
+  // The frozen test of the first sighting that was confirmed, by the data or by a person, stays as it was: a test that
+  // moves with every release tests nothing.
+  const bool settled = before && (before->confirmed || before->human_label == "confirmed");
+  const bool keeps_test = before && !before->frozen.empty() && (settled || found.frozen.empty());
   database_
       ->query(
           "INSERT INTO regions (id, model, label, predicted_as, first_version, last_version, human_label, confirmed, "

@@ -85,9 +85,22 @@ TEST(KnownRegions, ManyImagesOfFewSeedsAreFewObservations) {
   EXPECT_NE(result.reason.find("3 seed images are too few"), std::string::npos) << result.reason;
 }
 
-TEST(KnownRegions, FewNetFlipsThatCouldBeManyAreUndecided) {
-  const auto result = judged({region("r-aaaaaaaaaaaa", 20, 1, 3)});
+TEST(KnownRegions, NetFlipsAboveTheLimitThatProveNothingAreUndecided) {
+  const auto result = judged({region("r-aaaaaaaaaaaa", 20, 1, 5)});
   EXPECT_EQ(result.state, VerdictState::inconclusive);
+}
+
+TEST(KnownRegions, FewNetFlipsOnHardImagesPassWhereTheBugAsItWasIsExcluded) {
+  // An honest retrain loses a few images of a region that was found because they are hard.
+  EXPECT_EQ(judged({region("r-aaaaaaaaaaaa", 20, 1, 3)}).state, VerdictState::pass);
+  // Too few seeds to have tested anything: the same share does not pass.
+  EXPECT_EQ(judged({region("r-aaaaaaaaaaaa", 6, 1, 1)}).state, VerdictState::inconclusive);
+}
+
+TEST(KnownRegions, ALossThatMayLieWithinTheToleranceDoesNotBlock) {
+  // 9 of 40 seeds, net: significant (p = 2^-9) and above 20 %, but the rate may well be 13 %.
+  const auto result = judged({region("r-aaaaaaaaaaaa", 40, 1, 9)});
+  EXPECT_EQ(decision_of(result, "known_regions/r-aaaaaaaaaaaa"), Decision::undecided);
 }
 
 TEST(KnownRegions, FewNetFlipsAmongManySeedsPass) {
