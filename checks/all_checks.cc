@@ -7,6 +7,7 @@
 #include "checks/known_regions.h"
 #include "checks/misclassification_regions.h"
 #include "checks/negative_flips.h"
+#include "checks/spotlight.h"
 
 namespace defuse {
 
@@ -20,6 +21,7 @@ std::vector<std::unique_ptr<Check>> make_checks(const CheckSettings& settings) {
   add(std::make_unique<NegativeFlipsCheck>(settings.negative_flips));
   add(std::make_unique<KnownRegionsCheck>(settings.known_regions));
   add(std::make_unique<MisclassificationRegionsCheck>(settings.misclassification_regions));
+  add(std::make_unique<SpotlightCheck>(settings.spotlight));
   return checks;
 }
 

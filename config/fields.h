@@ -203,7 +203,11 @@ void describe_absent_check(V& v, CheckMode& mode) {
 }
 template <class V>
 void describe(V& v, SpotlightSettings& s) {
-  describe_absent_check(v, s.mode);
+  v.field("mode", s.mode, kCheckMode, kModeWords);
+  v.field("spotlights", s.spotlights, Whole<int>{1, 20}, "groups searched, one after another");
+  v.field("share", s.share, Fraction{{0, 0.5, Lower::exclusive}}, "of the images that one group holds");
+  v.field("min_support", s.min_support, Whole<std::int64_t>{1, 1'000'000}, "held-back images a group needs to block");
+  v.field("min_increase", s.min_increase, Fraction{{0, 1, Lower::exclusive}}, "net flip rate whose lower bound blocks");
 }
 template <class V>
 void describe(V& v, EmbeddingSettings& s) {
@@ -212,14 +216,13 @@ void describe(V& v, EmbeddingSettings& s) {
 
 template <class V>
 void describe(V& v, CheckSettings& s) {
-  SpotlightSettings spotlight;
   EmbeddingSettings embedding;
   v.object("contract", s.contract, "does it load, and answer as promised?");
   v.object("accuracy", s.accuracy, "is it not worse than the incumbent by more than the margin?");
   v.object("negative_flips", s.negative_flips, "how many images does it break that worked?");
   v.object("known_regions", s.known_regions, "does a bug that was fixed come back?");
   v.object("misclassification_regions", s.misclassification_regions, "which regions of generated images fail?");
-  v.object("spotlight", spotlight, "not available in this version");
+  v.object("spotlight", s.spotlight, "which images that the model finds alike lose more than before?");
   v.object("embedding_compatibility", embedding, "not available in this version");
 }
 

@@ -20,7 +20,8 @@ std::vector<CheckName> configured_checks(const CheckSettings& checks) {
           {"accuracy", checks.accuracy.mode},
           {"negative_flips", checks.negative_flips.mode},
           {"known_regions", checks.known_regions.mode},
-          {"misclassification_regions", checks.misclassification_regions.mode}};
+          {"misclassification_regions", checks.misclassification_regions.mode},
+          {"spotlight", checks.spotlight.mode}};
 }
 
 constexpr std::size_t kIdLength = 2 + 12;  // "r-" and 12 hex

@@ -12,7 +12,7 @@ MAY_USE = {
     "reports": {"core", "reports", "embedded"},   # embedded: files that cmake/embed.cmake turned into headers
     "daemon": {"core", "config", "checks", "reports", "daemon", "embedded"},
 }
-CHECKS = ("contract", "accuracy", "negative_flips", "known_regions", "misclassification_regions")
+CHECKS = ("contract", "accuracy", "negative_flips", "known_regions", "misclassification_regions", "spotlight")
 
 
 def sources(folder):

@@ -11,6 +11,7 @@
 #include "core/compare/comparison.h"
 #include "core/evaluate/evaluation.h"
 #include "core/regions/region.h"
+#include "core/slices/spotlight_search.h"
 #include "core/verdict/verdict.h"
 
 namespace defuse {
@@ -52,6 +53,8 @@ struct CheckInput {
   const Comparison* comparison = nullptr;        // null unless both evaluations exist
   const std::vector<Region>* regions = nullptr;  // found and confirmed; null if the search could not be made
   std::string regions_problem;                   // why not
+  const SpotlightSearch* spotlights = nullptr;   // likewise
+  std::string spotlights_problem;
   const GeneratorHealth* generator = nullptr;
   const ProbeSet* probes = nullptr;
   const std::vector<KnownRegion>* known_regions = nullptr;  // empty: no bug is known; null: they could not be run

@@ -6,6 +6,7 @@
 #include "core/pipeline/region_station.h"
 #include "core/pipeline/stations.h"
 #include "core/regions/identity.h"
+#include "core/slices/spotlight_search.h"
 
 namespace defuse {
 namespace fs = std::filesystem;
@@ -25,6 +26,8 @@ struct Findings {
   std::optional<GeneratorHealth> health;
   std::optional<std::vector<Region>> regions;
   std::string regions_problem = "the candidate could not be run";
+  std::optional<SpotlightSearch> spotlights;
+  std::string spotlights_problem = "the candidate could not be run";
   std::vector<KnownRegion> known_regions;
   std::vector<RegionSample> flips;
 };
@@ -125,6 +128,28 @@ Result<void> find_regions(LazyModel& candidate, LazyModel* incumbent, const Spli
   return {};
 }
 
+// Station 3 again, asked of the candidate's own last hidden layer and of losses. A search that cannot be made is a fact for
+// fact for the check.
+void find_spotlights(double alpha, StageContext& context, Findings& found) {
+  const auto& wanted = context.job.settings.checks.spotlight;
+  if (wanted.mode == CheckMode::off) return;
+  if (!found.candidate_answers || !found.incumbent_answers) {
+    found.spotlights_problem = context.job.settings.checks.misclassification_regions.mode == CheckMode::off
+                                   ? "it needs the seed images of misclassification_regions, and that check is off"
+                                   : found.regions_problem;
+    return;
+  }
+  StationTimer timer(context, "spotlight");
+  SpotlightSearchSettings search{.alpha = alpha, .spotlight = {}};
+  search.spotlight.spotlights = wanted.spotlights;
+  search.spotlight.share = wanted.share;
+  auto searched = search_spotlights(*found.probes, *found.candidate_answers, *found.incumbent_answers, search);
+  if (searched)
+    found.spotlights = std::move(*searched);
+  else
+    found.spotlights_problem = searched.error().message;
+}
+
 // Station 4b: each check sees all of it and says what it concludes.
 std::vector<CheckResult> run_checks(std::span<const std::unique_ptr<Check>> checks, const Splits& splits, double alpha,
                                     const StageContext& context, const Findings& found) {
@@ -139,6 +164,8 @@ std::vector<CheckResult> run_checks(std::span<const std::unique_ptr<Check>> chec
       .comparison = pointer(found.comparison),
       .regions = pointer(found.regions),
       .regions_problem = found.regions_problem,
+      .spotlights = pointer(found.spotlights),
+      .spotlights_problem = found.spotlights_problem,
       .generator = pointer(found.health),
       .probes = pointer(found.probes),
       .known_regions = found.candidate || context.job.known_regions.empty() ? &found.known_regions : nullptr,
@@ -235,6 +262,7 @@ Result<WorkerResult> run_pipeline(const JobSpec& job, std::span<const std::uniqu
         found.regions_problem = searched.error().describe();
       }
     }
+    find_spotlights(alpha, context, found);  // 3 again, on losses
     found.known_regions = known_regions_of(candidate, old, splits, context);  // 4a frozen tests
   }
   auto results = run_checks(checks, splits, alpha, context, found);  // 4b

@@ -103,7 +103,13 @@ struct RegionSettings {
   int max_shown = 15;
 };
 
-struct SpotlightSettings { CheckMode mode = CheckMode::off; };
+struct SpotlightSettings {
+  CheckMode mode = CheckMode::warn;
+  int spotlights = 5;                         // groups searched, one after another
+  double share = 0.02;                        // of the images that one group holds
+  std::int64_t min_support = 10;              // confirmation seeds a group needs before it can block
+  double min_increase = 0.20;                 // net flip rate whose lower bound blocks
+};
 struct EmbeddingSettings { CheckMode mode = CheckMode::off; };
 
 struct CheckSettings {
@@ -112,6 +118,7 @@ struct CheckSettings {
   NegativeFlipSettings negative_flips;
   KnownRegionSettings known_regions;
   RegionSettings misclassification_regions;
+  SpotlightSettings spotlight;
 };
 
 // Versions of the line that are equally good by the user's word: how they differ is what a retrain alone makes.

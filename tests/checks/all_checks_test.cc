@@ -22,7 +22,7 @@ std::vector<std::string> ids_of(const std::vector<std::unique_ptr<Check>>& check
 
 TEST(AllChecks, StandInTheConventionalOrder) {
   EXPECT_EQ(ids_of(make_checks({})), (std::vector<std::string>{"contract", "accuracy", "negative_flips",
-                                                               "known_regions", "misclassification_regions"}));
+                                                               "known_regions", "misclassification_regions", "spotlight"}));
 }
 
 TEST(AllChecks, OffLeavesACheckOut) {
@@ -30,7 +30,7 @@ TEST(AllChecks, OffLeavesACheckOut) {
   settings.accuracy.mode = CheckMode::off;
   settings.known_regions.mode = CheckMode::off;
   EXPECT_EQ(ids_of(make_checks(settings)),
-            (std::vector<std::string>{"contract", "negative_flips", "misclassification_regions"}));
+            (std::vector<std::string>{"contract", "negative_flips", "misclassification_regions", "spotlight"}));
 }
 
 TEST(AllChecks, KeepTheModeTheyWereGiven) {

@@ -44,6 +44,7 @@ ModelSettings unusual() {
                                         .components = 11,
                                         .covariance = "tied",
                                         .max_shown = 2};
+  s.checks.spotlight = {CheckMode::shadow, 3, 0.04, 12, 0.17};
   s.noise_floor = {{"5", "v 6"}, 0};
   s.bootstrap = Bootstrap::allow;
   s.alpha = 0.01;
@@ -92,6 +93,10 @@ void expect_equal(const ModelSettings& a, const ModelSettings& b) {
                       r.min_increase, r.components, r.covariance, r.max_shown);
   };
   EXPECT_EQ(regions(a.checks.misclassification_regions), regions(b.checks.misclassification_regions));
+  const auto spotlight = [](const SpotlightSettings& l) {
+    return std::tuple(l.mode, l.spotlights, l.share, l.min_support, l.min_increase);
+  };
+  EXPECT_EQ(spotlight(a.checks.spotlight), spotlight(b.checks.spotlight));
   EXPECT_EQ(a.noise_floor.versions, b.noise_floor.versions);
   EXPECT_EQ(a.noise_floor.last_promoted, b.noise_floor.last_promoted);
   EXPECT_EQ(a.bootstrap, b.bootstrap);
@@ -123,7 +128,7 @@ TEST(ConfigJson, ModelSettingsReadBackToTheSameValues) {
 TEST(ConfigJson, TheTestAboveLeavesNoFieldAtItsDefault) {
   std::vector<std::string> same;
   same_leaves(to_json(ModelSettings{}), to_json(unusual()), "", same);
-  EXPECT_EQ(same, (std::vector<std::string>{"/checks/spotlight/mode", "/checks/embedding_compatibility/mode",
+  EXPECT_EQ(same, (std::vector<std::string>{"/checks/embedding_compatibility/mode",
                                             "/noise_floor/last_promoted"}));
 }
 

@@ -262,11 +262,15 @@ TEST(Config, ChecksModelNames) {
   EXPECT_EQ(problem(with("digits", "7.segment_v-2")), "accepted");
 }
 
+TEST(Config, SpotlightMayBeAnyModeAndChecksItsShare) {
+  for (const char* mode : {"off", "shadow", "warn", "block"})
+    EXPECT_EQ(problem(plus_checks("      spotlight: { mode: " + std::string(mode) + " }\n")), "accepted");
+  EXPECT_NE(problem(plus_checks("      spotlight: { share: 50% }\n")), "accepted");
+}
+
 TEST(Config, ChecksThatAreNotAvailableMayOnlyBeOff) {
-  EXPECT_EQ(problem(plus_checks("      spotlight: { mode: off }\n      embedding_compatibility: { mode: off }\n")),
+  EXPECT_EQ(problem(plus_checks("      embedding_compatibility: { mode: off }\n")),
             "accepted");
-  EXPECT_EQ(problem(plus_checks("      spotlight: { mode: warn }\n")),
-            ":10:26: 'mode' must be off: this check is not available in this version");
   EXPECT_EQ(problem(plus_checks("      embedding_compatibility: { mode: block }\n")),
             ":10:40: 'mode' must be off: this check is not available in this version");
 }
