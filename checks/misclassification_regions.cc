@@ -183,15 +183,19 @@ CheckResult MisclassificationRegionsCheck::run(const CheckInput& input) const {
                     "The incumbent could not be run: " + input.incumbent_problem + ".");
   }
   const std::vector<Region>& regions = *input.regions;
+  auto settings = settings_;
+  const NoiseFloor* floor = input.noise_floor;
+  if (floor != nullptr && floor->made() && std::isfinite(floor->region.limit))
+    settings.min_increase = floor->region.limit;  // what the search was made with
   const Judge judge{.has_incumbent = input.incumbent != nullptr,
                     .generated_usable = input.generator != nullptr && input.generator->usable};
-  add_findings(regions, settings_, judge, result);
+  add_findings(regions, settings, judge, result);
   if (input.incumbent == nullptr) {
     result.no_incumbent = true;
     return conclude(std::move(result), VerdictState::inconclusive, "There is no incumbent to compare with yet.");
   }
   const auto counts = confirmation_seeds(*input.probes, input.classes.size());
-  add_detectable(input, counts, settings_, result);
+  add_detectable(input, counts, settings, result);
   // Thin evidence is a finding of its own: else waiving the violations beside it would turn it into a pass.
   const std::string missing = missing_evidence(input, judge, counts, kCoverage * settings_.min_support, result);
   if (!missing.empty()) {

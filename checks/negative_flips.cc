@@ -1,13 +1,20 @@
-// b of N images flip from right to wrong.
-//   ok         one-sided Clopper-Pearson upper bound of b/N at confidence_alpha < limit
-//   violation  exact binomial p of "the rate is at most the limit", adjusted by Holm over {overall, relative, classes},
-//   <= alpha undecided  overall (and relative) only: neither. A class that is neither is a note, unless it is too small
-//   to be tested at all.
+// b of N images flip from right to wrong; R = bN / ((a + b)(b + d)) is that against independent errors. Tests of
+// "at most the limit", adjusted by Holm over all of them:
+//   absolute   a limit that the user set, overall or for classes: exact binomial p of b of N
+//   relative   a limit that the user set for R: the larger of exact conditional and delta-method p (core/stats/flips.h)
+//   own rule   where the user set no limit: p is the larger of those two, so both limits must be exceeded. A hard task
+//              makes honest retrains flip many images, a good model makes most of its few errors new; neither is harm.
+//   floor      predictive p: would a version as good as the siblings break so many? (core/regions/noise_floor.h)
+//   violation  adjusted p <= alpha
+//   ok         one-sided upper bound at confidence_alpha < limit (own rule: of either), or within the floor's limit
+//   undecided  neither, for a limit that the user set overall; and what is too small for any test. Else a note: limits
+//              that no one asked for must not keep a version from passing.
 // The never-break list is not statistics: one broken image is a violation.
 #include "checks/negative_flips.h"
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,11 +34,16 @@ constexpr char kCheck[] = "negative_flips";
 constexpr double kPower = 0.8;
 constexpr std::size_t kMostListed = 100;  // broken images of the never-break list that get a finding of their own
 
-enum class Kind { overall, relative, by_class };
+enum class Rule { absolute, relative, own, floor };
 
 struct Tested {
-  Kind kind;
+  Rule rule;
+  bool by_class = false;
+  bool relative_value = false;  // the finding's value is R, not a rate
+  FourCounts counts;
   Finding finding;
+  // p if that many images had flipped; overall only, for the detectable rate.
+  std::function<double(const FourCounts&)> p_of = nullptr;
 };
 
 Finding named(const std::string& id, const std::string& subject) {
@@ -42,98 +54,102 @@ Finding named(const std::string& id, const std::string& subject) {
   return finding;
 }
 
-Tested rate_finding(Kind kind, const std::string& id, const std::string& subject, const FourCounts& counts,
-                    double limit, const CheckInput& in) {
+double rate_of(const FourCounts& counts) {
+  return static_cast<double>(counts.negative_flips) / static_cast<double>(counts.total());
+}
+
+double relative_of(const FourCounts& counts) {
+  return counts.negative_flips == 0 ? 0 : relative_flip_rate(counts).rate;
+}
+
+double absolute_p(const FourCounts& counts, double limit) {
+  return binomial_tail_p(counts.negative_flips, counts.total(), limit);
+}
+
+Finding rate_finding(const std::string& id, const std::string& subject, const FourCounts& counts, double limit,
+                     const CheckInput& in) {
   Finding finding = named(id, subject);
-  finding.value = static_cast<double>(counts.negative_flips) / static_cast<double>(counts.total());
+  finding.value = rate_of(counts);
   finding.limit = limit;
   finding.lower = clopper_pearson_lower(counts.negative_flips, counts.total(), in.alpha);
   finding.upper = clopper_pearson_upper(counts.negative_flips, counts.total(), in.confidence_alpha);
   finding.n = counts.total();
-  finding.p = binomial_tail_p(counts.negative_flips, counts.total(), limit);
-  return {kind, std::move(finding)};
-}
-
-// "On 31 of 1000 images (3.1 %) the old model was right and the new one is wrong"
-std::string rate_words(const Finding& f, const FourCounts& counts, const std::string& where) {
-  const std::string fact = "On " + std::to_string(counts.negative_flips) + " of " + images(counts.total()) + where +
-                           " (" + percent(f.value) + ") the old model was right and the new one is wrong";
-  switch (f.decision) {
-    case Decision::violation:
-      return fact + "; the limit is " + percent(f.limit) + ".";
-    case Decision::ok:
-      return fact + "; that is surely below the limit of " + percent(f.limit) + ".";
-    case Decision::undecided:
-      return fact + "; the true rate may be as high as " + percent(f.upper) + " and the limit is " + percent(f.limit) +
-             ".";
-    case Decision::error:
-    case Decision::note:
-      break;
-  }
-  return fact + "; too few images to say on which side of the limit of " + percent(f.limit) + " that lies.";
-}
-
-std::string relative_words(const Finding& f) {
-  const std::string fact =
-      "The new model breaks " + percent(f.value) + " as many images as two models with independent errors would";
-  switch (f.decision) {
-    case Decision::violation:
-      return fact + "; the limit is " + percent(f.limit) + ".";
-    case Decision::ok:
-      return fact + "; that is surely below the limit of " + percent(f.limit) + ".";
-    default:
-      return fact + "; it may be " + percent(f.upper) + ", and the limit is " + percent(f.limit) + ".";
-  }
-}
-
-// log R is about normal, so the p of "R is at most the limit" comes from it.
-std::optional<Tested> relative_finding(const FourCounts& counts, double limit, const CheckInput& in) {
-  const RelativeRate rate = relative_flip_rate(counts);
-  if (counts.negative_flips < kFewestFlipsForRelative || !rate.defined || !(rate.log_error > 0)) return std::nullopt;
-  Finding finding = named("relative", "overall, relative");
-  finding.value = rate.rate;
-  finding.limit = limit;
-  finding.lower = relative_lower(rate, in.alpha);
-  finding.upper = relative_upper(rate, in.confidence_alpha);
-  finding.n = counts.total();
-  finding.p = limit > 0 ? normal_cdf(-std::log(rate.rate / limit) / rate.log_error) : 0;
-  return Tested{Kind::relative, std::move(finding)};
-}
-
-Finding too_few_for_relative(const FourCounts& counts, double limit) {
-  Finding finding = named("relative", "overall, relative");
-  finding.limit = limit;
-  finding.n = counts.total();
-  finding.decision = Decision::note;
-  finding.sentence = "Only " + images(counts.negative_flips) + " broken: too few to compare with chance (" +
-                     std::to_string(kFewestFlipsForRelative) + " are needed); the absolute limit decides.";
   return finding;
 }
 
-// Fewest images of a class whose complete loss would be significant as the first of `family` tests: limit^n <= alpha /
-// family.
-std::int64_t smallest_class(double limit, double alpha, std::size_t family) {
-  if (!(limit > 0)) return 1;
-  if (!(limit < 1) || !(alpha > 0)) return 1'000'000'000;  // a limit of 100 % cannot be exceeded
-  const double need = std::log(alpha / static_cast<double>(family)) / std::log(limit);
-  return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(need - 1e-9)));
+Finding relative_finding(const std::string& id, const FourCounts& counts, double limit, const CheckInput& in) {
+  Finding finding = named(id, "overall, relative");
+  finding.value = relative_of(counts);
+  finding.limit = limit;
+  finding.lower = relative_flip_lower(counts, in.alpha);
+  finding.upper = relative_flip_upper(counts, in.confidence_alpha);
+  finding.n = counts.total();
+  return finding;
 }
 
-// The smallest true rate of which a violation would follow with 80 % power: found by bisection over exact binomial
-// tails.
-double detectable(std::int64_t n, double limit, double level) {
-  std::int64_t first = 0, last = n + 1;  // the first count that is significant lies in (first, last]
-  while (last - first > 1) {
-    const std::int64_t middle = first + (last - first) / 2;
-    (binomial_tail_p(middle, n, limit) <= level ? last : first) = middle;
+// "31 of 1000 images (3.1 %) that the old model got right"
+std::string fact_of(const Tested& t) {
+  const Finding& f = t.finding;
+  if (t.relative_value)
+    return "The new model breaks " + percent(f.value) + " as many images as two models with independent errors would";
+  return "On " + std::to_string(t.counts.negative_flips) + " of " + images(t.counts.total()) +
+         (t.by_class ? " of " + f.subject : "") + " (" + percent(f.value) +
+         ") the old model was right and the new one is wrong";
+}
+
+std::string limit_words(const Tested& t) {
+  const Finding& f = t.finding;
+  switch (t.rule) {
+    case Rule::floor:
+      return "equally good versions stay below " + percent(f.limit);
+    case Rule::own:
+      return "the limits are " + percent(f.limit) + " and " + percent(kOwnRelativeLimit) +
+             " of what independent errors would make, which was " + percent(relative_of(t.counts));
+    case Rule::absolute:
+    case Rule::relative:
+      break;
   }
-  if (last > n) return 1;
-  double low = limit, high = 1;
+  return "the limit is " + percent(f.limit);
+}
+
+std::string words(const Tested& t) {
+  const Finding& f = t.finding;
+  const std::string fact = fact_of(t);
+  const std::string limit = limit_words(t);
+  if (t.rule == Rule::floor || f.decision == Decision::violation) return fact + "; " + limit + ".";
+  if (f.decision == Decision::ok) return fact + "; that is surely no more than allowed: " + limit + ".";
+  if (f.decision == Decision::undecided)
+    return fact + "; the true value may be as high as " + percent(f.upper) + ", and " + limit + ".";
+  return fact + "; too few images to say on which side of the limit that lies, and no sign of harm: " + limit + ".";
+}
+
+// The smallest true rate of which a violation would follow with 80 % power. `first` is the smallest count that is a
+// violation of any rule; exact binomial tails.
+double detectable(std::int64_t n, std::int64_t first) {
+  double low = 0, high = 1;
   for (int step = 0; step < 60; ++step) {
     const double middle = 0.5 * (low + high);
-    (binomial_tail_p(last, n, middle) >= kPower ? high : low) = middle;
+    (binomial_tail_p(first, n, middle) >= kPower ? high : low) = middle;
   }
   return high;
+}
+
+// The smallest number of flips that one of the overall rules would call a violation at this level, all else being as
+// it is; nullopt if breaking everything would not do.
+std::optional<std::int64_t> first_violation(const std::vector<Tested>& family, const FourCounts& seen, double level) {
+  const std::int64_t right = seen.both_right + seen.negative_flips;
+  const auto violates = [&](std::int64_t flips) {
+    const FourCounts counts{right - flips, flips, seen.positive_flips, seen.both_wrong};
+    return std::any_of(family.begin(), family.end(),
+                       [&](const Tested& t) { return t.p_of != nullptr && t.p_of(counts) <= level; });
+  };
+  if (!violates(right)) return std::nullopt;
+  std::int64_t below = 0, first = right;  // 0 flips violate nothing; p falls as flips grow
+  while (first - below > 1) {
+    const std::int64_t middle = below + (first - below) / 2;
+    (violates(middle) ? first : below) = middle;
+  }
+  return first;
 }
 
 // The never-break list: indices of test images, judged one by one.
@@ -182,71 +198,138 @@ std::vector<Finding> never_break(const std::vector<std::int64_t>& list, const Ch
 // Everything that is tested, in a fixed order, and what cannot be.
 struct Family {
   std::vector<Tested> tested;
-  std::vector<const FourCounts*> counts;
   std::vector<Finding> rest;
 };
 
-Family family_of(const CheckInput& in, const NegativeFlipSettings& settings) {
-  const Comparison& comparison = *in.comparison;
-  Family family;
-  const auto add = [&family](Tested tested, const FourCounts& counts) {
-    family.tested.push_back(std::move(tested));
-    family.counts.push_back(&counts);
-  };
-  add(rate_finding(Kind::overall, "overall", "overall", comparison.overall, settings.max_rate.value_or(0.02), in), comparison.overall);
+void add_overall(const CheckInput& in, const NegativeFlipSettings& settings, Family& family) {
+  const FourCounts& counts = in.comparison->overall;
+  const bool own = !settings.max_rate && !settings.max_relative;
+  if (settings.max_rate || own) {
+    Tested t{own ? Rule::own : Rule::absolute, false, false, counts,
+             rate_finding("overall", "overall", counts, settings.max_rate.value_or(kOwnRateLimit), in)};
+    const double limit = t.finding.limit;
+    t.p_of = [own, limit](const FourCounts& c) {
+      return own ? std::max(absolute_p(c, limit), relative_flip_p(c, kOwnRelativeLimit)) : absolute_p(c, limit);
+    };
+    family.tested.push_back(std::move(t));
+  }
   if (settings.max_relative) {
-    if (auto relative = relative_finding(comparison.overall, *settings.max_relative, in)) {
-      add(std::move(*relative), comparison.overall);
-    } else {
-      family.rest.push_back(too_few_for_relative(comparison.overall, *settings.max_relative));
-    }
+    const double limit = *settings.max_relative;
+    Tested t{Rule::relative, false, true, counts, relative_finding("relative", counts, limit, in)};
+    t.p_of = [limit](const FourCounts& c) { return relative_flip_p(c, limit); };
+    family.tested.push_back(std::move(t));
   }
-  const std::int64_t fewest = smallest_class(settings.max_class_rate.value_or(0.1), in.alpha, comparison.per_class.size() + 2);
-  for (std::size_t k = 0; k < comparison.per_class.size(); ++k) {
-    const FourCounts& counts = comparison.per_class[k];
-    const std::string id = "class/" + std::to_string(k);
-    const std::string subject = class_words(in, static_cast<std::int64_t>(k));
-    if (settings.max_class_rate.value_or(0.1) >= 1) continue;  // switched off: no rate can exceed it
-    if (counts.total() >= fewest) {
-      add(rate_finding(Kind::by_class, id, subject, counts, settings.max_class_rate.value_or(0.1), in), counts);
-      continue;
-    }
-    Finding finding = named(id, subject);
-    finding.limit = settings.max_class_rate.value_or(0.1);
-    finding.n = counts.total();
-    finding.decision = Decision::undecided;
-    finding.sentence = "The test split has " + images(counts.total()) + " of " + subject +
-                       ": too few to see even its complete loss (" + std::to_string(fewest) + " would do).";
-    family.rest.push_back(std::move(finding));
-  }
-  return family;
+  for (auto& t : family.tested) t.finding.p = t.p_of(counts);
 }
 
-void judge(Family& family, double alpha) {
+void add_floor(const CheckInput& in, Family& family) {
+  if (in.noise_floor == nullptr) return;
+  const NoiseFloor& floor = *in.noise_floor;
+  const auto missing = [&](const std::string& why) {
+    Finding finding = named("floor", "overall");
+    finding.decision = Decision::note;
+    finding.sentence = "There is no noise floor to hold flips against: " + why + ".";
+    family.rest.push_back(std::move(finding));
+  };
+  if (!floor.made()) return missing(floor.problem);
+  if (!std::isfinite(floor.flips.p)) return missing("the siblings' flips could not be counted");
+  const FourCounts& counts = in.comparison->overall;
+  Tested rate{Rule::floor, false, false, counts,
+              rate_finding("floor/overall", "overall", counts, floor.flips.limit, in)};
+  rate.p_of = [&floor](const FourCounts& c) { return chance_of_flips(floor, c); };
+  rate.finding.p = floor.flips.p;
+  family.tested.push_back(std::move(rate));
+  if (std::isfinite(floor.relative.p)) {
+    Tested relative{Rule::floor, false, true, counts,
+                    relative_finding("floor/relative", counts, floor.relative.limit, in)};
+    relative.p_of = [&floor](const FourCounts& c) { return chance_of_relative(floor, c); };
+    relative.finding.p = floor.relative.p;
+    family.tested.push_back(std::move(relative));
+  }
+}
+
+void add_classes(const CheckInput& in, const NegativeFlipSettings& settings, Family& family) {
+  const auto& classes = in.comparison->per_class;
+  const NoiseFloor* floor = in.noise_floor != nullptr && in.noise_floor->made() ? in.noise_floor : nullptr;
+  const std::int64_t fewest =
+      std::max<std::int64_t>(1, smallest_blocking_flips(in.alpha, static_cast<std::int64_t>(classes.size()) + 1));
+  for (std::size_t k = 0; k < classes.size(); ++k) {
+    const FourCounts& counts = classes[k];
+    const std::string id = std::to_string(k);
+    const std::string subject = class_words(in, static_cast<std::int64_t>(k));
+    if (settings.max_class_rate.value_or(0) >= 1) continue;  // switched off: no rate can exceed it
+    const bool own = !settings.max_class_rate;
+    const double limit = settings.max_class_rate.value_or(kOwnClassLimit);
+    if (counts.total() < fewest) {
+      Finding finding = named("class/" + id, subject);
+      finding.limit = limit;
+      finding.n = counts.total();
+      finding.decision = Decision::undecided;
+      finding.sentence = "The test split has " + images(counts.total()) + " of " + subject +
+                         ": too few to see even its complete loss (" + std::to_string(fewest) + " would do).";
+      family.rest.push_back(std::move(finding));
+      continue;
+    }
+    Tested t{own ? Rule::own : Rule::absolute, true, false, counts,
+             rate_finding("class/" + id, subject, counts, limit, in)};
+    t.finding.p = own ? std::max(absolute_p(counts, limit), relative_flip_p(counts, kOwnRelativeLimit))
+                      : absolute_p(counts, limit);
+    family.tested.push_back(std::move(t));
+    if (floor == nullptr || k >= floor->class_flips.size() || !std::isfinite(floor->class_flips[k].p)) continue;
+    Tested noise{Rule::floor, true, false, counts,
+                 rate_finding("floor/class/" + id, subject, counts, floor->class_flips[k].limit, in)};
+    noise.finding.p = floor->class_flips[k].p;
+    family.tested.push_back(std::move(noise));
+  }
+}
+
+Decision decide(const Tested& t, const CheckInput& in) {
+  const Finding& f = t.finding;
+  const bool exceeds = f.value > f.limit && (t.rule != Rule::own || relative_of(t.counts) > kOwnRelativeLimit);
+  if (f.p_adjusted <= in.alpha && exceeds) return Decision::violation;
+  if (t.rule == Rule::floor) return f.value <= f.limit ? Decision::ok : Decision::note;
+  if (f.upper < f.limit) return Decision::ok;
+  if (t.rule == Rule::own && relative_flip_upper(t.counts, in.confidence_alpha) < kOwnRelativeLimit)
+    return Decision::ok;
+  const bool few = t.relative_value && t.counts.negative_flips < kFewestFlipsForRelative;
+  return t.by_class || t.rule == Rule::own || few ? Decision::note : Decision::undecided;
+}
+
+void judge(Family& family, const CheckInput& in) {
   std::vector<double> p;
-  for (const auto& tested : family.tested) p.push_back(tested.finding.p);
+  for (const auto& t : family.tested) p.push_back(t.finding.p);
   const auto adjusted = holm(p);
   for (std::size_t i = 0; i < family.tested.size(); ++i) {
-    auto& [kind, finding] = family.tested[i];
-    finding.p_adjusted = adjusted[i];
-    if (finding.p_adjusted <= alpha && finding.value > finding.limit) {
-      finding.decision = Decision::violation;
-    } else if (finding.upper < finding.limit) {
-      finding.decision = Decision::ok;
-    } else {
-      finding.decision = kind == Kind::by_class ? Decision::note : Decision::undecided;
-    }
-    finding.sentence = kind == Kind::relative ? relative_words(finding)
-                                              : rate_words(finding, *family.counts[i],
-                                                           kind == Kind::overall ? "" : " of " + finding.subject);
+    Tested& t = family.tested[i];
+    t.finding.p_adjusted = adjusted[i];
+    t.finding.decision = decide(t, in);
+    t.finding.sentence = words(t);
   }
+}
+
+void add_detectable(const CheckInput& in, const Family& family, CheckResult& result) {
+  const FourCounts& counts = in.comparison->overall;
+  const double level = in.alpha / static_cast<double>(family.tested.size());
+  const auto first = first_violation(family.tested, counts, level);
+  if (!first) {
+    Finding finding = named("evidence", "overall");
+    finding.n = counts.total();
+    finding.decision = Decision::undecided;
+    finding.sentence =
+        "The test split has " + images(counts.total()) + ": too few to see even the loss of everything that worked.";
+    result.findings.push_back(std::move(finding));
+    return;
+  }
+  result.detectable_value = detectable(counts.total(), *first);
+  result.detectable =
+      "a negative flip rate of " + percent(result.detectable_value) + " would have been blocked with 80 % power";
 }
 
 }  // namespace
 
 CheckInfo NegativeFlipsCheck::info() const {
   return {.id = kCheck,
-          .version = 1,
+          .version = 2,
           .question = "How many images does it break that worked: in all, per class, on the never-break list?",
           .paper = "Yan et al., Positive-Congruent Training, CVPR 2021, arXiv:2011.09161"};
 }
@@ -256,20 +339,20 @@ CheckResult NegativeFlipsCheck::run(const CheckInput& in) const {
   CheckResult result;
   result.check = kCheck;
   result.mode = settings_.mode;
-  Family family = family_of(in, settings_);
-  judge(family, in.alpha);
+  Family family;
+  add_overall(in, settings_, family);
+  add_floor(in, family);
+  add_classes(in, settings_, family);
+  judge(family, in);
 
-  const Finding& overall = family.tested.front().finding;
-  const std::string summary = overall.sentence;
-  if (overall.decision == Decision::undecided) {
-    const std::int64_t need = images_to_bound_rate(overall.value, settings_.max_rate.value_or(0.02), in.confidence_alpha);
-    result.more_images = need > 0 ? std::max<std::int64_t>(need - overall.n, 1) : 0;
+  const Finding& first = family.tested.front().finding;
+  const std::string summary = first.sentence;
+  if (settings_.max_rate && first.decision == Decision::undecided) {
+    const std::int64_t need = images_to_bound_rate(first.value, *settings_.max_rate, in.confidence_alpha);
+    result.more_images = need > 0 ? std::max<std::int64_t>(need - first.n, 1) : 0;
   }
-  const double level = in.alpha / static_cast<double>(family.tested.size());
-  result.detectable_value = detectable(overall.n, settings_.max_rate.value_or(0.02), level);
-  result.detectable =
-      "a negative flip rate of " + percent(result.detectable_value) + " would have been blocked with 80 % power";
-  for (auto& tested : family.tested) result.findings.push_back(std::move(tested.finding));
+  for (auto& t : family.tested) result.findings.push_back(t.finding);
+  add_detectable(in, family, result);
   for (auto& finding : family.rest) result.findings.push_back(std::move(finding));
   if (!settings_.never_break.empty())
     for (auto& finding : never_break(settings_.never_break, in)) result.findings.push_back(std::move(finding));

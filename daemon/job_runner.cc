@@ -7,6 +7,8 @@
 #include <cmath>
 #include <utility>
 
+#include "daemon/siblings.h"
+
 namespace defuse {
 namespace {
 
@@ -158,6 +160,9 @@ Result<JobSpec> JobRunner::specify(const JobRow& job) {
   if (settings == config->models.end()) return fail(ErrorCode::not_found, "model " + job.model + " is not configured");
   spec.settings = settings->second;
   spec.worker = config->worker;
+  TRY(siblings, siblings_of(store_, spec.settings.noise_floor, job.model, job.digest,
+                            spec.incumbent ? spec.incumbent->digest : std::string()));
+  spec.siblings = std::move(siblings);
   TRY(known, known_regions(job.model, job.digest));
   spec.known_regions = std::move(known);
   TRY(history, store_.judgement_history(job.model, job.digest));

@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "core/files.h"
 #include "core/ml/model.h"
+#include "core/pipeline/never_break.h"
 #include "core/pipeline/pipeline.h"
 #include "daemon/sandbox.h"
 
@@ -64,6 +65,7 @@ SandboxPlan plan_for(const JobSpec& job, const fs::path& folder) {
   plan.writable = {folder, job.cache};
   plan.readable = {job.candidate.path};
   if (job.incumbent) plan.readable.push_back(job.incumbent->path);
+  for (const auto& sibling : job.siblings) plan.readable.push_back(sibling.path);
   add_data(job.settings.data.train, plan.readable);
   add_data(job.settings.data.test, plan.readable);
   if (job.settings.generator.kind == GeneratorKind::torchscript)
@@ -75,6 +77,7 @@ SandboxPlan plan_for(const JobSpec& job, const fs::path& folder) {
 Result<void> judge(const fs::path& folder, LineProgress& progress) {
   TRY(text, read_file(folder / "job.json", kMaxJobBytes));
   TRY(job, job_from_json(text, folder / "job.json"));
+  TRY_OK(read_never_break(job.settings.checks.negative_flips));
   TRY_OK(make_folder(job.cache));
   const auto sandbox = enter_sandbox(job.worker, plan_for(job, folder));
   std::cerr << sandbox.describe() << std::endl;

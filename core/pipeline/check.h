@@ -10,6 +10,7 @@
 
 #include "core/compare/comparison.h"
 #include "core/evaluate/evaluation.h"
+#include "core/regions/noise_floor.h"
 #include "core/regions/region.h"
 #include "core/slices/spotlight_search.h"
 #include "core/verdict/verdict.h"
@@ -57,6 +58,7 @@ struct CheckInput {
   std::string spotlights_problem;
   const GeneratorHealth* generator = nullptr;
   const ProbeSet* probes = nullptr;
+  const NoiseFloor* noise_floor = nullptr;                  // what equally good versions show; null if none is configured
   const std::vector<KnownRegion>* known_regions = nullptr;  // empty: no bug is known; null: they could not be run
   double alpha = 0.05;                                      // this check's share of the error budget for `violation`
   double confidence_alpha = 0.05;  // level of the bounds behind `ok`: passing needs all checks, so it is not shared

@@ -79,6 +79,7 @@ struct WorkerResult {
   std::optional<Comparison> comparison;
   std::vector<RegionSample> flips;             // negative flips with pictures, at most 60
   std::optional<GeneratorHealth> generator;
+  std::optional<NoiseFloor> noise_floor;       // none configured: nullopt
   ContractFacts contract;
   std::vector<CheckResult> checks;
   std::vector<Region> regions;                 // every one found, worst first
@@ -104,12 +105,14 @@ Json to_json(const CheckResult& result);
 Json to_json(const Region& region);
 Json to_json(const GeneratorHealth& health);
 Json to_json(const ContractFacts& facts);
+Json to_json(const NoiseFloor& floor);
 Json to_json(const Verdict& verdict);
 Json to_json(const Waiver& waiver);
 Result<FourCounts> four_counts_from_json(const Json& json, const std::string& path);
 Result<Finding> finding_from_json(const Json& json, const std::string& path);
 Result<CheckResult> check_result_from_json(const Json& json, const std::string& path);
 Result<Region> region_from_json(const Json& json, const std::string& path);
+Result<NoiseFloor> noise_floor_from_json(const Json& json, const std::string& path);
 Result<Verdict> verdict_from_json(const Json& json, const std::string& path);
 Result<Waiver> waiver_from_json(const Json& json, const std::string& path);
 

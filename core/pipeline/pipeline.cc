@@ -4,6 +4,7 @@
 
 #include "core/pipeline/pictures.h"
 #include "core/pipeline/region_station.h"
+#include "core/pipeline/siblings.h"
 #include "core/pipeline/stations.h"
 #include "core/regions/identity.h"
 #include "core/slices/spotlight_search.h"
@@ -19,6 +20,7 @@ struct Findings {
   std::optional<Evaluation> incumbent;
   std::string incumbent_problem;
   std::optional<Comparison> comparison;
+  std::optional<NoiseFloor> noise_floor;
   std::optional<Generator> generator;
   std::optional<ProbeSet> probes;
   std::optional<ProbeEvaluation> candidate_answers;
@@ -80,7 +82,8 @@ Result<void> try_candidate(LazyModel& model, const Splits& splits, StageContext&
 
 // Station 2b: the incumbent on the same images. One that cannot be run any more makes every comparison an error, never
 // a pass.
-Result<void> recall_incumbent(LazyModel& model, const Splits& splits, StageContext& context, Findings& found) {
+Result<void> recall_incumbent(LazyModel& model, const Splits& splits, double alpha, StageContext& context,
+                              Findings& found) {
   auto evaluation = evaluation_of(model, splits, "evaluate_incumbent", context);
   if (!evaluation) {
     if (evaluation.error().code == ErrorCode::cancelled || evaluation.error().code == ErrorCode::exhausted)
@@ -90,6 +93,9 @@ Result<void> recall_incumbent(LazyModel& model, const Splits& splits, StageConte
   }
   TRY(comparison,
       compare(splits.test.labels(), evaluation->predicted, found.candidate->predicted, splits.class_count()));
+  TRY(floor, floor_of(*evaluation, splits, alpha, context));
+  if (floor && floor->made()) place_flips(*floor, comparison);
+  found.noise_floor = std::move(floor);
   found.incumbent = std::move(*evaluation);
   found.comparison = std::move(comparison);
   return {};
@@ -110,13 +116,17 @@ Result<void> find_regions(LazyModel& candidate, LazyModel* incumbent, const Spli
   }
   TRY(health, judge_generator(generator, probes, incumbent_answers ? *incumbent_answers : candidate_answers,
                               splits.test, settings.generator));
+  const auto& wanted = settings.checks.misclassification_regions;
+  auto search = search_settings(wanted, alpha, context.job.worker.threads);
+  if (found.noise_floor && incumbent_answers)
+    TRY_OK(search_siblings(*found.noise_floor, probes, generator, *incumbent_answers, health.usable, splits, context,
+                           search));
   {
     StationTimer timer(context, "regions");
-    const auto& wanted = settings.checks.misclassification_regions;
     const RegionPair pair{probes, candidate_answers, incumbent_answers ? &*incumbent_answers : nullptr, health.usable,
                           static_cast<int>(splits.class_count())};
-    TRY(regions,
-        regions_between(pair, wanted, search_settings(wanted, alpha, context.job.worker.threads), settings.seed));
+    TRY(regions, regions_between(pair, wanted, search, settings.seed));
+    if (found.noise_floor) place_regions(*found.noise_floor, regions, search);
     assign_ids(context.job.model, probes.digest, /*earlier=*/{}, regions);
     found.regions = std::move(regions);
   }
@@ -168,6 +178,7 @@ std::vector<CheckResult> run_checks(std::span<const std::unique_ptr<Check>> chec
       .spotlights_problem = found.spotlights_problem,
       .generator = pointer(found.health),
       .probes = pointer(found.probes),
+      .noise_floor = pointer(found.noise_floor),
       .known_regions = found.candidate || context.job.known_regions.empty() ? &found.known_regions : nullptr,
       .alpha = alpha,
       .confidence_alpha = context.job.settings.alpha};
@@ -229,6 +240,7 @@ WorkerResult assemble(const JobSpec& job, const Splits& splits, StageContext& co
   result.comparison = std::move(found.comparison);
   result.flips = std::move(found.flips);
   result.generator = std::move(found.health);
+  result.noise_floor = std::move(found.noise_floor);
   result.contract = std::move(found.contract);
   result.checks = std::move(checks);
   if (found.regions) result.regions = std::move(*found.regions);
@@ -252,7 +264,7 @@ Result<WorkerResult> run_pipeline(const JobSpec& job, std::span<const std::uniqu
   std::optional<LazyModel> incumbent;
   if (job.incumbent) incumbent.emplace(*job.incumbent, context);
   if (found.candidate) {
-    if (incumbent) TRY_OK(recall_incumbent(*incumbent, splits, context, found));  // 2b from the cache, mostly
+    if (incumbent) TRY_OK(recall_incumbent(*incumbent, splits, alpha, context, found));  // 2b from the cache, mostly
     LazyModel* old = found.incumbent ? &*incumbent : nullptr;
     if (job.settings.checks.misclassification_regions.mode != CheckMode::off) {
       const auto searched = find_regions(candidate, old, splits, alpha, context, found);  // 2c probes, 3 regions

@@ -72,6 +72,10 @@ Result<void> read_objects(JsonReader& r, WorkerResult& result) {
     TRY(generator, fields::generator_health_from_json(r.any("generator"), fields::child(r, "generator")));
     result.generator = std::move(generator);
   }
+  if (fields::present(r, "noise_floor")) {
+    TRY(floor, noise_floor_from_json(r.any("noise_floor"), fields::child(r, "noise_floor")));
+    result.noise_floor = std::move(floor);
+  }
   return r.status();
 }
 
@@ -104,6 +108,7 @@ Json to_json(const WorkerResult& result) {
           {"comparison", result.comparison ? fields::comparison_to_json(*result.comparison) : Json(nullptr)},
           {"flips", std::move(flips)},
           {"generator", result.generator ? to_json(*result.generator) : Json(nullptr)},
+          {"noise_floor", result.noise_floor ? to_json(*result.noise_floor) : Json(nullptr)},
           {"contract", to_json(result.contract)},
           {"checks", std::move(checks)},
           {"regions", std::move(regions)},

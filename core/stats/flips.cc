@@ -1,7 +1,10 @@
 #include "core/stats/flips.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include "core/stats/paired_tests.h"
 
 namespace defuse {
 namespace {
@@ -53,6 +56,46 @@ double relative_lower(const RelativeRate& rate, double alpha) {
 double relative_upper(const RelativeRate& rate, double alpha) {
   if (!rate.defined) return std::numeric_limits<double>::infinity();
   return rate.rate * std::exp(normal_quantile(1 - alpha) * rate.log_error);
+}
+
+namespace {
+
+// N / (a + b), which turns a share of new errors into R.
+double scale_of(const FourCounts& counts) {
+  return static_cast<double>(counts.total()) / static_cast<double>(counts.both_right + counts.negative_flips);
+}
+
+std::int64_t errors_of(const FourCounts& counts) { return counts.negative_flips + counts.both_wrong; }
+
+bool by_delta(const FourCounts& counts, const RelativeRate& rate) {
+  return counts.negative_flips >= kFewestFlipsForRelative && rate.log_error > 0;
+}
+
+}  // namespace
+
+double relative_flip_p(const FourCounts& counts, double limit) {
+  if (counts.negative_flips == 0) return 1;
+  if (!(limit > 0)) return 0;
+  const double share = limit / scale_of(counts);
+  const double exact = share >= 1 ? 1 : binomial_tail_p(counts.negative_flips, errors_of(counts), share);
+  const RelativeRate rate = relative_flip_rate(counts);
+  if (!by_delta(counts, rate)) return exact;
+  return std::max(exact, normal_cdf(-std::log(rate.rate / limit) / rate.log_error));
+}
+
+double relative_flip_lower(const FourCounts& counts, double alpha) {
+  if (counts.negative_flips == 0) return 0;
+  const double exact = clopper_pearson_lower(counts.negative_flips, errors_of(counts), alpha) * scale_of(counts);
+  const RelativeRate rate = relative_flip_rate(counts);
+  return by_delta(counts, rate) ? std::min(exact, relative_lower(rate, alpha)) : exact;
+}
+
+double relative_flip_upper(const FourCounts& counts, double alpha) {
+  if (errors_of(counts) == 0 || counts.both_right + counts.negative_flips == 0)
+    return std::numeric_limits<double>::infinity();
+  const double exact = clopper_pearson_upper(counts.negative_flips, errors_of(counts), alpha) * scale_of(counts);
+  const RelativeRate rate = relative_flip_rate(counts);
+  return by_delta(counts, rate) ? std::max(exact, relative_upper(rate, alpha)) : exact;
 }
 
 Bounds relative_interval(const RelativeRate& rate, double alpha) {

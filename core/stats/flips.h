@@ -32,4 +32,12 @@ Bounds relative_interval(const RelativeRate& rate, double alpha = 0.05);
 double relative_lower(const RelativeRate& rate, double alpha);
 double relative_upper(const RelativeRate& rate, double alpha);
 
+// R = [b / (b + d)] / [(a + b) / N]: the share of new ones among the candidate's errors over a denominator that a test
+// split knows well. Given the number of errors b is binomial, so Clopper-Pearson bounds R for any b, also where the
+// delta method has no standard error (d = 0) or is too sure (few flips). What decides takes the wider of both, and the
+// exact one alone below kFewestFlipsForRelative. Without errors: p 1, bounds 0 and infinity.
+double relative_flip_p(const FourCounts& counts, double limit);  // of "R is at most the limit"
+double relative_flip_lower(const FourCounts& counts, double alpha);
+double relative_flip_upper(const FourCounts& counts, double alpha);
+
 }  // namespace defuse

@@ -65,6 +65,11 @@ double student_quantile(double p, double degrees) {
   return boost::math::quantile(boost::math::students_t_distribution<double, QuietPolicy>(degrees), p);
 }
 
+double student_tail(double t, double degrees) {
+  const boost::math::students_t_distribution<double, QuietPolicy> student(degrees);
+  return boost::math::cdf(boost::math::complement(student, t));
+}
+
 Bounds wilson_interval(std::int64_t x, std::int64_t n, double alpha) {
   return wilson(real(x), real(n), normal_quantile(1 - alpha / 2));
 }

@@ -20,6 +20,8 @@ double normal_cdf(double z);
 double normal_quantile(double p);  // 0 < p < 1
 // Quantile of Student's t with `degrees` > 0 degrees of freedom.
 double student_quantile(double p, double degrees);
+// Chance that such a t is `t` or larger.
+double student_tail(double t, double degrees);
 
 // --- one share, x of n. Requires 0 <= x <= n and 0 < alpha < 1. ---
 

@@ -73,6 +73,7 @@ struct EvaluateRequest {
   std::string model;
   std::filesystem::path candidate;  // folder of a version, or the artifact
   std::filesystem::path incumbent;  // the same; empty: none
+  std::vector<std::filesystem::path> siblings;  // likewise, of the noise floor
   std::filesystem::path report;     // folder to write
   std::filesystem::path cache;      // empty: <report>/.cache
   std::filesystem::path work;       // empty: a temporary folder

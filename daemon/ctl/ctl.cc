@@ -198,6 +198,8 @@ class Tool {
     judging->add_option("--model", words_.evaluate.model, "model line")->required();
     judging->add_option("--candidate", words_.evaluate.candidate, "version's folder or model.pt")->required();
     judging->add_option("--incumbent", words_.evaluate.incumbent, "the same of the version in production");
+    judging->add_option("--sibling", words_.evaluate.siblings,
+                        "version as good as the incumbent, for the noise floor; may be repeated");
     judging->add_option("--report", words_.evaluate.report, "folder for the reports")->required();
     judging->add_option("--cache", words_.evaluate.cache,
                         "folder to keep what later runs can use (default: in the report's)");

@@ -92,7 +92,15 @@ Result<JobSpec> specify(const EvaluateRequest& request, const fs::path& report) 
     job.incumbent = std::move(incumbent.ref);
     if (job.incumbent->version == job.candidate.version) job.incumbent->version += "-incumbent";
   }
+  for (const auto& path : request.siblings) {
+    TRY(sibling, artifact_at(path, "sibling"));
+    job.siblings.push_back({sibling.ref.version, sibling.ref.digest, sibling.ref.path, {}});
+  }
   job.settings = settings->second;
+  // Versions that the file names stand in a registry, which this gate does not look at.
+  if (job.siblings.empty())
+    for (const auto& name : job.settings.noise_floor.versions)
+      job.siblings.push_back({name, {}, {}, "name its file with --sibling: this gate looks into no registry"});
   job.worker = config.worker;
   TRY(cache, ready_folder(request.cache.empty() ? report / ".cache" : request.cache));
   job.cache = std::move(cache);

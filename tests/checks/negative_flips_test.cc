@@ -11,11 +11,22 @@
 namespace defuse {
 namespace {
 
-CheckResult judged(World& world, NegativeFlipSettings settings = {}) {
-  const auto result = NegativeFlipsCheck(settings).run(world.input());
+CheckResult judged(World& world, NegativeFlipSettings settings, const NoiseFloor* floor = nullptr) {
+  auto in = world.input();
+  in.noise_floor = floor;
+  const auto result = NegativeFlipsCheck(std::move(settings)).run(in);
   expect_well_formed(result);
   return result;
 }
+
+NegativeFlipSettings absolute() {
+  NegativeFlipSettings settings;
+  settings.max_rate = 0.02;
+  settings.max_class_rate = 0.10;
+  return settings;
+}
+
+CheckResult judged(World& world) { return judged(world, absolute()); }
 
 TEST(NegativeFlips, FewFlipsOnManyImagesPass) {
   World world;
@@ -108,13 +119,15 @@ TEST(NegativeFlips, RelativeLimitIsJudgedWhereItIsSet) {
 }
 
 TEST(NegativeFlips, FewerThanTenFlipsLeaveOnlyTheAbsoluteLimit) {
-  NegativeFlipSettings settings;
-  settings.max_relative = 0.0001;
+  NegativeFlipSettings settings = absolute();
+  settings.max_relative = 0.4;
   World world(1);
-  world.add(0, {9991, 9, 0, 0});
+  world.add(0, {9991, 9, 0, 11});
   const auto result = judged(world, settings);
   EXPECT_EQ(decision_of(result, "negative_flips/relative"), Decision::note);
   EXPECT_EQ(result.state, VerdictState::pass);
+  EXPECT_NEAR(find(result, "negative_flips/relative")->upper, clopper_pearson_upper(9, 20, 0.05) * 10011 / 10000,
+              1e-12);
 }
 
 TEST(NeverBreak, BrokenImageIsAViolationThatNamesIt) {
@@ -188,6 +201,109 @@ TEST(NegativeFlips, LimitOfNothingIsBrokenByOneFlip) {
   NegativeFlipSettings settings;
   settings.max_rate = 0;
   EXPECT_EQ(judged(world, settings).state, VerdictState::fail);
+}
+
+// Where the user sets no limit, flips are harm only if they are many and new.
+TEST(NegativeFlipsOwnRule, HardTaskWhoseRetrainsFlipManyImagesPasses) {
+  World world;
+  world.add_all({700, 50, 50, 200});  // 5 % flips; three quarters of the errors are old ones
+  const auto result = judged(world, NegativeFlipSettings{});
+  EXPECT_EQ(result.state, VerdictState::pass);
+  EXPECT_EQ(decision_of(result, "negative_flips/overall"), Decision::ok);
+}
+
+TEST(NegativeFlipsOwnRule, GoodModelWhoseFewErrorsAreAllNewPasses) {
+  World world;
+  world.add_all({9990, 5, 5, 0});
+  EXPECT_EQ(judged(world, NegativeFlipSettings{}).state, VerdictState::pass);
+}
+
+TEST(NegativeFlipsOwnRule, ManyNewErrorsFail) {
+  World world;
+  world.add_all({900, 50, 50, 0});
+  const auto result = judged(world, NegativeFlipSettings{});
+  EXPECT_EQ(decision_of(result, "negative_flips/overall"), Decision::violation);
+}
+
+TEST(NegativeFlipsOwnRule, ClassThatLosesAThirdFailsAndNamesBothLimits) {
+  World world;
+  for (std::int32_t k = 0; k < 10; ++k) world.add(k, k == 5 ? FourCounts{130, 70, 0, 3} : FourCounts{1000, 2, 2, 10});
+  const auto result = judged(world, NegativeFlipSettings{});
+  EXPECT_EQ(decision_of(result, "negative_flips/class/5"), Decision::violation);
+  const auto& sentence = find(result, "negative_flips/class/5")->sentence;
+  EXPECT_NE(sentence.find("20 %"), std::string::npos) << sentence;
+  EXPECT_NE(sentence.find("75 %"), std::string::npos) << sentence;
+}
+
+TEST(NegativeFlipsOwnRule, NeverKeepsAVersionFromPassingForWantOfImages) {
+  World world(1);
+  world.add(0, {945, 30, 15, 10});  // 3 %, R = 0.77: on no side of either limit for sure
+  const auto result = judged(world, NegativeFlipSettings{});
+  EXPECT_EQ(decision_of(result, "negative_flips/overall"), Decision::note);
+  EXPECT_EQ(result.state, VerdictState::pass);
+}
+
+TEST(NeverGreenFlips, TooFewImagesForAnyViolationIsInconclusive) {
+  World world(1);
+  world.add(0, {12, 0, 0, 3});  // enough for the class, but not for the rule: old errors outweigh what could break
+  const auto result = judged(world, NegativeFlipSettings{});
+  EXPECT_EQ(decision_of(result, "negative_flips/evidence"), Decision::undecided);
+  EXPECT_EQ(result.state, VerdictState::inconclusive);
+}
+
+NoiseFloor floor_of(std::initializer_list<FourCounts> siblings, double alpha, std::int32_t classes = 1) {
+  NoiseFloor floor;
+  for (const auto& counts : siblings) {
+    SiblingValues sibling;
+    for (std::int32_t k = 0; k < classes; ++k) {
+      sibling.per_class.push_back(counts);
+      sibling.overall += counts;
+    }
+    floor.siblings.push_back(std::move(sibling));
+  }
+  floor.counted = static_cast<std::int64_t>(siblings.size());
+  set_flip_limits(floor, alpha);
+  return floor;
+}
+
+TEST(NegativeFlipsFloor, CandidateAmongItsSiblingsPassesAndOneFarAboveFails) {
+  World alike(1), worse(1);
+  alike.add(0, {9780, 72, 68, 80});
+  worse.add(0, {9780, 150, 68, 80});
+  for (auto* world : {&alike, &worse}) {
+    auto in = world->input();
+    auto floor = floor_of({{9785, 65, 64, 86}, {9770, 78, 68, 84}, {9780, 71, 64, 85}}, in.alpha);
+    place_flips(floor, world->comparison);
+    const auto result = judged(*world, NegativeFlipSettings{}, &floor);
+    EXPECT_EQ(decision_of(result, "negative_flips/floor/overall"),
+              world == &alike ? Decision::ok : Decision::violation);
+    EXPECT_EQ(result.state, world == &alike ? VerdictState::pass : VerdictState::fail);
+    EXPECT_DOUBLE_EQ(find(result, "negative_flips/floor/overall")->limit, floor.flips.limit);
+    EXPECT_NE(find(result, "negative_flips/overall"), nullptr);  // both are shown
+  }
+}
+
+TEST(NegativeFlipsFloor, ClassIsHeldAgainstItsOwnFloor) {
+  World world(2);
+  world.add(0, {960, 10, 10, 20});
+  world.add(1, {860, 110, 10, 20});
+  auto in = world.input();
+  auto floor = floor_of({{960, 10, 10, 20}, {958, 12, 11, 19}}, in.alpha, 2);
+  place_flips(floor, world.comparison);
+  const auto result = judged(world, NegativeFlipSettings{}, &floor);
+  EXPECT_EQ(decision_of(result, "negative_flips/floor/class/0"), Decision::ok);
+  EXPECT_EQ(decision_of(result, "negative_flips/floor/class/1"), Decision::violation);
+}
+
+TEST(NeverGreenFlips, FloorThatCouldNotBeMadeIsSaidAndLoosensNothing) {
+  World world;
+  world.add_all({900, 50, 50, 0});
+  NoiseFloor floor;
+  floor.problem = "sibling 3 cannot be loaded";
+  const auto result = judged(world, NegativeFlipSettings{}, &floor);
+  EXPECT_EQ(decision_of(result, "negative_flips/floor"), Decision::note);
+  EXPECT_NE(find(result, "negative_flips/floor")->sentence.find("sibling 3 cannot be loaded"), std::string::npos);
+  EXPECT_EQ(result.state, VerdictState::fail);
 }
 
 TEST(NegativeFlips, CandidateAtTheLimitIsBlockedAtMostAtItsShareOfAlpha) {

@@ -98,6 +98,41 @@ TEST(RelativeFlipRate, IsUndefinedWithoutNegativeFlips) {
   EXPECT_EQ(relative_lower(none, 0.05), 0);
 }
 
+// 9 new ones of 20 errors; the incumbent right on 0.95.
+TEST(RelativeFlipRate, FewFlipsAreJudgedByTheExactConditionalBinomial) {
+  const FourCounts counts{941, 9, 39, 11};
+  EXPECT_NEAR(relative_flip_upper(counts, 0.05), clopper_pearson_upper(9, 20, 0.05) / 0.95, 1e-12);
+  EXPECT_NEAR(relative_flip_lower(counts, 0.05), clopper_pearson_lower(9, 20, 0.05) / 0.95, 1e-12);
+  // P(Bin(20, 0.25 * 0.95) >= 9), summed by hand in exact fractions.
+  double expected = 0;
+  for (int k = 9; k <= 20; ++k) {
+    double term = 1;
+    for (int i = 0; i < k; ++i) term *= 0.2375 * (20 - i) / (i + 1);
+    for (int i = 0; i < 20 - k; ++i) term *= 0.7625;
+    expected += term;
+  }
+  EXPECT_NEAR(relative_flip_p(counts, 0.25), expected, 1e-12);
+}
+
+TEST(RelativeFlipRate, ManyFlipsTakeTheWiderOfBothBounds) {
+  for (const auto& row : kRelative) {
+    const RelativeRate delta = relative_flip_rate(row.counts);
+    EXPECT_GE(relative_flip_upper(row.counts, 0.05), std::min(1e9, delta.rate));
+    if (row.counts.negative_flips < kFewestFlipsForRelative) continue;
+    EXPECT_GE(relative_flip_upper(row.counts, 0.05), relative_upper(delta, 0.05));
+    EXPECT_LE(relative_flip_lower(row.counts, 0.05), relative_lower(delta, 0.05));
+  }
+}
+
+// The delta method has no standard error there and would be sure of anything.
+TEST(RelativeFlipRate, ErrorsThatAreAllNewStayUncertain) {
+  const FourCounts counts{9960, 30, 10, 0};
+  EXPECT_LT(relative_flip_lower(counts, 0.05), 0.92);
+  EXPECT_GT(relative_flip_p(counts, 0.9), 0.03);
+  EXPECT_EQ(relative_flip_p({100, 0, 4, 6}, 0.5), 1);
+  EXPECT_EQ(relative_flip_p({90, 10, 0, 0}, 1.2), 1);  // no table can exceed it
+}
+
 TEST(RelativeFlipRate, IsOneForIndependentErrors) {
   // Incumbent wrong on 20 %, candidate on 10 %, independently.
   EXPECT_NEAR(relative_flip_rate({7200, 800, 1800, 200}).rate, 1, 1e-12);
