@@ -67,8 +67,9 @@ void train(Parameters& p, const TrainingSet& data, const CnnRecipe& recipe) {
   torch::optim::Adam optimiser(list, torch::optim::AdamOptions(recipe.learning_rate));
   std::vector<std::size_t> order(data.size());
   std::iota(order.begin(), order.end(), 0);
+  const auto order_seed = recipe.order_seed != 0 ? recipe.order_seed : recipe.seed;
   for (int epoch = 0; epoch < recipe.epochs; ++epoch) {
-    RandomStream random(recipe.seed, /*a=*/2, static_cast<std::uint64_t>(epoch));
+    RandomStream random(order_seed, /*a=*/2, static_cast<std::uint64_t>(epoch));
     for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
     for (std::size_t start = 0; start < order.size(); start += kBatch) {
       const auto n = std::min(kBatch, order.size() - start);

@@ -24,6 +24,7 @@ struct CnnRecipe {
   int width = 16;  // channels of the first convolution; the second has twice as many
   double learning_rate = 2e-3;
   std::uint64_t seed = 1;
+  std::uint64_t order_seed = 0;  // of the order of the data; 0 = seed
 };
 
 // Trains on `data` and saves a scripted module whose forward takes images in [0,1] and gives logits.

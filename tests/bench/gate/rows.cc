@@ -1,0 +1,248 @@
+#include "tests/bench/gate/rows.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <system_error>
+
+#include "core/files.h"
+
+namespace defuse::bench {
+namespace fs = std::filesystem;
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point started) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+}
+
+double rounded(double value, double steps) { return std::round(value * steps) / steps; }
+
+std::vector<std::uint32_t> members_of(const Region& region) {
+  std::vector<std::uint32_t> members;
+  for (const auto& member : region.members) members.push_back(member.seed);
+  std::sort(members.begin(), members.end());
+  return members;
+}
+
+// Slices that are no bug: fewer than half of their members are planted. In a null pair none are.
+std::int64_t false_ones(const std::vector<std::vector<std::uint32_t>>& slices, const Pair& pair) {
+  return std::count_if(slices.begin(), slices.end(), [&](const std::vector<std::uint32_t>& slice) {
+    return pair.planted.empty() || !(match(slice, pair.planted).precision >= 0.5);
+  });
+}
+
+Json region_json(const Region& region, const Pair& pair) {
+  const auto fit = match(members_of(region), pair.planted);
+  return {{"status", std::string(to_string(region.status))},
+          {"space", region.space},
+          {"evidence", region.evidence},
+          {"label", region.label},
+          {"members", region.members.size()},
+          {"confirm_seeds", region.confirm.seeds},
+          {"net", json_number(rounded(region.confirm.net_flip_rate, 1e4))},
+          {"net_lower", json_number(rounded(region.confirm.net_lower, 1e4))},
+          {"p_adjusted", json_number(region.confirm.p_adjusted)},
+          {"precision", json_number(fit.precision)},
+          {"recall", json_number(fit.recall)}};
+}
+
+// The region search's part of the answer, which both of our columns show.
+void describe_regions(const GateAnswer& answer, const Pair& pair, Json& out) {
+  std::vector<std::vector<std::uint32_t>> shown;
+  Json worst = Json::array();
+  for (const auto& region : answer.regions) {
+    const bool worse = region.status == RegionStatus::new_bug || region.status == RegionStatus::worse;
+    if (worse) shown.push_back(members_of(region));
+    if ((worse || region.status == RegionStatus::suspected) && worst.size() < 5)
+      worst.push_back(region_json(region, pair));
+  }
+  const Region* first = answer.blocking.empty() ? nullptr : &answer.regions[answer.blocking.front()];
+  const auto fit = first != nullptr ? match(members_of(*first), pair.planted) : Match{};
+  std::vector<std::uint32_t> all;
+  for (const auto at : answer.blocking) {
+    const auto members = members_of(answer.regions[at]);
+    all.insert(all.end(), members.begin(), members.end());
+  }
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  std::vector<std::uint32_t> truth;
+  for (const auto& bug : pair.planted) truth.insert(truth.end(), bug.begin(), bug.end());
+  std::sort(truth.begin(), truth.end());
+  truth.erase(std::unique(truth.begin(), truth.end()), truth.end());
+  const std::vector<std::vector<std::uint32_t>> one = {truth};
+  out["precision"] = json_number(fit.precision);
+  out["recall"] = json_number(fit.recall);
+  out["recall_all"] = json_number(all.empty() || truth.empty() ? kNone : match(all, one).recall);
+  out["shown"] = shown.size();
+  out["false_shown"] = false_ones(shown, pair);
+  out["evidence"] = first != nullptr ? Json(first->evidence) : Json(nullptr);
+  out["space"] = first != nullptr ? Json(first->space) : Json(nullptr);
+  out["worst"] = std::move(worst);
+}
+
+Json gate_json(const GateAnswer& answer, const Pair& pair, bool regions_only) {
+  const bool by_regions = !answer.blocking.empty();
+  Json out;
+  out["score"] = json_number(answer.score);
+  out["blocked"] = regions_only ? by_regions : answer.verdict == "fail";
+  describe_regions(answer, pair, out);
+  if (!regions_only) {
+    out["verdict"] = answer.verdict;
+    out["checks"] = answer.failed;
+  }
+  out["seconds"] = rounded(regions_only ? answer.search_seconds : answer.seconds, 100);
+  return out;
+}
+
+[[maybe_unused]] Json column_json(const ColumnAnswer& answer, const Pair& pair, double seconds) {
+  auto members = answer.members;
+  std::sort(members.begin(), members.end());
+  const auto fit = match(members, pair.planted);
+  return {{"score", json_number(answer.score)},
+          {"blocked", answer.blocked},
+          {"precision", json_number(answer.blocked ? fit.precision : kNone)},
+          {"recall", json_number(answer.blocked ? fit.recall : kNone)},
+          {"shown", answer.shown},
+          {"false_shown", false_ones(answer.slices, pair)},
+          {"seconds", rounded(seconds, 100)}};
+}
+
+Json flips_of(const Pair& pair) {
+  std::int64_t negative = 0, positive = 0;
+  for (std::size_t s = 0; s < pair.world->test_size(); ++s) {
+    const auto label = pair.world->probes().seeds[s].label;
+    const bool before = pair.incumbent.real[s] == label;
+    const bool after = pair.candidate.real[s] == label;
+    negative += before && !after;
+    positive += !before && after;
+  }
+  return {{"negative", negative}, {"positive", positive}};
+}
+
+Json bugs_json(const PairInfo& info) {
+  Json bugs = Json::array();
+  for (const auto& bug : info.bugs)
+    bugs.push_back({{"class", bug.rule.label},
+                    {"attribute", std::string(name_of(bug.rule.attribute))},
+                    {"side", bug.rule.high ? "high" : "low"},
+                    {"mass", bug.mass},
+                    {"strength", rounded(bug.rule.strength, 1000)}});
+  return bugs;
+}
+
+Json head_of(const Pair& pair) {
+  const auto& info = pair.info;
+  return {{"pair", info.id},
+          {"source", info.source},
+          {"pool", info.pool},
+          {"kind", info.kind},
+          {"band", info.band.empty() ? Json(nullptr) : Json(info.band)},
+          {"recipe", info.recipe},
+          {"base", info.base},
+          {"incumbent", info.incumbent},
+          {"gains", rounded(info.gains, 1000)},
+          {"bugs", bugs_json(info)},
+          {"mass", info.mass},
+          {"accuracy",
+           {{"incumbent", test_accuracy(*pair.world, pair.incumbent)},
+            {"candidate", test_accuracy(*pair.world, pair.candidate)}}},
+          {"flips", flips_of(pair)},
+          {"generator_usable", pair.health.usable}};
+}
+
+Result<Json> known_json(const Pair& pair) {
+  const auto started = std::chrono::steady_clock::now();
+  TRY(answer, judge_reopened({*pair.world, pair.incumbent, pair.candidate, pair.health}, pair.known));
+  const auto fit = match(pair.known_members, pair.planted);
+  return Json{{"score", json_number(answer.lower)},
+              {"blocked", answer.blocked},
+              {"precision", json_number(fit.precision)},
+              {"recall", json_number(fit.recall)},
+              {"p_adjusted", json_number(answer.p)},
+              {"frozen_seeds", answer.seeds},
+              {"seconds", rounded(seconds_since(started), 100)}};
+}
+
+}  // namespace
+
+Result<std::set<std::string>> judged_pairs(const fs::path& file) {
+  std::set<std::string> ids;
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return ids;
+  TRY(text, read_file(file));
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const auto end = text.find('\n', at);
+    if (end == std::string::npos) break;
+    TRY(row, parse_json(std::string_view(text).substr(at, end - at), file.string()));
+    JsonReader reader(row, "row");
+    ids.insert(reader.text("pair"));
+    TRY_OK(reader.status());
+    at = end + 1;
+  }
+  if (at < text.size()) {
+    fs::resize_file(file, at, ignored);
+    if (ignored) return fail(ErrorCode::io, "cannot cut the last row off " + file.string());
+  }
+  return ids;
+}
+
+Result<void> append_row(const fs::path& file, const Json& row) {
+  std::ofstream out(file, std::ios::app);
+  out << dump_json(row) << '\n' << std::flush;
+  if (!out) return fail(ErrorCode::io, "cannot append to " + file.string());
+  return {};
+}
+
+Match match(std::span<const std::uint32_t> members, std::span<const std::vector<std::uint32_t>> planted) {
+  Match out;
+  if (members.empty() || planted.empty()) return out;
+  std::set<std::uint32_t> hit;
+  std::size_t best = 0;
+  for (const auto& bug : planted) {
+    std::vector<std::uint32_t> shared;
+    std::set_intersection(members.begin(), members.end(), bug.begin(), bug.end(), std::back_inserter(shared));
+    hit.insert(shared.begin(), shared.end());
+    if (bug.empty()) continue;
+    const double recall = static_cast<double>(shared.size()) / static_cast<double>(bug.size());
+    if (std::isnan(out.recall) || shared.size() > best) {
+      best = shared.size();
+      out.recall = recall;
+    }
+  }
+  out.precision = static_cast<double>(hit.size()) / static_cast<double>(members.size());
+  return out;
+}
+
+Result<Json> judge_row(const Pair& pair, const std::set<std::string>& columns) {
+  const auto started = std::chrono::steady_clock::now();
+  const auto wanted = [&](const std::string& name) { return columns.empty() || columns.count(name) != 0; };
+  Json row = head_of(pair);
+  Json judged = Json::object();
+  const bool judgeable = pair.info.kind.find('_') == std::string::npos;  // training_excluded, reopened_unknown
+  if (judgeable && (wanted("gate") || wanted("regions"))) {
+    TRY(answer, judge({*pair.world, pair.incumbent, pair.candidate, pair.health}));
+    if (wanted("gate")) judged["gate"] = gate_json(answer, pair, /*regions_only=*/false);
+    if (wanted("regions")) judged["regions"] = gate_json(answer, pair, /*regions_only=*/true);
+  }
+  if (judgeable && pair.reopened && wanted("known_regions")) {
+    TRY(known, known_json(pair));
+    judged["known_regions"] = std::move(known);
+  }
+#ifdef DEFUSED_BENCH_RIVALS
+  const PairAnswers answers{pair.world->probes(),  pair.incumbent,        pair.candidate,
+                            pair.world->classes(), seed_of(pair.info.id), pair.world->threads()};
+  for (const auto& column : rival_columns()) {
+    if (!judgeable || !wanted(column.name)) continue;
+    const auto began = std::chrono::steady_clock::now();
+    TRY(answer, column.judge(answers));
+    judged[column.name] = column_json(answer, pair, seconds_since(began));
+  }
+#endif
+  row["columns"] = std::move(judged);
+  row["seconds"] = rounded(seconds_since(started), 100);
+  return row;
+}
+
+}  // namespace defuse::bench
