@@ -21,8 +21,8 @@ namespace defuse {
 
 namespace {
 
-constexpr std::size_t kBatch = 128;
-constexpr int kFormat = 1;  // of generator.json
+constexpr std::size_t kBatch = 64;  // activations of a batch stay in the cache
+constexpr int kFormat = 1;          // of generator.json
 
 struct Pair {
   torch::jit::Module encoder, decoder;
