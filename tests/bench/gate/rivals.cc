@@ -71,7 +71,7 @@ Result<ColumnAnswer> accuracy_margin(const PairAnswers& pair) {
 Result<ColumnAnswer> mcnemar_test(const PairAnswers& pair) {
   auto drop = overall(real_images(pair));
   const double p = mcnemar_worse_p(drop.negative, drop.positive);
-  return whole(-std::log10(std::max(p, 1e-300)), p <= kAlpha, std::move(drop.flipped));
+  return whole(0.0 - std::log10(std::max(p, 1e-300)), p <= kAlpha, std::move(drop.flipped));
 }
 
 Result<ColumnAnswer> per_class(const PairAnswers& pair) {
@@ -318,7 +318,7 @@ Result<ColumnAnswer> defuse_literal(const PairAnswers& pair) {
   for (std::size_t i = 0; i < slices.size(); ++i) order.push_back(i);
   std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return adjusted[a] < adjusted[b]; });
   if (order.empty()) return answer;
-  answer.score = -std::log10(std::max(adjusted[order.front()], 1e-300));
+  answer.score = 0.0 - std::log10(std::max(adjusted[order.front()], 1e-300));
   answer.blocked = adjusted[order.front()] <= kAlpha;
   answer.members = slices[order.front()];
   for (const auto i : order)
