@@ -185,6 +185,7 @@ void describe(V& v, RegionSettings& s) {
   v.field("noise", s.noise, kNoise, "how codes are perturbed; published is for parity only");
   v.field("noise_scale", s.noise_scale, Number{0, 10, Lower::exclusive}, "standard deviation in latent units");
   v.field("train_seeds", s.train_seeds, Whole<std::int64_t>{0, 100'000'000}, "training images that serve as seeds too");
+  v.field("train_perturbed", s.train_perturbed, Whole<std::int64_t>{0, 100'000'000}, "of these, how many are perturbed");
   v.field("neighbours", s.neighbours, Whole<int>{1, 1000}, "latent neighbours asked whether a label still holds");
   v.field("agreement", s.agreement, Fraction{{0, 1, Lower::exclusive}}, "share of them that must agree");
   v.field("min_support", s.min_support, Whole<std::int64_t>{1, 1'000'000}, "seeds a region needs before it can block");

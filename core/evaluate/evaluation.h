@@ -38,12 +38,16 @@ struct ProbeSet {
   std::string digest;                  // of generator, data, seeds and every parameter below
   std::string generator_digest;
   std::string data_digest;             // of both splits
-  std::vector<Seed> seeds;             // [s]
+  std::vector<Seed> seeds;             // [s] test images, then training images
+  std::size_t perturbed = 0;           // the first so many seeds are perturbed; the others (training images) count as real images only
   Matrix codes;                        // [s, latent] posterior means
   Matrix class_means;                  // [label, latent] mean of the class's training codes, which outward moves leave
   int draws = 0;                       // q
   std::vector<std::uint8_t> plausible; // [s * q] 1 where enough latent neighbours carry the seed's label
-  double plausible_share = 0;
+  double plausible_share = 0;          // among the perturbed seeds' draws
+  // What can be said of the images without any model (image_statistics.h): properties of the fixed probe set, measured once.
+  Matrix statistics;                   // [s, kImageStatistics] of the real seed images
+  Matrix draw_statistics;              // [s * q, kImageStatistics] of the plausible perturbations; NaN elsewhere
 };
 
 struct ProbeEvaluation {

@@ -70,7 +70,7 @@ class Run {
       std::uint64_t seed, Progress& progress)
       : model_(model), probes_(probes), generator_(generator), settings_(settings), seed_(seed), progress_(progress) {
     const auto kept = std::count(probes.plausible.begin(), probes.plausible.end(), 1);
-    all_ = 2 * probes.seeds.size() + static_cast<std::size_t>(kept);
+    all_ = probes.seeds.size() + probes.perturbed + static_cast<std::size_t>(kept);
   }
 
   Result<void> real(const Dataset& test, const Dataset& train, ProbeEvaluation& answer);
@@ -128,7 +128,7 @@ Result<void> Run::generated(std::size_t pixels, ProbeEvaluation& answer) {
   const auto draws = static_cast<std::size_t>(probes_.draws);
   Matrix code;
   std::size_t pending = 0;
-  for (std::size_t i = 0; i < probes_.seeds.size(); ++i) {
+  for (std::size_t i = 0; i < probes_.perturbed; ++i) {
     const auto label = probes_.seeds[i].label;
     TRY_OK(images.add(probes_.codes.row(i), {label, &answer.reconstructed[i], nullptr}));
     ++pending;

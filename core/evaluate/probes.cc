@@ -12,6 +12,7 @@
 #include "core/evaluate/evaluator.h"
 #include "core/evaluate/neighbours.h"
 #include "core/evaluate/noise.h"
+#include "core/evaluate/probe_images.h"
 #include "core/ml/inference.h"
 #include "core/random.h"
 #include "core/sha256.h"
@@ -126,7 +127,7 @@ struct Plausibility {
 };
 
 Result<void> mark_all(const Plausibility& work, int threads, const Stage& stage, std::vector<std::uint8_t>& plausible) {
-  const std::size_t n = work.probes.seeds.size();
+  const std::size_t n = work.probes.perturbed;
   const auto draws = static_cast<std::size_t>(work.probes.draws);
   const std::size_t piece = std::max<std::size_t>(1, 512 / draws);
   const std::size_t round = piece * 64;  // between two looks at `stop`
@@ -146,7 +147,7 @@ std::string digest_of(const ProbeSet& probes, const RegionSettings& settings, st
   hash.field(kProbeRules).field(probes.generator_digest).field(probes.data_digest);
   hash.field(std::to_string(seed)).field(std::to_string(settings.draws));
   hash.field(std::to_string(static_cast<int>(settings.noise))).field(std::to_string(settings.train_seeds));
-  hash.field(std::to_string(settings.neighbours));
+  hash.field(std::to_string(settings.train_perturbed)).field(std::to_string(settings.neighbours));
   const auto bytes = [](const double& value) { return std::as_bytes(std::span(&value, 1)); };
   hash.update(bytes(settings.noise_scale)).update(bytes(settings.agreement));
   hash.update(std::as_bytes(std::span(probes.class_means.data)));
@@ -221,11 +222,14 @@ Result<ProbeSet> build_probe_set(const Generator& generator, const Dataset& test
   const auto test_contents = contents_of(test);
   const auto train_contents = contents_of(train);
   const auto wanted = static_cast<std::size_t>(std::max<std::int64_t>(0, settings.train_seeds));
-  const auto train_seeds = choose(train_contents, wanted, mix64(seed ^ kSeedSalt));
+  const auto most_perturbed = static_cast<std::size_t>(std::max<std::int64_t>(0, settings.train_perturbed));
+  // Both by the smallest hashes, so more seeds never change which are perturbed. The perturbed ones come first.
+  const auto chosen = choose(train_contents, wanted, mix64(seed ^ kSeedSalt));
+  auto train_seeds = choose(train_contents, std::min(wanted, most_perturbed), mix64(seed ^ kSeedSalt));
+  const std::size_t perturbed = train_seeds.size();
   const auto references = choose(train_contents, kMostReferences, mix64(seed ^ kReferenceSalt));
   std::vector<std::uint32_t> encoded;  // training images that are either
-  std::set_union(train_seeds.begin(), train_seeds.end(), references.begin(), references.end(),
-                 std::back_inserter(encoded));
+  std::set_union(chosen.begin(), chosen.end(), references.begin(), references.end(), std::back_inserter(encoded));
 
   std::vector<std::uint32_t> all_test(test.size());
   std::iota(all_test.begin(), all_test.end(), 0U);
@@ -236,13 +240,20 @@ Result<ProbeSet> build_probe_set(const Generator& generator, const Dataset& test
   probes.generator_digest = generator.digest();
   probes.data_digest = Sha256().field(test.digest()).field(train.digest()).hex();
   probes.draws = settings.draws;
+  probes.perturbed = test.size() + perturbed;
+  std::vector<std::uint32_t> rest;
+  std::set_difference(chosen.begin(), chosen.end(), train_seeds.begin(), train_seeds.end(), std::back_inserter(rest));
+  auto places = positions(train_seeds, encoded);
+  const auto places_of_rest = positions(rest, encoded);
+  places.insert(places.end(), places_of_rest.begin(), places_of_rest.end());
+  train_seeds.insert(train_seeds.end(), rest.begin(), rest.end());
+  const Matrix seed_codes = take_rows(train_codes, places);
   for (const auto i : all_test) {
     probes.seeds.push_back({Split::test, i, test.labels()[i], half_of(test_contents[i], seed)});
   }
   for (const auto i : train_seeds) {
     probes.seeds.push_back({Split::train, i, train.labels()[i], half_of(train_contents[i], seed)});
   }
-  const Matrix seed_codes = take_rows(train_codes, positions(train_seeds, encoded));
   probes.codes = Matrix(probes.seeds.size(), test_codes.cols);
   std::copy(test_codes.data.begin(), test_codes.data.end(), probes.codes.data.begin());
   std::copy(seed_codes.data.begin(), seed_codes.data.end(),
@@ -251,7 +262,7 @@ Result<ProbeSet> build_probe_set(const Generator& generator, const Dataset& test
   std::vector<std::int32_t> labels;
   for (const auto i : references) labels.push_back(train.labels()[i]);
   std::vector<std::int64_t> own(probes.seeds.size(), Neighbours::kNone);
-  for (std::size_t i = 0; i < train_seeds.size(); ++i) {
+  for (std::size_t i = 0; i < perturbed; ++i) {
     const auto place = std::lower_bound(references.begin(), references.end(), train_seeds[i]);
     if (place != references.end() && *place == train_seeds[i]) own[test.size() + i] = place - references.begin();
   }
@@ -266,8 +277,10 @@ Result<ProbeSet> build_probe_set(const Generator& generator, const Dataset& test
   TRY_OK(mark_all(work, threads, {progress, 0.5, 1}, plausible));
   probes.plausible = std::move(plausible);
   const auto kept = std::count(probes.plausible.begin(), probes.plausible.end(), 1);
-  probes.plausible_share = static_cast<double>(kept) / static_cast<double>(probes.plausible.size());
+  probes.plausible_share =
+      static_cast<double>(kept) / static_cast<double>(probes.perturbed * static_cast<std::size_t>(settings.draws));
   probes.digest = digest_of(probes, settings, seed);
+  TRY_OK(measure_probe_images(generator, test, train, settings, seed, threads, probes, progress));
   return probes;
 }
 

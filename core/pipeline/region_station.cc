@@ -1,11 +1,40 @@
 #include "core/pipeline/region_station.h"
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "core/evaluate/evaluator.h"
 #include "core/regions/distil.h"
 
 namespace defuse {
+
+namespace {
+
+// The image statistics of seeds and draws on one scale: a statistic's mean over the seeds becomes 0, its standard
+// deviation 1.
+struct Statistics {
+  Matrix real;
+  Matrix draws;
+
+  explicit Statistics(const ProbeSet& probes) : real(probes.statistics), draws(probes.draw_statistics) {
+    for (std::size_t j = 0; j < real.cols; ++j) {
+      double mean = 0, square = 0;
+      for (std::size_t i = 0; i < real.rows; ++i) {
+        const auto x = static_cast<double>(real.row(i)[j]);
+        mean += x / static_cast<double>(real.rows);
+        square += x * x / static_cast<double>(real.rows);
+      }
+      const double deviation = std::sqrt(std::max(square - mean * mean, 1e-12));
+      for (Matrix* matrix : {&real, &draws}) {
+        for (std::size_t i = 0; i < matrix->rows; ++i)
+          matrix->row(i)[j] = static_cast<float>((static_cast<double>(matrix->row(i)[j]) - mean) / deviation);
+      }
+    }
+  }
+};
+
+}  // namespace
 
 RegionSearchSettings search_settings(const RegionSettings& settings, double alpha, int threads) {
   return {.alpha = alpha,
@@ -32,6 +61,8 @@ Result<std::vector<Region>> regions_between(const RegionPair& pair, const Region
   if (!pair.candidate.embeddings.empty()) input.spaces.push_back({"candidate_embedding", &pair.candidate.embeddings});
   if (pair.incumbent != nullptr && !pair.incumbent->embeddings.empty())
     input.spaces.push_back({"incumbent_embedding", &pair.incumbent->embeddings});
+  const Statistics statistics(pair.probes);
+  if (!statistics.real.empty()) input.spaces.push_back({"image_statistics", &statistics.real, &statistics.draws, true});
   return search_regions(input, search);
 }
 

@@ -93,7 +93,8 @@ struct RegionSettings {
   int draws = 10;                             // perturbations per seed image
   NoiseMode noise = NoiseMode::outward;
   double noise_scale = 0.3;                   // s of N(0, s^2) in latent units
-  std::int64_t train_seeds = 20000;           // how many training images also serve as seeds (0 = none)
+  std::int64_t train_seeds = 100000;          // how many training images also serve as seeds (0 = none)
+  std::int64_t train_perturbed = 20000;       // and of how many of these perturbations are drawn
   int neighbours = 20;                        // latent neighbours asked whether a perturbation still shows its label
   double agreement = 0.9;                     // share of them that must agree
   std::int64_t min_support = 10;              // confirmation seeds a region needs before it can block

@@ -199,7 +199,7 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
   const auto seed = context.job.settings.seed;
   const auto key = key_of({generator.digest(), splits.test.digest(), splits.train.digest(),
                            std::to_string(settings.draws), std::to_string(static_cast<int>(settings.noise)),
-                           number_text(settings.noise_scale), std::to_string(settings.train_seeds),
+                           number_text(settings.noise_scale), std::to_string(settings.train_seeds), std::to_string(settings.train_perturbed),
                            std::to_string(settings.neighbours), number_text(settings.agreement), std::to_string(seed),
                            kProbeRules});
   const auto load = [&](const fs::path& folder) -> Result<ProbeSet> {
@@ -211,12 +211,19 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
     out.data_digest = fields.text("data");
     out.draws = static_cast<int>(fields.integer("draws"));
     out.plausible_share = fields.number("plausible_share");
+    out.perturbed = static_cast<std::size_t>(fields.integer("perturbed"));
     TRY_OK(fields.status());
     TRY(flat, load_npy_int32(folder / "seeds.npy"));
     TRY(seeds, seeds_from(flat));
     TRY(codes, load_npy(folder / "codes.npy"));
     TRY(class_means, load_npy(folder / "class_means.npy"));
     TRY(plausible, load_npy_uint8(folder / "plausible.npy"));
+    TRY(statistics, load_npy(folder / "statistics.npy"));
+    TRY(draw_statistics, load_npy(folder / "draw_statistics.npy"));
+    if (statistics.rows != seeds.size() || draw_statistics.rows != plausible.size() || out.perturbed > seeds.size())
+      return stale(folder);
+    out.statistics = std::move(statistics);
+    out.draw_statistics = std::move(draw_statistics);
     if (codes.rows != seeds.size() || plausible.size() != seeds.size() * static_cast<std::size_t>(settings.draws) ||
         class_means.cols != codes.cols || out.generator_digest != generator.digest())
       return stale(folder);
@@ -235,10 +242,13 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
     TRY_OK(save_npy(folder / "codes.npy", value.codes));
     TRY_OK(save_npy(folder / "class_means.npy", value.class_means));
     TRY_OK(save_npy(folder / "plausible.npy", value.plausible));
+    TRY_OK(save_npy(folder / "statistics.npy", value.statistics));
+    TRY_OK(save_npy(folder / "draw_statistics.npy", value.draw_statistics));
     return save_meta(folder, {{"digest", value.digest},
                               {"generator", value.generator_digest},
                               {"data", value.data_digest},
                               {"draws", value.draws},
+                              {"perturbed", value.perturbed},
                               {"plausible_share", value.plausible_share}});
   };
   return context.cache.get<ProbeSet>("probes", key, load, make, save, timer.cached);

@@ -46,7 +46,7 @@ Interval wilson_display(double mean, std::int64_t n) {
 }
 
 // The members of one half that have an observation of this kind.
-std::vector<std::uint32_t> usable_members(const SearchView& view, const Region& region, Evidence evidence, Half half) {
+std::vector<std::uint32_t> usable_members(const SearchView& view, const Region& region, ImageKind evidence, Half half) {
   std::vector<std::uint32_t> out;
   for (const RegionMember& member : region.members) {
     if (view.input.probes->seeds[member.seed].half != half) continue;
@@ -55,7 +55,7 @@ std::vector<std::uint32_t> usable_members(const SearchView& view, const Region& 
   return out;
 }
 
-RegionScore score_half(const SearchView& view, const Region& region, Evidence evidence, Half half) {
+RegionScore score_half(const SearchView& view, const Region& region, ImageKind evidence, Half half) {
   RegionScore score;
   for (const RegionMember& member : region.members) {
     if (view.input.probes->seeds[member.seed].half != half) continue;
@@ -128,7 +128,7 @@ RegionStatus status_when_worse(const RegionScore& score, const RegionSearchSetti
   return score.incumbent_error <= kIncumbentKnew ? RegionStatus::new_bug : RegionStatus::worse;
 }
 
-std::vector<double> values(const SearchView& view, const std::vector<std::uint32_t>& seeds, Evidence evidence,
+std::vector<double> values(const SearchView& view, const std::vector<std::uint32_t>& seeds, ImageKind evidence,
                            double SeedObservation::*field, double sign = 1) {
   std::vector<double> out;
   out.reserve(seeds.size());
@@ -168,7 +168,7 @@ RegionStatus status_of(const SearchView& view, const FrozenRegion& frozen, const
 Region measure_region(const SearchView& view, const FrozenRegion& frozen) {
   Region region;
   region.space = view.input.spaces[frozen.space].name;
-  region.evidence = frozen.evidence == Evidence::real ? "real" : "generated";
+  region.evidence = frozen.evidence == ImageKind::real ? "real" : "generated";
   region.center = frozen.ball.center;
   region.radius = frozen.ball.radius;
   region.label = frozen.label;

@@ -18,7 +18,7 @@ enum class Question {
 // A ball that was chosen on the discovery half and may not change any more.
 struct FrozenRegion {
   Question question = Question::worse;
-  Evidence evidence = Evidence::real;
+  ImageKind evidence = ImageKind::real;
   std::size_t space = 0;  // into RegionSearchInput::spaces
   std::int32_t label = 0;
   ScanBall ball;

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <numeric>
 #include <set>
+#include <unordered_set>
 
 #include "core/random.h"
 #include "core/regions/scan.h"
@@ -38,6 +39,38 @@ double project(const Direction& direction, std::span<const float> x) {
   double sum = -direction.offset;
   for (std::size_t j = 0; j < x.size(); ++j) sum += direction.w[j] * static_cast<double>(x[j]);
   return sum;
+}
+
+struct Prefix {
+  double cut = 0;  // score from which on points belong
+  double evidence = 0;
+};
+
+// The cut of a score whose upper side has the strongest evidence; at most half of the points.
+std::optional<Prefix> best_prefix(const std::vector<double>& score, std::span<const double> value,
+                                  std::span<const std::uint32_t> group, const HalfSpaceSettings& settings) {
+  std::vector<std::uint32_t> order(score.size());
+  std::iota(order.begin(), order.end(), 0U);
+  const std::size_t half = (order.size() + 1) / 2;
+  const auto before = [&](std::uint32_t a, std::uint32_t b) {
+    return score[a] != score[b] ? score[a] > score[b] : a < b;
+  };
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(half), order.end(), before);
+  std::unordered_set<std::uint32_t> inside;
+  Prefix best;
+  double sum = 0;
+  for (std::size_t k = 0; k + 1 < half; ++k) {
+    sum += value[order[k]];
+    inside.insert(group[order[k]]);
+    if (inside.size() < settings.least_size || !(value[order[k]] > 0)) continue;
+    if (score[order[k]] == score[order[k + 1]]) continue;  // no cut parts equal scores
+    const auto groups = static_cast<double>(inside.size());
+    const double evidence = log_evidence(groups * sum / static_cast<double>(k + 1), groups, settings.limit);
+    if (evidence <= best.evidence) continue;
+    best = {(score[order[k]] + score[order[k + 1]]) / 2, evidence};
+  }
+  if (!(best.evidence > 0)) return std::nullopt;
+  return best;
 }
 
 class Fitter {
@@ -85,27 +118,11 @@ class Fitter {
   }
 
   std::optional<HalfSpace> cut(const std::vector<double>& score, const Direction& whole) const {
-    std::vector<std::uint32_t> order = all(score.size());
-    std::sort(order.begin(), order.end(),
-              [&](std::uint32_t a, std::uint32_t b) { return score[a] != score[b] ? score[a] > score[b] : a < b; });
-    std::set<std::uint32_t> inside;
-    HalfSpace best;
-    double sum = 0;
-    for (std::size_t k = 0; k < order.size() && 2 * k <= order.size(); ++k) {
-      sum += value_[order[k]];
-      inside.insert(group_[order[k]]);
-      if (inside.size() < settings_.least_size || !(value_[order[k]] > 0)) continue;
-      const auto groups = static_cast<double>(inside.size());
-      const double evidence = log_evidence(groups * sum / static_cast<double>(k + 1), groups, settings_.limit);
-      if (evidence <= best.evidence) continue;
-      best.evidence = evidence;
-      const bool last = k + 1 == order.size();
-      best.cut = last ? score[order[k]] : (score[order[k]] + score[order[k + 1]]) / 2;
-    }
-    if (!(best.evidence > 0)) return std::nullopt;
-    best.cut += whole.offset;
-    for (const double w : whole.w) best.direction.push_back(static_cast<float>(w));
-    return best;
+    const auto best = best_prefix(score, value_, group_, settings_);
+    if (!best) return std::nullopt;
+    HalfSpace out{{}, best->cut + whole.offset, best->evidence};
+    for (const double w : whole.w) out.direction.push_back(static_cast<float>(w));
+    return out;
   }
 
   const Matrix& points_;
@@ -151,6 +168,30 @@ std::optional<HalfSpace> best_half_space(const Matrix& points, std::span<const d
     auto found = fitter.fit(rows);
     if (found && (!best || found->evidence > best->evidence)) best = std::move(found);
   }
+  return best;
+}
+
+std::optional<HalfSpace> best_axis(const Matrix& points, std::span<const double> value,
+                                   std::span<const std::uint32_t> group, const HalfSpaceSettings& settings) {
+  std::set<std::uint32_t> positive;
+  for (std::size_t i = 0; i < points.rows; ++i) {
+    if (value[i] > 0) positive.insert(group[i]);
+  }
+  if (positive.size() < settings.least_groups) return std::nullopt;
+  std::optional<HalfSpace> best;
+  std::vector<double> score(points.rows);
+  for (std::size_t j = 0; j < points.cols; ++j) {
+    for (const double sign : {1.0, -1.0}) {
+      for (std::size_t i = 0; i < points.rows; ++i) score[i] = sign * static_cast<double>(points.row(i)[j]);
+      const auto found = best_prefix(score, value, group, settings);
+      if (!found || (best && found->evidence <= best->evidence)) continue;
+      best = HalfSpace{std::vector<float>(points.cols, 0.0F), found->cut, found->evidence};
+      best->direction[j] = static_cast<float>(sign);
+    }
+  }
+  if (!best) return std::nullopt;
+  best->evidence -= std::log(2.0 * static_cast<double>(points.cols * positive.size()));
+  if (!(best->evidence > 0)) return std::nullopt;
   return best;
 }
 

@@ -13,7 +13,7 @@
 
 namespace defuse {
 
-enum class Evidence { real, generated };
+enum class ImageKind { real, generated };
 
 struct SeedObservation {
   FourCounts counts;
@@ -38,8 +38,8 @@ struct Observations {
   std::vector<SeedObservation> generated;  // [seeds]; none usable where generated images are no evidence
   std::vector<DrawObservation> draws;      // [seeds * draws] what `generated` pools
 
-  const std::vector<SeedObservation>& of(Evidence evidence) const {
-    return evidence == Evidence::real ? real : generated;
+  const std::vector<SeedObservation>& of(ImageKind evidence) const {
+    return evidence == ImageKind::real ? real : generated;
   }
 };
 

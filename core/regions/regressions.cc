@@ -21,19 +21,19 @@
 #include "core/regions/half_spaces.h"
 #include "core/regions/scan.h"
 #include "core/regions/wording.h"
-#include "core/stats/clustered.h"
+#include "core/stats/excess.h"
 
 namespace defuse {
 namespace {
 
 struct Kind {
-  Evidence evidence;
+  ImageKind evidence;
   Measure measure;
   double weight;  // of alpha
 };
 constexpr std::array kKinds{
-    Kind{Evidence::real, Measure::clear_flips, 0.35}, Kind{Evidence::real, Measure::flips, 0.25},
-    Kind{Evidence::generated, Measure::clear_flips, 0.25}, Kind{Evidence::generated, Measure::flips, 0.15}};
+    Kind{ImageKind::real, Measure::clear_flips, 0.35}, Kind{ImageKind::real, Measure::flips, 0.25},
+    Kind{ImageKind::generated, Measure::clear_flips, 0.25}, Kind{ImageKind::generated, Measure::flips, 0.15}};
 constexpr std::size_t kMaxCenters = 300;  // per class, half and kind
 // The scan asks for a mean above this share of the limit; what is confirmed must exceed all of it. A region that also
 // holds some of a pocket's surroundings has more unseen seeds to be confirmed with.
@@ -66,6 +66,19 @@ double value_of(const SeedObservation& o, Measure measure) {
 }
 int value_of(const DrawObservation& o, Measure measure) { return measure == Measure::flips ? o.net : o.clear_net; }
 
+bool knows_draws(const RegionSearchInput& input, std::size_t space) {
+  return input.spaces[space].draw_points != nullptr || (input.spaces[space].name == "codes" && input.draw_codes);
+}
+
+// The draws of one seed in a space, [draws, d].
+void draw_points(const RegionSearchInput& input, std::size_t space, std::uint32_t seed, Matrix& out) {
+  const Matrix* points = input.spaces[space].draw_points;
+  if (points == nullptr) return input.draw_codes(seed, out);
+  const auto draws = static_cast<std::size_t>(input.probes->draws);
+  if (out.rows != draws || out.cols != points->cols) out = Matrix(draws, points->cols);
+  std::copy_n(points->row(seed * draws).data(), draws * points->cols, out.data.data());
+}
+
 struct Rows {
   Matrix points;
   std::vector<double> value;
@@ -96,9 +109,10 @@ class Finder {
     Cuts best;
     for (std::size_t s = 0; s < view_.input.spaces.size(); ++s) {
       if (view_.settings.shapes.balls) balls(s, seeds, best);
-      if (view_.settings.shapes.half_spaces) half_spaces_of_seeds(s, seeds, best);
+      if (!view_.settings.shapes.half_spaces) continue;
+      half_spaces_of_seeds(s, seeds, best);
+      if (knows_draws(view_.input, s)) half_spaces_of_draws(s, seeds, best);
     }
-    if (view_.settings.shapes.half_spaces && view_.input.draw_codes) half_spaces_of_draws(seeds, best);
     return best;
   }
 
@@ -106,7 +120,7 @@ class Finder {
   double scan_limit(std::size_t k) const { return kScanLimit * limit_of(view_.settings, kKinds[k].measure); }
   bool wanted(std::size_t k) const {
     const auto& shapes = view_.settings.shapes;
-    return kKinds[k].evidence == Evidence::real ? shapes.real : shapes.generated && view_.input.generated_usable;
+    return kKinds[k].evidence == ImageKind::real ? shapes.real : shapes.generated && view_.input.generated_usable;
   }
 
   static void keep_better(std::optional<Cut>& best, Cut cut) {
@@ -161,29 +175,33 @@ class Finder {
     }
   }
 
-  void half_spaces_of_draws(const std::vector<std::uint32_t>& seeds, Cuts& best) const {
+  void half_spaces_of_draws(std::size_t space, const std::vector<std::uint32_t>& seeds, Cuts& best) const {
     std::array<Rows, kKinds.size()> rows;
     Matrix codes;
     for (const std::uint32_t s : seeds) {
       if (!view_.observations.generated[s].usable) continue;
-      view_.input.draw_codes(s, codes);
+      draw_points(view_.input, space, s, codes);
       for (std::size_t q = 0; q < draws_; ++q) {
         const DrawObservation& o = view_.observations.draws[s * draws_ + q];
         if (!o.usable) continue;
         for (std::size_t k = 0; k < kKinds.size(); ++k) {
-          if (kKinds[k].evidence != Evidence::generated || !wanted(k)) continue;
+          if (kKinds[k].evidence != ImageKind::generated || !wanted(k)) continue;
           rows[k].add(codes.row(q), value_of(o, kKinds[k].measure), s,
                       view_.input.candidate->perturbed[s * draws_ + q]);
         }
       }
     }
     for (std::size_t k = 0; k < kKinds.size(); ++k) {
-      if (rows[k].points.rows > 0) take_half_space(rows[k], k, 0, true, best);
+      if (rows[k].points.rows > 0) take_half_space(rows[k], k, space, true, best);
     }
   }
 
   void take_half_space(const Rows& rows, std::size_t k, std::size_t space, bool draws, Cuts& best) const {
-    auto found = best_half_space(rows.points, rows.value, rows.group, rows.kind, {.limit = scan_limit(k)});
+    const HalfSpaceSettings settings{.limit = scan_limit(k)};
+    auto found = best_half_space(rows.points, rows.value, rows.group, rows.kind, settings);
+    if (found) keep_better(best[k], {draws, space, true, std::move(found->direction), found->cut, found->evidence});
+    if (!view_.input.spaces[space].axes) return;
+    found = best_axis(rows.points, rows.value, rows.group, settings);
     if (found) keep_better(best[k], {draws, space, true, std::move(found->direction), found->cut, found->evidence});
   }
 
@@ -223,7 +241,7 @@ void collect(const SearchView& view, const Cut& cut, const Kind& kind, const std
       members.push_back(member);
       continue;
     }
-    view.input.draw_codes(s, codes);
+    draw_points(view.input, cut.space, s, codes);
     member.depth = -1;
     member.generated = {};
     double sum = 0;
@@ -242,12 +260,12 @@ void collect(const SearchView& view, const Cut& cut, const Kind& kind, const std
   }
 }
 
-RegionScore score_members(const std::vector<Member>& members, Evidence evidence) {
+RegionScore score_members(const std::vector<Member>& members, ImageKind evidence) {
   RegionScore score;
   for (const Member& m : members) {
     score.real += m.real;
     score.generated += m.generated;
-    const FourCounts& counts = evidence == Evidence::real ? m.real : m.generated;
+    const FourCounts& counts = evidence == ImageKind::real ? m.real : m.generated;
     const auto n = static_cast<double>(counts.total());
     score.net_flip_rate += m.d;
     score.candidate_error += static_cast<double>(counts.negative_flips + counts.both_wrong) / n;
@@ -269,11 +287,11 @@ RegionScore score_members(const std::vector<Member>& members, Evidence evidence)
 }
 
 // The candidate's commonest wrong answer among the members' images that bear the evidence.
-void set_prediction(const SearchView& view, Evidence evidence, Region& region) {
+void set_prediction(const SearchView& view, ImageKind evidence, Region& region) {
   const auto draws = static_cast<std::size_t>(view.input.probes->draws);
   std::map<std::int32_t, std::int64_t> wrong;
   for (const RegionMember& m : region.members) {
-    if (evidence == Evidence::real) {
+    if (evidence == ImageKind::real) {
       if (view.input.candidate->real[m.seed] != region.label) ++wrong[view.input.candidate->real[m.seed]];
       continue;
     }
@@ -308,7 +326,21 @@ void set_component(const SearchView& view, Region& region) {
 
 using Halves = std::array<std::vector<std::uint32_t>, 2>;  // seeds of one class, by Half
 
-std::optional<Region> judge(const SearchView& view, const Kind& kind, std::int32_t label, const Halves& halves,
+// A test that was made; `shown` if it is worth a person's time.
+struct Judged {
+  Region region;
+  double limit = 0;
+  bool shown = false;
+};
+
+RegressionTest test_of(const Judged& judged) {
+  const Region& region = judged.region;
+  const RegionScore& score = region.confirm;
+  return {region.label,    region.evidence, region.measure,   score.seeds,   score.net_flip_rate,
+          score.net_lower, judged.limit,    score.p_adjusted, region.members};
+}
+
+std::optional<Judged> judge(const SearchView& view, const Kind& kind, std::int32_t label, const Halves& halves,
                             const std::optional<Cut>& found_on_first, const std::optional<Cut>& found_on_second) {
   if (!found_on_first && !found_on_second) return std::nullopt;
   std::vector<Member> members;  // unseen by the region they lie in
@@ -325,7 +357,7 @@ std::optional<Region> judge(const SearchView& view, const Kind& kind, std::int32
   Region region;
   region.space = view.input.spaces[shown.space].name;
   region.shape = shown.half_space ? "half_space" : "ball";
-  region.evidence = kind.evidence == Evidence::real ? "real" : "generated";
+  region.evidence = kind.evidence == ImageKind::real ? "real" : "generated";
   region.measure = kind.measure == Measure::flips ? "flips" : "clear_flips";
   region.center = shown.vector;
   region.radius = shown.half_space ? shown.limit : std::sqrt(shown.limit);
@@ -343,26 +375,27 @@ std::optional<Region> judge(const SearchView& view, const Kind& kind, std::int32
   const double share = kind.weight / static_cast<double>(view.input.classes);
   const double limit = limit_of(view.settings, kind.measure);
   RegionScore& score = region.confirm;
-  score.net_lower = net_rate_lower_bound(d, view.settings.alpha * share);
-  score.p_raw = sign_flip_p(d);
+  const NetCounts counts = net_counts(d);
+  score.net_lower = excess_lower(counts.broken, counts.mended, counts.seeds, view.settings.alpha * share);
+  score.p_raw = excess_p(counts.broken, counts.mended, counts.seeds, limit);
   score.p_adjusted = std::min(1.0, score.p_raw / share);
   const bool confirmed =
       score.seeds >= view.settings.min_support && score.p_adjusted <= view.settings.alpha && score.net_lower >= limit;
   if (confirmed) region.status = score.incumbent_error <= kIncumbentKnew ? RegionStatus::new_bug : RegionStatus::worse;
-  if (!confirmed && (score.p_raw > kRepeats || score.net_flip_rate < limit / 2)) return std::nullopt;
   region.sentence = describe_region(region, /*has_incumbent=*/true, view.settings.min_support);
-  return region;
+  const bool repeats = score.p_raw <= kRepeats && score.net_flip_rate >= limit / 2;
+  return Judged{std::move(region), limit, confirmed || repeats};
 }
 
-std::vector<Region> regressions_of_class(const SearchView& view, const Finder& finder, std::int32_t label,
+std::vector<Judged> regressions_of_class(const SearchView& view, const Finder& finder, std::int32_t label,
                                          const Halves& halves) {
   const Cuts first = finder.find(halves[0]);
   const Cuts second = finder.find(halves[1]);
-  std::vector<Region> regions;
+  std::vector<Judged> all;
   for (std::size_t k = 0; k < kKinds.size(); ++k) {
-    if (auto region = judge(view, kKinds[k], label, halves, first[k], second[k])) regions.push_back(std::move(*region));
+    if (auto judged = judge(view, kKinds[k], label, halves, first[k], second[k])) all.push_back(std::move(*judged));
   }
-  return regions;
+  return all;
 }
 
 }  // namespace
@@ -379,7 +412,7 @@ std::vector<Region> find_regressions(const SearchView& view) {
     by_class[static_cast<std::size_t>(seeds[i].label)][seeds[i].half == Half::discover ? 0 : 1].push_back(i);
 
   const Finder finder(view);
-  std::vector<std::vector<Region>> found(by_class.size());
+  std::vector<std::vector<Judged>> found(by_class.size());
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
     for (std::size_t c = next++; c < by_class.size(); c = next++)
@@ -392,7 +425,12 @@ std::vector<Region> find_regressions(const SearchView& view) {
     work();
   }
   std::vector<Region> all;
-  for (auto& of_class : found) std::move(of_class.begin(), of_class.end(), std::back_inserter(all));
+  for (auto& of_class : found) {
+    for (Judged& judged : of_class) {
+      if (view.input.tests != nullptr) view.input.tests->push_back(test_of(judged));
+      if (judged.shown) all.push_back(std::move(judged.region));
+    }
+  }
   return all;
 }
 

@@ -36,7 +36,7 @@ constexpr double kScanLimit = 0.5;
 // Of what was not confirmed, only what the held-back images at least repeat is worth a person's time.
 constexpr double kRepeats = 0.05;
 
-constexpr std::array kEvidence{Evidence::real, Evidence::generated};
+constexpr std::array kImageKinds{ImageKind::real, ImageKind::generated};
 
 double score_for(Question question, const SeedObservation& o) {
   if (!o.usable) return std::numeric_limits<double>::quiet_NaN();
@@ -54,7 +54,7 @@ double score_for(Question question, const SeedObservation& o) {
 // One combination that is searched in every space and class.
 struct Search {
   Question question = Question::worse;
-  Evidence evidence = Evidence::real;
+  ImageKind evidence = ImageKind::real;
   std::vector<double> score;  // [seeds]
 };
 
@@ -63,8 +63,8 @@ std::vector<Search> make_searches(const RegionSearchInput& input, const Observat
   if (input.incumbent != nullptr) questions = {Question::fails, Question::fixed};
   std::vector<Search> searches;
   for (const Question question : questions) {
-    for (const Evidence evidence : kEvidence) {
-      if (evidence == Evidence::generated && !input.generated_usable) continue;
+    for (const ImageKind evidence : kImageKinds) {
+      if (evidence == ImageKind::generated && !input.generated_usable) continue;
       Search search{question, evidence, {}};
       for (const SeedObservation& o : observations.of(evidence)) search.score.push_back(score_for(question, o));
       searches.push_back(std::move(search));
@@ -114,8 +114,8 @@ std::vector<std::vector<std::uint32_t>> discovery_seeds_by_class(const RegionSea
 // Mean errors of every class on the discovery half: what a region must exceed to be a weak spot. By [evidence][class].
 std::vector<std::vector<ClassBase>> class_bases(const Observations& observations,
                                                 const std::vector<std::vector<std::uint32_t>>& by_class) {
-  std::vector<std::vector<ClassBase>> bases(kEvidence.size(), std::vector<ClassBase>(by_class.size()));
-  for (const Evidence evidence : kEvidence) {
+  std::vector<std::vector<ClassBase>> bases(kImageKinds.size(), std::vector<ClassBase>(by_class.size()));
+  for (const ImageKind evidence : kImageKinds) {
     for (std::size_t c = 0; c < by_class.size(); ++c) {
       ClassBase& base = bases[static_cast<std::size_t>(evidence)][c];
       double n = 0;

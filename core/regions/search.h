@@ -19,13 +19,28 @@ namespace defuse {
 
 struct RegionSpace {
   std::string name;            // "codes", "candidate_embedding", "incumbent_embedding"
-  const Matrix* points = nullptr;   // [seeds, d]
+  const Matrix* points = nullptr;       // [seeds, d]
+  const Matrix* draw_points = nullptr;  // [seeds * draws, d]: generated images by themselves; null if the space knows only seeds
+  bool axes = false;                    // its axes mean something by themselves
 };
 
 // Components of the mixture over error codes, in the "codes" space.
 struct MixtureCenters {
   Matrix means;                           // [k, latent]
   std::vector<int> component_of_seed;     // [seeds] component of that seed's error codes; -1 if it has none
+};
+
+// One test of the gate's question, confirmed or not: what was looked at.
+struct RegressionTest {
+  std::int32_t label = 0;
+  std::string evidence;   // "real" or "generated"
+  std::string measure;    // "flips" or "clear_flips"
+  std::int64_t seeds = 0; // unseen ones inside
+  double net = 0;
+  double lower = -1;      // at the test's level
+  double limit = 0;
+  double p_adjusted = 1;
+  std::vector<RegionMember> members;
 };
 
 struct RegionSearchInput {
@@ -36,6 +51,7 @@ struct RegionSearchInput {
   MixtureCenters mixture;                       // empty means none
   // Writes the codes of a seed's draws, [draws, latent]; without it generated images are searched by their seeds' codes only.
   std::function<void(std::size_t seed, Matrix& codes)> draw_codes{};
+  std::vector<RegressionTest>* tests = nullptr;  // every test made is appended here
   bool generated_usable = true;                 // false: only real images are evidence (the generator was judged too weak)
   int classes = 0;
 };

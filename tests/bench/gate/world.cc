@@ -50,6 +50,7 @@ Result<void> for_generated(const ProbeSet& probes, const Generator& generator, c
     return places.size() < block ? Result<void>{} : flush();
   };
   for (std::size_t s = 0; s < probes.seeds.size(); ++s) {
+    if (s >= probes.perturbed) break;
     TRY_OK(add(probes.codes.row(s), {true, s}));
     for (std::size_t q = 0; q < draws; ++q) {
       if (probes.plausible[s * draws + q] == 0) continue;
@@ -143,6 +144,7 @@ class Collector {
         own.real = Matrix(seeds, classes);
         own.reconstructed = Matrix(seeds, classes);
         own.perturbed = Matrix(probes_.plausible.size(), classes);
+        std::fill(own.reconstructed.data.begin(), own.reconstructed.data.end(), std::numeric_limits<float>::quiet_NaN());
         std::fill(own.perturbed.data.begin(), own.perturbed.data.end(), std::numeric_limits<float>::quiet_NaN());
         if (!output.embeddings.empty()) own.embeddings = Matrix(seeds, output.embeddings.cols);
       }

@@ -1,0 +1,79 @@
+#include "core/evaluate/probe_images.h"
+
+#include <algorithm>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "core/evaluate/evaluator.h"
+#include "core/evaluate/image_statistics.h"
+#include "core/ml/inference.h"
+
+namespace defuse {
+namespace {
+
+Result<void> measure(std::span<const float> images, std::span<const std::size_t> rows, const ImageShape& shape,
+                     int threads, Matrix& out) {
+  const auto pixels = static_cast<std::size_t>(shape.pixels());
+  return for_batches(rows.size(), 256, threads, [&](std::size_t first, std::size_t count) -> Result<void> {
+    for (std::size_t i = first; i < first + count; ++i)
+      image_statistics(images.subspan(i * pixels, pixels), shape, out.row(rows[i]));
+    return {};
+  });
+}
+
+}  // namespace
+
+Result<void> measure_probe_images(const Generator& generator, const Dataset& test, const Dataset& train,
+                                  const RegionSettings& settings, std::uint64_t seed, int threads, ProbeSet& probes,
+                                  Progress& progress) {
+  const ImageShape shape = test.shape();
+  const auto pixels = static_cast<std::size_t>(shape.pixels());
+  const auto draws = static_cast<std::size_t>(probes.draws);
+  const std::size_t block = block_size(pixels, 128);
+  probes.statistics = Matrix(probes.seeds.size(), kImageStatistics.size());
+  probes.draw_statistics = Matrix(probes.plausible.size(), kImageStatistics.size());
+  std::fill(probes.draw_statistics.data.begin(), probes.draw_statistics.data.end(),
+            std::numeric_limits<float>::quiet_NaN());
+  std::vector<float> images;
+  std::vector<std::size_t> rows;
+  Matrix codes(0, probes.codes.cols);
+  const auto decode = [&]() -> Result<void> {
+    codes.rows = rows.size();
+    if (rows.empty()) return {};
+    images.resize(rows.size() * pixels);
+    TRY_OK(generator.decode(codes, images));
+    TRY_OK(measure(images, rows, shape, threads, probes.draw_statistics));
+    codes.data.clear();
+    rows.clear();
+    return {};
+  };
+  Matrix code;
+  for (std::size_t s = 0; s < probes.perturbed; ++s) {
+    for (std::size_t q = 0; q < draws; ++q) {
+      if (probes.plausible[s * draws + q] == 0) continue;
+      perturbed_codes(probes, settings, seed, s, static_cast<int>(q), 1, code);
+      codes.data.insert(codes.data.end(), code.data.begin(), code.data.end());
+      rows.push_back(s * draws + q);
+    }
+    if (rows.size() < block) continue;
+    TRY_OK(decode());
+    if (progress.stop_requested()) return fail(ErrorCode::cancelled, "building the probe set was stopped");
+  }
+  TRY_OK(decode());
+  for (std::size_t first = 0; first < probes.seeds.size(); first += block) {
+    const std::size_t count = std::min(block, probes.seeds.size() - first);
+    images.resize(count * pixels);
+    for (std::size_t i = 0; i < count; ++i) {
+      const Seed& seed_image = probes.seeds[first + i];
+      (seed_image.split == Split::test ? test : train)
+          .read(seed_image.index, 1, std::span(images).subspan(i * pixels, pixels));
+      rows.push_back(first + i);
+    }
+    TRY_OK(measure(images, rows, shape, threads, probes.statistics));
+    rows.clear();
+  }
+  return {};
+}
+
+}  // namespace defuse
