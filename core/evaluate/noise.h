@@ -26,7 +26,7 @@ struct Move {
 };
 
 // What NoiseMode::outward draws, in order: draw q makes move q modulo their number. With the default noise_scale of 0.3
-// the outward moves add N(0, 0.2²). Measured in docs/gate-quality.md, "Generated images".
+// the outward moves add N(0, 0.2²). What each reaches: docs/gate-quality.md, "Generated images".
 inline constexpr std::array<Move, 5> kOutwardMoves = {
     {{1.0, 1.0}, {1.3, 2.0 / 3}, {1.6, 2.0 / 3}, {2.0, 2.0 / 3}, {2.5, 2.0 / 3}}};
 
