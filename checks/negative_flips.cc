@@ -277,8 +277,10 @@ void add_classes(const CheckInput& in, const NegativeFlipSettings& settings, Fam
     family.tested.push_back(std::move(t));
     if (floor == nullptr || k >= floor->class_flips.size() || !std::isfinite(floor->class_flips[k].p)) continue;
     Tested noise{Rule::floor, true, false, counts,
-                 rate_finding("floor/class/" + id, subject, counts, floor->class_flips[k].limit, in)};
-    noise.finding.p = floor->class_flips[k].p;
+                 rate_finding("floor/class/" + id, subject, counts,
+                              std::max(floor->class_flips[k].limit, kFloorClassLimit), in)};
+    // Single classes differ from retrain to retrain with a heavy tail: what is small is not harm, however rare.
+    noise.finding.p = std::max(floor->class_flips[k].p, absolute_p(counts, kFloorClassLimit));
     family.tested.push_back(std::move(noise));
   }
 }

@@ -15,6 +15,8 @@ namespace defuse {
 inline constexpr double kOwnRateLimit = 0.02;
 inline constexpr double kOwnClassLimit = 0.20;
 inline constexpr double kOwnRelativeLimit = 0.75;
+// No class is held against a floor below this rate.
+inline constexpr double kFloorClassLimit = 0.05;
 
 class NegativeFlipsCheck final : public Check {
  public:

@@ -203,6 +203,13 @@ void add_numbers(const Report& report, const Waivers& waivers, const Limits& lim
   add_checks(report, page);
   add_findings(report, waivers, limits, page);
   add_classes(report, limits, page);
+  Data floor(Data::type::list);
+  for (const std::string& words : noise_floor_lines(report)) {
+    Data line;
+    line.set("line", words);
+    floor.push_back(line);
+  }
+  add_list(page, "noise_floor", floor);
   add_generator(report, page);
   add_certainty(report, page);
   add_provenance(report, page);

@@ -88,6 +88,7 @@ Json report_json(const Report& report, const Waivers& waivers) {
             {"reconstructed", json_number(result.error_reconstructed)},
             {"perturbed", json_number(result.error_perturbed)}}},
           {"generator", result.generator ? to_json(*result.generator) : Json(nullptr)},
+          {"noise_floor", result.noise_floor ? to_json(*result.noise_floor) : Json(nullptr)},
           {"contract", contract_json(report)},
           {"checks", checks_json(report)},
           {"flips", std::move(flips)},

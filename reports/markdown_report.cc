@@ -188,6 +188,9 @@ std::string markdown_report(const Report& report, const Waivers& waivers) {
   regions(report, page);
   checks(report, page);
   comparison(report, page);
+  const auto floor = noise_floor_lines(report);
+  if (!floor.empty()) page.line("\n### Noise floor\n");
+  for (const std::string& words : floor) page.line("- " + md(words));
   findings(report, waivers, page);
   return page.finish(report);
 }

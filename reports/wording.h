@@ -31,6 +31,7 @@ std::string finding_value(const Finding& finding,
                           double value);                    // percent for rates, plain for what the contract measures
 std::string finding_interval(const Finding& finding);       // "0.4 % to 0.9 %", or "–"
 std::vector<std::string> next_steps(const Report& report);  // sentences; `commands` between backticks
+std::vector<std::string> noise_floor_lines(const Report& report);  // sentences; none without a floor
 
 // "waived until 2026-03-31 by release-owner (VIS-341): reason"; without the waiver itself, "waived by w-1".
 std::string waiver_words(const Finding& finding, const Waivers& waivers);

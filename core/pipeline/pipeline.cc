@@ -138,7 +138,7 @@ Result<void> find_regions(LazyModel& candidate, LazyModel* incumbent, const Spli
   return {};
 }
 
-// Station 3 again, asked of the candidate's own last hidden layer and of losses. A search that cannot be made is a fact for
+// Station 3 again, asked of the candidate's own last hidden layer and of losses. A search that cannot be made is a
 // fact for the check.
 void find_spotlights(double alpha, StageContext& context, Findings& found) {
   const auto& wanted = context.job.settings.checks.spotlight;

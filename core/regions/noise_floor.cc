@@ -7,7 +7,8 @@
 // Few siblings thus move the limit a little, many set it; siblings that disagree with the default or with each other
 // widen it. One sibling with a true bug could raise it far, so it stays within [0.05, 0.5].
 // Flips have no default that would fit every line, so the prior is on the spread only, f0 = 4 at s0 = the larger of a
-// quarter of the mean (published and own retrains vary by 10 to 20 %) and the binomial error of a rate on N images:
+// quarter of the mean (published and own retrains vary by 10 to 20 %; of one class the whole mean, for those vary most)
+// and the binomial error of a rate on N images:
 //   f = f0 + n - 1     f s^2 = f0 s0^2 + S     limit = m + t_{f, 1-alpha} s sqrt(1 + 1/n)
 #include "core/regions/noise_floor.h"
 
@@ -27,9 +28,10 @@ constexpr double kLowest = 0.05;
 constexpr double kHighest = 0.50;
 constexpr double kPriorMean = 2;  // siblings that the default limit weighs as
 constexpr double kPriorSpread = 4;
-constexpr double kPriorShare = 0.5;  // the prior's mean, of the default limit
-constexpr double kVariation = 0.25;  // of flip rates among retrains, of their mean
-constexpr double kDifferent = 0.01;  // level at which a sibling's accuracy differs
+constexpr double kPriorShare = 0.5;      // the prior's mean, of the default limit
+constexpr double kVariation = 0.25;      // of flip rates among retrains, of their mean
+constexpr double kClassVariation = 1.0;  // the same of one class: retraining moves classes against each other
+constexpr double kDifferent = 0.01;      // level at which a sibling's accuracy differs
 
 struct Prediction {
   double center = 0;
@@ -77,11 +79,11 @@ Prediction predict_region(const Sample& sample, double default_limit, double alp
   return {(kPriorMean * mean0 + n * sample.mean) / weight, std::sqrt(squares / degrees * (1 + 1 / weight)), degrees};
 }
 
-Prediction predict_flips(const Sample& sample, double images) {
+Prediction predict_flips(const Sample& sample, double images, double variation) {
   const double n = sample.siblings;
   // Laplace's rate, so that a class without a flip so far is not one in which flips cannot happen.
   const double rate = (sample.mean * images + 1) / (images + 2);
-  const double scale0 = std::max(kVariation * sample.mean, std::sqrt(rate * (1 - rate) / images));
+  const double scale0 = std::max(variation * sample.mean, std::sqrt(rate * (1 - rate) / images));
   const double degrees = kPriorSpread + n - 1;
   const double squares = kPriorSpread * scale0 * scale0 + sample.squares;
   return {sample.mean, std::sqrt(squares / degrees * (1 + 1 / n)), degrees};
@@ -151,7 +153,7 @@ NoiseLimit flip_limit(const NoiseFloor& floor, Rate rate, std::int64_t k, double
   sample.describe(limit);
   const double images = images_of(floor, k);
   if (sample.values.empty() || !(images > 0)) return limit;
-  limit.limit = predict_flips(sample, images).limit(alpha);
+  limit.limit = predict_flips(sample, images, k < 0 ? kVariation : kClassVariation).limit(alpha);
   return limit;
 }
 
@@ -159,7 +161,8 @@ void place_flip(const NoiseFloor& floor, Rate rate, std::int64_t k, const FourCo
   const Sample sample(collect(floor, rate, k));
   const double images = images_of(floor, k);
   if (sample.values.empty() || !(images > 0)) return;
-  place(sample, predict_flips(sample, images), rate == Rate::absolute ? rate_of(counts) : relative_of(counts), limit);
+  place(sample, predict_flips(sample, images, k < 0 ? kVariation : kClassVariation),
+        rate == Rate::absolute ? rate_of(counts) : relative_of(counts), limit);
 }
 
 }  // namespace

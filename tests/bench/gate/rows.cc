@@ -95,7 +95,7 @@ Json gate_json(const GateAnswer& answer, const Pair& pair, bool regions_only) {
   return out;
 }
 
-[[maybe_unused]] Json column_json(const ColumnAnswer& answer, const Pair& pair, double seconds) {
+Json column_json(const ColumnAnswer& answer, const Pair& pair, double seconds) {
   auto members = answer.members;
   std::sort(members.begin(), members.end());
   const auto fit = match(members, pair.planted);
@@ -230,7 +230,6 @@ Result<Json> judge_row(const Pair& pair, const std::set<std::string>& columns) {
     TRY(known, known_json(pair));
     judged["known_regions"] = std::move(known);
   }
-#ifdef DEFUSED_BENCH_RIVALS
   const PairAnswers answers{pair.world->probes(),  pair.incumbent,        pair.candidate,
                             pair.world->classes(), seed_of(pair.info.id), pair.world->threads()};
   for (const auto& column : rival_columns()) {
@@ -239,7 +238,6 @@ Result<Json> judge_row(const Pair& pair, const std::set<std::string>& columns) {
     TRY(answer, column.judge(answers));
     judged[column.name] = column_json(answer, pair, seconds_since(began));
   }
-#endif
   row["columns"] = std::move(judged);
   row["seconds"] = rounded(seconds_since(started), 100);
   return row;
