@@ -1,6 +1,7 @@
 // D = (b - c) / N, the drop of accuracy; b images newly wrong, c newly right.
 //   ok         one-sided Tango upper bound of D at confidence_alpha < margin
-//   violation  p, adjusted by Holm over {overall, classes}, <= alpha and the observed D > margin. Overall p is McNemar's,
+//   violation  p, adjusted by Holm over {overall, classes}, <= alpha and the observed D > margin. Overall p is
+//   McNemar's,
 //              exact; of a class the larger of that and Tango's score test of "D is at most the limit"
 //   undecided  overall only: neither. A class that is neither is a note, for classes are small and would leave every
 //   verdict open;

@@ -104,7 +104,8 @@ TEST(Accuracy, ClassBetweenTheBoundsIsANoteAndDoesNotHoldUpTheVerdict) {
 }
 
 TEST(Accuracy, HolmGuardsAgainstManyClasses) {
-  // One class of ten with 12 negative flips of 100: p of "at most 5 points" is below 0.01, but not after ten other tests.
+  // One class of ten with 12 negative flips of 100: p of "at most 5 points" is below 0.01, but not after ten other
+  // tests.
   World world;
   for (std::int32_t k = 0; k < 10; ++k) world.add(k, {k == 2 ? 88 : 1000, k == 2 ? 12 : 0, 0, 0});
   const auto result = judged(world);
@@ -115,7 +116,8 @@ TEST(Accuracy, HolmGuardsAgainstManyClasses) {
   EXPECT_NE(finding->decision, Decision::violation);
 }
 
-// 250 images of a class, of which honest retrains of a small network lose 14 and gain none: significant, and 5.6 points.
+// 250 images of a class, of which honest retrains of a small network lose 14 and gain none: significant, and 5.6
+// points.
 TEST(Accuracy, ClassThatLosesABitMoreThanTheLimitIsANoteUntilItSurelyDoes) {
   for (const std::int64_t lost : {14, 40}) {
     World world;
