@@ -2,6 +2,7 @@
 
 Counts are k of n. Everything is pure; the values are held against published ones by gate_table_test.py.
 """
+import functools
 import math
 import random
 
@@ -42,11 +43,13 @@ def beta_quantile(p, a, b):
     return (low + high) / 2
 
 
+@functools.cache
 def upper_limit(k, n, confidence=0.95):
     """One-sided Clopper-Pearson: the rate is below this, with that confidence. Nothing seen means 1: no pairs show nothing."""
     return 1.0 if k >= n else beta_quantile(confidence, k + 1, n - k)
 
 
+@functools.cache
 def lower_limit(k, n, confidence=0.95):
     return 0.0 if k <= 0 else beta_quantile(1 - confidence, k, n - k + 1)
 

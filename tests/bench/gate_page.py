@@ -27,7 +27,8 @@ def must_show(summary):
         count = f"{entry['k']}/{entry['n']} = " if "k" in entry else ""
         return count + percent(entry["rate"]), f"{100 * entry['low']:.1f}–{100 * entry['high']:.1f} %"
     holds = {True: "yes", False: "**no**", None: "**not measured**"}
-    rows = [[e["figure"], e["target"], *show(e), "" if e["target"] == "shown" else holds[e["holds"]], e["note"]] for e in summary["must_show"]]
+    rows = [[e["figure"], e["target"], *show(e), "" if e["target"] == "shown" else holds[e["holds"]], e["note"]]
+            for e in summary["must_show"]]
     return ["## 1. Must show", "", "Rates with exact (Clopper–Pearson) two-sided 95 % intervals; the upper limit of false blocks is one-sided. A rate"
             " holds by its measured value.", *table(["figure", "target", "measured", "95 % interval", "holds", "note"], rows)]
 
@@ -70,20 +71,27 @@ def circumstances(summary):
             for source, c in summary["circumstances"].items()]
     out = ["## 3. The pairs", *table(["source", "pairs", "excluded: training did not plant it", "planted candidates not less accurate",
                                       "median seconds per gate", "no answer"], rows)]
+    verdicts = [[source, what, ", ".join(f"{name} {n}" for name, n in found.items()) or "–"]
+                for source, c in summary["circumstances"].items() for what, found in c["verdicts"].items()]
+    out += ["The gate's verdicts (only *fail* counts as blocked; *inconclusive* is no promotion either):",
+            *table(["source", "pairs", "verdicts"], verdicts)]
+    if summary["by_check"]:
+        out += ["Which check blocks (alone):", *table(["check", "null pairs", "planted pairs"], [
+            [check, f"{n['null']} ({n['null_alone']})", f"{n['planted']} ({n['planted_alone']})"] for check, n in summary["by_check"].items()])]
     seconds = [[column, *("–" if (s := summary["circumstances"][source]["seconds"].get(column)) is None else f"{s:.3f}"
                           for source in summary["sources"])] for column in summary["columns"]]
     out += ["Median seconds of each column:", *table(["column", *summary["sources"]], seconds)]
     for title, key, what in (("kind and band", "by_kind", "detected"), ("training recipe", "by_recipe", "detected"),
-                             ("attribute", "by_attribute", "detected"), ("null recipe", "null_recipes", "falsely blocked")):
+                             ("attribute", "by_attribute", "detected"), ("kind of retrain", "null_recipes", "falsely blocked")):
         if summary[key]:
             out += [f"The gate per {title}:", *table([title, what], [[name, counted(found)] for name, found in summary[key].items()])]
     return out
 
 
 def discovery(summary):
-    out = ["## 4. Discovery and false discovery over a grid of precision", "", "Share of planted bugs hit by a slice of at least that precision /"
-           " of these with recall ≥ 0.5 / share of slices (null pairs included) that hit no bug that well. *One*: the rows keep only the slice"
-           " the column would block on."]
+    out = ["## 4. Discovery and false discovery over a grid of precision", "", "Share of planted pairs in which a slice of at least that precision hits"
+           " a bug / of these with recall ≥ 0.5 / share of slices (null pairs included) that hit none that well. *One*: the rows keep only the"
+           " slice the column would block on; else up to five shown ones."]
     rows = []
     for column, found in summary["discovery"].items():
         points = [f"{percent(p['found']['rate'])} / {percent(p['found_half']['rate'])} / {percent(p['false']['rate'])}" for p in found["points"]]

@@ -29,8 +29,9 @@ class Drawing:
             self.parts.append('<polyline fill="none" points="' + " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
                               + f'" stroke="{stroke}" stroke-width="{width}"' + (f' stroke-dasharray="{dash}"' if dash else "") + "/>")
 
-    def dot(self, x, y, fill, words, radius=3.5):
-        self.parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{fill}"><title>{escape(words)}</title></circle>')
+    def dot(self, x, y, fill, words, radius=3.5, ring="none"):
+        self.parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{fill}" stroke="{ring}" stroke-width="2">'
+                          f'<title>{escape(words)}</title></circle>')
 
     def svg(self):
         width, height = self.size
@@ -110,11 +111,15 @@ def false_blocks(rows, summary):
                 "bars: exact (Clopper–Pearson) 95 % limits; dashed: target 5 % and its limit 10 %")
     colours = {source: INK if source == "pooled" else COLOURS[i] for i, source in enumerate(sources)}
     bottom = 74 + step * len(columns)
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        d.line(left + share * width, 66, left + share * width, bottom, FAINT)
-        d.text(left + share * width, bottom + 16, f"{share:.0%}", anchor="middle", fill=GREY, size=10)
+    highest = max((entry["sources"][s]["false_blocks"]["high"] for entry in summary["comparison"].values() for s in sources
+                   if entry["sources"][s]["false_blocks"]["n"]), default=1)
+    most = next(m for m in (0.2, 0.4, 1.0) if highest <= m or m == 1.0)
+    for i in range(5):
+        x = left + i / 4 * width
+        d.line(x, 66, x, bottom, FAINT)
+        d.text(x, bottom + 16, f"{i / 4 * most:.0%}", anchor="middle", fill=GREY, size=10)
     for share in (0.05, 0.10):
-        d.line(left + share * width, 66, left + share * width, bottom, "#b2182b", 1, "4 3")
+        d.line(left + share / most * width, 66, left + share / most * width, bottom, "#b2182b", 1, "4 3")
     for i, source in enumerate(sources):
         d.dot(left + width + 22, 84 + 18 * i, colours[source], source)
         d.text(left + width + 32, 88 + 18 * i, source)
@@ -126,8 +131,8 @@ def false_blocks(rows, summary):
             if not found["n"]:
                 continue
             y = top + 14 * j + 4
-            d.line(left + found["low"] * width, y, left + found["high"] * width, y, colours[source], 1.5)
-            d.dot(left + found["rate"] * width, y, colours[source], f"{column}, {source}: {found['k']} of {found['n']}")
+            d.line(left + found["low"] / most * width, y, left + found["high"] / most * width, y, colours[source], 1.5)
+            d.dot(left + found["rate"] / most * width, y, colours[source], f"{column}, {source}: {found['k']} of {found['n']}")
     return d.svg()
 
 
@@ -135,7 +140,8 @@ def operating(summary):
     cells = (*BANDS, "beyond")
     shape, most = (330, 210), 0.30
     d = Drawing(2 * (shape[0] + 60) + 230, 100 + 2 * (shape[1] + 62), "Detection against false blocks, as the threshold on the score moves",
-                "all sources, each at the same rate of false blocks on its own null pairs; black: the gate; dashed: parts of the gate")
+                "all sources, each at the same rate of false blocks on its own null pairs; dashed: parts of the gate; black: the gate's region"
+                " limit moved, ring: its own rule with every check")
     rivals = [c for c in summary["columns"] if summary["comparison"][c]["rival"]]
     parts = [c for c in summary["columns"] if c != "gate" and c not in rivals]
     style = {c: (COLOURS[i % len(COLOURS)], 1.5, "" if i < len(COLOURS) else "2 2") for i, c in enumerate(rivals)}
@@ -148,6 +154,11 @@ def operating(summary):
         for column in order:
             points = [panel.at(p["allowed"], p[cell]) for p in summary["curves"][column] if p[cell] is not None]
             d.path(points, *style[column])
+        if "gate" in order:
+            pooled = summary["comparison"]["gate"]["sources"]["pooled"]
+            blocks, found = pooled["false_blocks"], pooled["cells"][cell]["own"]
+            if found["n"] and blocks["n"] and blocks["rate"] <= most:
+                d.dot(*panel.at(blocks["rate"], found["rate"]), "#ffffff", f"gate: {found['k']} of {found['n']}", 5, INK)
         if not any(p[cell] is not None for c in order for p in summary["curves"][c]):
             d.text(panel.x + shape[0] / 2, panel.y + shape[1] / 2, "no pairs", anchor="middle", fill=GREY)
     x = 56 + 2 * (shape[0] + 60)

@@ -41,9 +41,17 @@ def read_rows(paths):
     return list(rows.values()), remarks
 
 
+def band_of(row):
+    """A pair planted by training is drawn without a band: its mass says where it belongs."""
+    if row.get("band") or row["kind"] not in PLANTED:
+        return row.get("band")
+    mass = 100 * (row.get("mass") or 0)
+    return BANDS[0] if mass >= 0.5 else BANDS[1] if mass >= 0.2 else BANDS[2] if mass >= 0.05 else None
+
+
 def of_cell(rows, cell):
     if cell in BANDS:
-        return [r for r in rows if r["kind"] in PLANTED and r.get("band") == cell]
+        return [r for r in rows if r["kind"] in PLANTED and band_of(r) == cell]
     return [r for r in rows if r["kind"] == cell]
 
 
@@ -55,6 +63,11 @@ def answer(row, column):
 
 def answers(rows, column):
     return [(row, found) for row in rows if (found := answer(row, column)) is not None]
+
+
+def is_asked(row, column):
+    """Excluded pairs are judged by nobody, and only a reopened bug has frozen images."""
+    return "_" not in row["kind"] and (column != "known_regions" or row["kind"] == "reopened")
 
 
 def columns_of(rows):
@@ -167,25 +180,25 @@ def false_block_line(rows, where):
     limit = upper_limit(found["k"], found["n"]) if found["n"] else 1.0
     enough = found["n"] >= ENOUGH_NULLS
     holds = found["n"] > 0 and enough and found["rate"] <= FALSE_BLOCKS and limit <= FALSE_BLOCKS_LIMIT
-    note = f"upper 95 % limit {limit:.1%}" + ("" if enough else f"; {found['n']} pairs are too few to show it")
+    note = f"upper 95 % limit {100 * limit:.1f} %" + ("" if enough else f"; {found['n']} pairs are too few to show it")
     return {**line(f"false blocks on honest retrains, {where}", "≤ 5 %, upper limit ≤ 10 %, ≥ 60 pairs", found, holds, note),
             "upper_limit": limit}
 
 
 def rate_line(figure, target, rows, column="gate", note=""):
     found = blocked(rows, column)
-    return line(figure, f"≥ {target:.0%}", found, found["n"] > 0 and found["rate"] >= target, note)
+    return line(figure, f"≥ {100 * target:.0f} %", found, found["n"] > 0 and found["rate"] >= target, note)
 
 
-def region_line(rows, key, target):
-    found = [a for r in rows if r.get("band") == BANDS[0] and r["kind"] in PLANTED if (a := answer(r, "gate")) and a["blocked"]]
+def region_line(rows, key, target, words="of the blocking region"):
+    found = [a for _, a in answers(of_cell(rows, BANDS[0]), "gate") if a["blocked"]]
     values = [a[key] for a in found if isinstance(a.get(key), (int, float))]
     low, high = mean_interval(values)
     mean = sum(values) / len(values) if values else None
     note = f"mean of {len(values)} detected pairs" + (f"; {len(found) - len(values)} blocked without a region"
                                                        if len(found) > len(values) else "")
-    return line(f"{key} of the blocking region, mass ≥ 0.5 %", f"≥ {target}",
-                {"n": len(values), "rate": mean, "low": low, "high": high}, bool(values) and mean >= target, note)
+    return line(f"{key.split('_')[0]} {words}, mass ≥ 0.5 %", f"≥ {target}" if target else "shown",
+                {"n": len(values), "rate": mean, "low": low, "high": high}, bool(values) and mean >= (target or 0), note)
 
 
 def false_shown_line(rows):
@@ -193,7 +206,7 @@ def false_shown_line(rows):
     judged = answers([r for r in rows if r["kind"] in ("null", *PLANTED, "beyond", "reopened")], "gate")
     found = rate(sum(a.get("false_shown") or 0 for _, a in judged), sum(a.get("shown") or 0 for _, a in judged))
     return line("shown regions that are no bug", "≤ 10 %", found, found["n"] > 0 and found["rate"] <= FALSE_SHOWN,
-                "of all regions shown, null pairs included")
+                "of all regions shown, null pairs included; a bug needs half of its members planted")
 
 
 def generated_line(rows, where):
@@ -235,7 +248,8 @@ def must_show(rows, sources, comparison):
     lines.append(rate_line("reopened known bug, ≥ 0.1 %", REOPENED, again, "known_regions",
                            f"a fresh search finds {search['k']} of {search['n']}; never frozen, so not counted: "
                            f"{len(of_cell(rows, 'reopened_unknown'))}"))
-    lines += [region_line(rows, "precision", PRECISION), region_line(rows, "recall", RECALL), false_shown_line(rows),
+    lines += [region_line(rows, "precision", PRECISION), region_line(rows, "recall", RECALL),
+              region_line(rows, "recall_all", None, "of all blocking regions together"), false_shown_line(rows),
               generated_line([r for band in BANDS for r in of_cell(rows, band)], "planted in the test split"),
               generated_line(of_cell(rows, "beyond"), "beyond the test split"), rivals_line(comparison)]
     if "mnist" in sources:
@@ -246,36 +260,54 @@ def must_show(rows, sources, comparison):
 # ---- the rest
 
 def slices_of(row, found):
-    """Each shown slice's precision and recall where the row keeps them, else the blocking region alone."""
-    if isinstance(found.get("slices"), list):
-        return [s for s in found["slices"] if isinstance(s, dict)]
+    """Precision and recall of each slice shown as a regression, where the row keeps them; else of the one the column would block on."""
+    if isinstance(found.get("worst"), list):
+        return [s for s in found["worst"] if s.get("status") in ("new_bug", "worse")]
     if not found["blocked"]:
         return []
     if row["kind"] == "null":
-        return [{"precision": 0, "recall": 0}] if found.get("shown") or found.get("precision") is not None else []
+        return [{}] if found.get("shown") else []
     return [found] if isinstance(found.get("precision"), (int, float)) else []
 
 
 def discovery(rows, column):
-    """Per precision threshold: share of planted bugs that a shown slice of at least that precision hits (at any recall, and at half or
-    more), and the share of shown slices, null pairs included, that hit no bug that well."""
+    """Per precision threshold: share of planted pairs in which a shown slice of at least that precision hits a bug (at any recall, and at
+    half or more), and the share of shown slices, null pairs included, that hit none that well."""
     judged = answers([r for r in rows if r["kind"] in ("null", *PLANTED)], column)
     slices = [(row, s) for row, found in judged for s in slices_of(row, found)]
-    bugs = sum(max(1, len(row.get("bugs") or [])) for row, _ in judged if row["kind"] in PLANTED)
+    planted = sum(row["kind"] in PLANTED for row, _ in judged)
     points = []
     for level in GRID:
         good = [(row, s) for row, s in slices if row["kind"] != "null" and (s.get("precision") or 0) >= level]
-        hit = {(row["pair"], s.get("bug", 0)) for row, s in good}
-        half = {(row["pair"], s.get("bug", 0)) for row, s in good if (s.get("recall") or 0) >= 0.5}
-        points.append({"precision": level, "found": rate(len(hit), bugs), "found_half": rate(len(half), bugs),
+        hit = {row["pair"] for row, s in good}
+        half = {row["pair"] for row, s in good if (s.get("recall") or 0) >= 0.5}
+        points.append({"precision": level, "found": rate(len(hit), planted), "found_half": rate(len(half), planted),
                        "false": rate(len(slices) - len(good), len(slices))})
-    per_slice = any(isinstance(found.get("slices"), list) for _, found in judged)
+    per_slice = any(isinstance(found.get("worst"), list) for _, found in judged)
     return {"per_slice": per_slice, "points": points} if slices else None
 
 
 def mean_of(rows, column, key):
     values = [found[key] for _, found in answers(rows, column) if isinstance(found.get(key), (int, float))]
     return {"n": len(values), "mean": sum(values) / len(values), "interval": mean_interval(values)} if values else None
+
+
+def tally(names):
+    names = list(names)
+    return {name: names.count(name) for name in sorted(set(names))}
+
+
+def by_check(rows):
+    """Which of the gate's checks block: null pairs and planted ones, and where a check is the only one."""
+    result = {}
+    for row, found in answers(rows, "gate"):
+        where = "null" if row["kind"] == "null" else "planted"
+        checks = found.get("checks") or []
+        for check in checks:
+            counts = result.setdefault(check, {"null": 0, "null_alone": 0, "planted": 0, "planted_alone": 0})
+            counts[where] += 1
+            counts[where + "_alone"] += len(checks) == 1
+    return dict(sorted(result.items()))
 
 
 def circumstances(rows, sources, columns):
@@ -288,8 +320,15 @@ def circumstances(rows, sources, columns):
             "excluded": sum(r["kind"] == "training_excluded" for r in mine),
             "not_less_accurate": rate(sum(r["accuracy"]["candidate"] >= r["accuracy"]["incumbent"] for r in planted), len(planted)),
             "seconds": {c: median([a["seconds"] for _, a in answers(mine, c) if "seconds" in a]) for c in columns},
-            "no_answer": {c: missing for c in columns if (missing := sum(answer(r, c) is None for r in mine))}}
+            "no_answer": {c: missing for c in columns if (missing := sum(is_asked(r, c) and answer(r, c) is None for r in mine))},
+            "verdicts": {what: tally(found.get("verdict", "?") for _, found in answers([r for r in mine if r["kind"] in kinds], "gate"))
+                         for what, kinds in (("null", ("null",)), ("planted", (*PLANTED, "beyond", "reopened")))}}
     return result
+
+
+def retrained(row):
+    """final-4-width: the candidate's way of being another honest model is the last word of its name."""
+    return str(row.get("base") or row.get("recipe")).rsplit("-", 1)[-1]
 
 
 def by_what(rows, key):
@@ -325,16 +364,17 @@ def summarise(rows, columns=None, asked=()):
     absent = [f"everything on {source}: no pairs" for source in asked if source not in sources]
     return {
         "pairs": len(rows), "pools": sorted({r.get("pool", "?") for r in rows}), "sources": sources, "columns": columns,
-        "must_show": lines, "not_met": [entry["figure"] for entry in lines if entry["holds"] is not True] + absent,
+        "must_show": lines, "not_met": [e["figure"] for e in lines if e["target"] != "shown" and e["holds"] is not True] + absent,
         "comparison": comparison, "beaten": beaten_cells(comparison), "circumstances": circumstances(rows, sources, columns),
         "discovery": {c: found for c in columns if (found := discovery(rows, c))},
         "stability": {c: found for c in columns if (found := mean_of(rows, c, "stability"))},
         "precision_at_10": {c: found for c in columns if (found := mean_of(rows, c, "precision_at_10"))},
-        "by_kind": by_what(rows, lambda r: [" ".join(filter(None, (r["kind"], r.get("band"))))]),
+        "by_check": by_check(rows),
+        "by_kind": by_what(rows, lambda r: [" ".join(filter(None, (r["kind"], band_of(r))))]),
         "by_recipe": by_what(rows, lambda r: [r["recipe"]] if isinstance(r.get("recipe"), str) and r["kind"] == "training" else []),
         "by_attribute": by_what(rows, lambda r: {b["attribute"] for b in r.get("bugs") or [] if "attribute" in b}),
-        "null_recipes": {name: blocked([r for r in of_cell(rows, "null") if str(r.get("recipe")) == name], "gate")
-                         for name in sorted({str(r.get("recipe")) for r in of_cell(rows, "null")})},
+        "null_recipes": {name: blocked([r for r in of_cell(rows, "null") if retrained(r) == name], "gate")
+                         for name in sorted({retrained(r) for r in of_cell(rows, "null")})},
         "false_blocked": [r["pair"] for r, a in answers(of_cell(rows, "null"), "gate") if a["blocked"]],
         "missed": [r["pair"] for cell in CELLS for r, a in answers(of_cell(rows, cell), "gate") if not a["blocked"]],
         "curves": {c: operating_curve(rows, c, sources, [i / 100 for i in range(0, 31)]) for c in columns},

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from gate_intervals import beta_quantile, clopper_pearson, incomplete_beta, median, sign_test, upper_limit, wilson
 from gate_page import page
 from gate_plots import all_plots
-from gate_table import answer, calibrate, columns_of, discovery, is_rival, operating_curve, read_rows, summarise
+from gate_table import answer, band_of, calibrate, columns_of, discovery, is_rival, operating_curve, read_rows, summarise
 
 
 def row(kind, number, gate, rival, *, source="digits", band=None, mass=0.004, **gate_more):
@@ -178,11 +178,24 @@ class Table(unittest.TestCase):
     def test_discovery_needs_the_precision_of_the_grid(self):
         points = {point["precision"]: point for point in discovery(benchmark(), "gate")["points"]}
         self.assertEqual((points[0.9]["found"]["k"], points[0.9]["found_half"]["k"], points[0.9]["found"]["n"]), (19, 19, 40))
-        rows = [row("logic", 0, True, 0.0, band="0.5-2", slices=[{"precision": 0.75, "recall": 0.2, "bug": 0}, {"precision": 0.1, "recall": 0}])]
+        regions = [{"status": "new_bug", "precision": 0.75, "recall": 0.2}, {"status": "worse", "precision": 0.1, "recall": 0.1},
+                   {"status": "suspected", "precision": 1, "recall": 1}]       # was not shown as a regression
+        rows = [row("logic", 0, True, 0.0, band="0.5-2", worst=regions)]
         points = {point["precision"]: point for point in discovery(rows, "gate")["points"]}
         self.assertEqual([points[level]["found"]["k"] for level in (0.7, 0.8)], [1, 0])
         self.assertEqual([points[level]["false"]["k"] for level in (0.7, 0.8)], [1, 2])
         self.assertEqual(points[0.7]["found_half"]["k"], 0)
+
+    def test_pairs_planted_by_training_are_banded_by_their_mass(self):
+        rows = [row("training", i, True, 0.0, mass=mass) for i, mass in enumerate((0.03, 0.005, 0.0049, 0.002, 0.0005, 0.0004))]
+        self.assertEqual([band_of(r) for r in rows], ["0.5-2", "0.5-2", "0.2-0.5", "0.2-0.5", "0.05-0.2", None])
+
+    def test_verdicts_and_checks_are_tallied(self):
+        rows = [row("null", 0, True, 0.0, verdict="fail", checks=["accuracy"]), row("null", 1, False, 0.0, verdict="inconclusive", checks=[]),
+                row("logic", 0, True, 0.0, band="0.5-2", verdict="fail", checks=["accuracy", "misclassification_regions"])]
+        summary = summarise(rows)
+        self.assertEqual(summary["circumstances"]["digits"]["verdicts"]["null"], {"fail": 1, "inconclusive": 1})
+        self.assertEqual(summary["by_check"]["accuracy"], {"null": 1, "null_alone": 1, "planted": 1, "planted_alone": 0})
 
     def test_gate_comes_first_and_its_parts_are_no_rivals(self):
         rows = [{"columns": {"top_loss": {}, "space_codes": {}, "gate": {}}}]
