@@ -21,11 +21,11 @@ from gate_table import read_rows, summarise
 SOURCES = ("mnist", "synthetic", "digits")  # the longest first, so that it does not run on alone at the end
 FULL = {"null": 66, "logic": 20, "training": 12, "beyond": 12, "reopened": 12}   # logic: per band of mass
 FULL_OF = {"mnist": {"training": 6}}                                            # training on MNIST is the dearest part
-QUICK = {"null": 12, "logic": 3, "training": 3, "beyond": 3, "reopened": 3}
+QUICK = {"null": 20, "logic": 6, "training": 3, "beyond": 3, "reopened": 3}
 
 
 class Source:
-    """One data source's runs of gate-bench, in order. Never two at a time: they share models on disk."""
+    """One data source's runs of gate-bench, in order. Never two at a time: they share its models on disk."""
 
     def __init__(self, name, options):
         counts = {**FULL, **FULL_OF.get(name, {})} if options.full else QUICK
@@ -40,7 +40,7 @@ class Source:
     def run(self, kind, pairs, threads):
         log = self.options.work / f"logs/{self.name}-{self.options.pool}-{kind}.log"
         command = [self.options.build / "bin/gate-bench", "--source", self.name, "--pool", self.options.pool, "--kinds", kind,
-                   "--pairs", str(pairs), "--work", self.options.work / f"work/{self.name}", "--rows", self.rows,
+                   "--pairs", str(pairs), "--work", self.options.work / "work", "--rows", self.rows,
                    "--columns", self.options.columns, "--threads", str(threads)]
         started = time.monotonic()
         with open(log, "w") as kept:
