@@ -131,7 +131,7 @@ template <class V>
 void describe(V& v, GeneratorSettings& s) {
   v.field("kind", s.kind, kGeneratorKind, "vae: trained here; torchscript: the user's own pair");
   v.field("latent", s.latent, Whole<int>{1, 512}, "latent dimensions");
-  v.field("epochs", s.epochs, Whole<int>{1, 10000}, "passes over the training split");
+  v.field("epochs", s.epochs, Whole<int>{0, 10000}, "passes over the training split; 0 = as many as 4,000 steps take, at least 10");
   v.field("beta", s.beta, Number{0, 1000}, "weight of the KL term");
   v.field("batch", s.batch, Whole<int>{1, 65536}, "images per training step");
   v.field("learning_rate", s.learning_rate, Number{0, 1, Lower::exclusive}, "of Adam");

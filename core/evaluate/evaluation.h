@@ -32,6 +32,12 @@ struct Seed {
   Half half = Half::discover;  // by content hash, so that two copies of one image never face each other
 };
 
+// Directions of the pushes among a seed's moves (noise.h).
+struct TailMoves {
+  Matrix slopes;                       // [classes * statistics, latent] change of the code per class standard deviation of the statistic
+  std::vector<std::int32_t> axes;      // [s * kTailRanks] 1 + row of slopes, negative towards less; 0 = none
+};
+
 // The fixed perturbed images every version of a model line is scored on. The images are not stored: draw q of seed i is
 // D(move_q(code_i) + noise(seed key, i, q)), regenerated where needed (core/evaluate/noise.h).
 struct ProbeSet {
@@ -42,6 +48,7 @@ struct ProbeSet {
   std::size_t perturbed = 0;           // the first so many seeds are perturbed; the others (training images) count as real images only
   Matrix codes;                        // [s, latent] posterior means
   Matrix class_means;                  // [label, latent] mean of the class's training codes, which outward moves leave
+  TailMoves tails;                     // where each seed's pushes go
   int draws = 0;                       // q
   std::vector<std::uint8_t> plausible; // [s * q] 1 where enough latent neighbours carry the seed's label
   double plausible_share = 0;          // among the perturbed seeds' draws

@@ -30,11 +30,12 @@ void add_noise(NoiseMode mode, double scale, RandomStream& random, std::span<con
 }
 
 void make_move(const Move& move, NoiseMode mode, double scale, RandomStream& random, std::span<const float> code,
-               std::span<const float> class_mean, std::span<float> out) {
+               std::span<const float> class_mean, std::span<const float> push, std::span<float> out) {
   if (!move.outward()) return add_noise(mode, scale * move.spread, random, code, out);
   for (std::size_t j = 0; j < code.size(); ++j) {
     const double mean = class_mean.empty() ? 0 : static_cast<double>(class_mean[j]);
-    out[j] = static_cast<float>(mean + move.stretch * (static_cast<double>(code[j]) - mean));
+    const double pushed = push.empty() ? 0 : move.push * static_cast<double>(push[j]);
+    out[j] = static_cast<float>(mean + move.stretch * (static_cast<double>(code[j]) - mean) + pushed);
   }
   add_noise(mode, scale * move.spread, random, out, out);
 }

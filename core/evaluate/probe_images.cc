@@ -24,14 +24,31 @@ Result<void> measure(std::span<const float> images, std::span<const std::size_t>
 
 }  // namespace
 
-Result<void> measure_probe_images(const Generator& generator, const Dataset& test, const Dataset& train,
-                                  const RegionSettings& settings, std::uint64_t seed, int threads, ProbeSet& probes,
-                                  Progress& progress) {
-  const ImageShape shape = test.shape();
+Result<void> measure_seed_images(const Dataset& test, const Dataset& train, int threads, ProbeSet& probes) {
+  const auto pixels = static_cast<std::size_t>(test.shape().pixels());
+  const std::size_t block = block_size(pixels, 128);
+  probes.statistics = Matrix(probes.seeds.size(), kImageStatistics.size());
+  std::vector<float> images;
+  std::vector<std::size_t> rows;
+  for (std::size_t first = 0; first < probes.seeds.size(); first += block) {
+    const std::size_t count = std::min(block, probes.seeds.size() - first);
+    images.resize(count * pixels);
+    for (std::size_t i = 0; i < count; ++i) {
+      const Seed& seed = probes.seeds[first + i];
+      (seed.split == Split::test ? test : train).read(seed.index, 1, std::span(images).subspan(i * pixels, pixels));
+      rows.push_back(first + i);
+    }
+    TRY_OK(measure(images, rows, test.shape(), threads, probes.statistics));
+    rows.clear();
+  }
+  return {};
+}
+
+Result<void> measure_draws(const Generator& generator, const ImageShape& shape, const RegionSettings& settings,
+                           std::uint64_t seed, int threads, ProbeSet& probes, Progress& progress) {
   const auto pixels = static_cast<std::size_t>(shape.pixels());
   const auto draws = static_cast<std::size_t>(probes.draws);
   const std::size_t block = block_size(pixels, 128);
-  probes.statistics = Matrix(probes.seeds.size(), kImageStatistics.size());
   probes.draw_statistics = Matrix(probes.plausible.size(), kImageStatistics.size());
   std::fill(probes.draw_statistics.data.begin(), probes.draw_statistics.data.end(),
             std::numeric_limits<float>::quiet_NaN());
@@ -61,18 +78,6 @@ Result<void> measure_probe_images(const Generator& generator, const Dataset& tes
     if (progress.stop_requested()) return fail(ErrorCode::cancelled, "building the probe set was stopped");
   }
   TRY_OK(decode());
-  for (std::size_t first = 0; first < probes.seeds.size(); first += block) {
-    const std::size_t count = std::min(block, probes.seeds.size() - first);
-    images.resize(count * pixels);
-    for (std::size_t i = 0; i < count; ++i) {
-      const Seed& seed_image = probes.seeds[first + i];
-      (seed_image.split == Split::test ? test : train)
-          .read(seed_image.index, 1, std::span(images).subspan(i * pixels, pixels));
-      rows.push_back(first + i);
-    }
-    TRY_OK(measure(images, rows, shape, threads, probes.statistics));
-    rows.clear();
-  }
   return {};
 }
 

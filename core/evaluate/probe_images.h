@@ -1,4 +1,5 @@
-// Model-free statistics of every image of a probe set: real seed images and decoded perturbations. Called once, when the set is built.
+// Model-free statistics of every image of a probe set: real seed images and decoded perturbations. Called once, when
+// the set is built.
 #pragma once
 #include <cstdint>
 
@@ -11,9 +12,10 @@
 
 namespace defuse {
 
-// Fills probes.statistics and probes.draw_statistics; everything else of `probes` must be complete.
-Result<void> measure_probe_images(const Generator& generator, const Dataset& test, const Dataset& train,
-                                  const RegionSettings& settings, std::uint64_t seed, int threads, ProbeSet& probes,
-                                  Progress& progress);
+// Fills probes.statistics from probes.seeds.
+Result<void> measure_seed_images(const Dataset& test, const Dataset& train, int threads, ProbeSet& probes);
+// Fills probes.draw_statistics; everything else of `probes` must be complete.
+Result<void> measure_draws(const Generator& generator, const ImageShape& shape, const RegionSettings& settings,
+                           std::uint64_t seed, int threads, ProbeSet& probes, Progress& progress);
 
 }  // namespace defuse

@@ -13,6 +13,7 @@
 #include "core/evaluate/neighbours.h"
 #include "core/evaluate/noise.h"
 #include "core/evaluate/probe_images.h"
+#include "core/evaluate/tail_moves.h"
 #include "core/ml/inference.h"
 #include "core/random.h"
 #include "core/sha256.h"
@@ -211,8 +212,10 @@ void perturbed_codes(const ProbeSet& probes, const RegionSettings& settings, std
       label < probes.class_means.rows ? probes.class_means.row(label) : std::span<const float>{};
   for (int i = 0; i < count; ++i) {
     RandomStream random(seed, key, static_cast<std::uint64_t>(first_draw + i));
-    make_move(move_of_draw(settings.noise, first_draw + i), settings.noise, settings.noise_scale, random,
-              probes.codes.row(seed_index), mean, out.row(static_cast<std::size_t>(i)));
+    const Move move = move_of_draw(settings.noise, first_draw + i);
+    const auto push = move.push > 0 ? tail_of(probes, seed_index, move.rank) : std::vector<float>{};
+    make_move(move, settings.noise, settings.noise_scale, random, probes.codes.row(seed_index), mean, push,
+              out.row(static_cast<std::size_t>(i)));
   }
 }
 
@@ -259,6 +262,9 @@ Result<ProbeSet> build_probe_set(const Generator& generator, const Dataset& test
   std::copy(seed_codes.data.begin(), seed_codes.data.end(),
             probes.codes.data.begin() + static_cast<std::ptrdiff_t>(test_codes.data.size()));
 
+  TRY_OK(measure_seed_images(test, train, threads, probes));
+  probes.tails = tail_moves(probes);
+
   std::vector<std::int32_t> labels;
   for (const auto i : references) labels.push_back(train.labels()[i]);
   std::vector<std::int64_t> own(probes.seeds.size(), Neighbours::kNone);
@@ -280,7 +286,7 @@ Result<ProbeSet> build_probe_set(const Generator& generator, const Dataset& test
   probes.plausible_share =
       static_cast<double>(kept) / static_cast<double>(probes.perturbed * static_cast<std::size_t>(settings.draws));
   probes.digest = digest_of(probes, settings, seed);
-  TRY_OK(measure_probe_images(generator, test, train, settings, seed, threads, probes, progress));
+  TRY_OK(measure_draws(generator, test.shape(), settings, seed, threads, probes, progress));
   return probes;
 }
 

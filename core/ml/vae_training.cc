@@ -24,6 +24,11 @@ namespace defuse {
 
 namespace {
 
+// What `epochs: 0` means. With fewer steps than this a generator's images still lose their class (docs/gate-quality.md,
+// "Generated images"): ten epochs of 2,500 images are 200 steps.
+constexpr std::size_t kEnoughSteps = 4000;
+constexpr int kLeastEpochs = 10;
+
 constexpr std::size_t kShards = 4;  // of a batch of 128 each holds 32 images, which stay in the cache
 
 struct ShardResult {
@@ -132,8 +137,10 @@ Result<Generator::TrainingLog> Trainer::run(Progress& progress) {
   const auto started = std::chrono::steady_clock::now();
   const auto batch = static_cast<std::size_t>(settings_.batch);
   const std::size_t steps = (images_.size() + batch - 1) / batch;
+  const int enough = static_cast<int>((kEnoughSteps + steps - 1) / steps);
+  const int epochs = settings_.epochs > 0 ? settings_.epochs : std::max(kLeastEpochs, enough);
   Generator::TrainingLog log;
-  for (int epoch = 0; epoch < settings_.epochs; ++epoch) {
+  for (int epoch = 0; epoch < epochs; ++epoch) {
     shuffle(epoch);
     Sums epoch_sums;
     for (std::size_t step_index = 0; step_index < steps; ++step_index) {
@@ -148,7 +155,7 @@ Result<Generator::TrainingLog> Trainer::run(Progress& progress) {
         return fail(ErrorCode::internal, "the generator's bound became NaN or infinite in epoch " +
                                              std::to_string(epoch + 1) + ", batch " + std::to_string(step_index + 1));
       }
-      progress.report("generator", (epoch + done) / settings_.epochs);
+      progress.report("generator", (epoch + done) / epochs);
     }
     const auto n = static_cast<double>(images_.size());
     log.bound.push_back((epoch_sums.reconstruction + epoch_sums.kl) / n);
@@ -167,7 +174,7 @@ Result<Generator::TrainingLog> Trainer::run(Progress& progress) {
 
 Result<Generator::TrainingLog> train_vae(Vae& vae, const Dataset& images, const GeneratorSettings& settings,
                                          std::uint64_t seed, int threads, Progress& progress) {
-  if (settings.epochs < 1) return fail(ErrorCode::invalid_input, "generator.epochs must be at least 1");
+  if (settings.epochs < 0) return fail(ErrorCode::invalid_input, "generator.epochs must not be negative");
   if (settings.batch < 1) return fail(ErrorCode::invalid_input, "generator.batch must be at least 1");
   if (!(settings.learning_rate > 0)) return fail(ErrorCode::invalid_input, "generator.learning_rate must be positive");
   if (!(settings.beta >= 0)) return fail(ErrorCode::invalid_input, "generator.beta must not be negative");

@@ -50,9 +50,9 @@ enum class NoiseMode { gaussian, beta_centred, published, outward };
 
 struct GeneratorSettings {
   GeneratorKind kind = GeneratorKind::vae;
-  int latent = 16;                   // [1, 512]
-  int epochs = 10;
-  double beta = 1.0;                 // weight of the KL term
+  int latent = 32;                   // [1, 512]
+  int epochs = 0;                    // 0 = as many as 4,000 steps take, at least 10
+  double beta = 0.3;                 // weight of the KL term
   int batch = 128;
   double learning_rate = 1e-3;
   std::filesystem::path encoder;     // kind torchscript: images [n,C,H,W] in [0,1] -> codes [n,d] or (mean, log variance)

@@ -222,6 +222,9 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
     TRY(draw_statistics, load_npy(folder / "draw_statistics.npy"));
     if (statistics.rows != seeds.size() || draw_statistics.rows != plausible.size() || out.perturbed > seeds.size())
       return stale(folder);
+    TRY(tail_slopes, load_npy(folder / "tail_slopes.npy"));
+    TRY(tail_axes, load_npy_int32(folder / "tail_axes.npy"));
+    out.tails = {std::move(tail_slopes), std::move(tail_axes)};
     out.statistics = std::move(statistics);
     out.draw_statistics = std::move(draw_statistics);
     if (codes.rows != seeds.size() || plausible.size() != seeds.size() * static_cast<std::size_t>(settings.draws) ||
@@ -244,6 +247,8 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
     TRY_OK(save_npy(folder / "plausible.npy", value.plausible));
     TRY_OK(save_npy(folder / "statistics.npy", value.statistics));
     TRY_OK(save_npy(folder / "draw_statistics.npy", value.draw_statistics));
+    TRY_OK(save_npy(folder / "tail_slopes.npy", value.tails.slopes));
+    TRY_OK(save_npy(folder / "tail_axes.npy", value.tails.axes));
     return save_meta(folder, {{"digest", value.digest},
                               {"generator", value.generator_digest},
                               {"data", value.data_digest},

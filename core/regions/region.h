@@ -73,6 +73,8 @@ struct Region {
   RegionScore discover;
   RegionScore confirm;
   std::vector<RegionMember> members;  // both halves, nearest first
+  std::vector<std::uint32_t> draws;   // seed * draws + draw of the generated images inside, where the region is one of generated images
+                                      // by themselves; empty otherwise, and not written to results
   std::vector<RegionSample> samples;  // at most a few dozen: errors first, nearest the centre
   std::string frozen;               // file in the result folder with the images of its frozen test (.npy); empty if none
   std::vector<std::uint32_t> frozen_cluster;  // seed each frozen image came from: the unit when the test is run again

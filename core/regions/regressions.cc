@@ -217,6 +217,7 @@ struct Member {
   double d = 0;  // net rate by the region's measure
   FourCounts real;
   FourCounts generated;
+  std::vector<std::uint32_t> draws;  // inside, where the region is of draws
 };
 
 FourCounts counts_of_draw(const SearchView& view, std::size_t at, std::int32_t label) {
@@ -233,7 +234,7 @@ void collect(const SearchView& view, const Cut& cut, const Kind& kind, const std
   for (const std::uint32_t s : seeds) {
     const SeedObservation& o = view.observations.of(kind.evidence)[s];
     if (!o.usable) continue;
-    Member member{s, 0, 0, view.observations.real[s].counts, view.observations.generated[s].counts};
+    Member member{s, 0, 0, view.observations.real[s].counts, view.observations.generated[s].counts, {}};
     if (!cut.draws) {
       const auto point = view.input.spaces[cut.space].points->row(s);
       if (!is_finite(point) || (member.depth = cut.depth(point)) < 0) continue;
@@ -252,6 +253,7 @@ void collect(const SearchView& view, const Cut& cut, const Kind& kind, const std
       if (depth < 0) continue;
       member.depth = std::max(member.depth, depth);
       sum += value_of(draw, kind.measure);
+      member.draws.push_back(static_cast<std::uint32_t>(s * draws + q));
       member.generated += counts_of_draw(view, s * draws + q, view.input.probes->seeds[s].label);
     }
     if (member.generated.total() == 0) continue;
@@ -366,6 +368,7 @@ std::optional<Judged> judge(const SearchView& view, const Kind& kind, std::int32
   for (const Member& m : members) {
     d.push_back(m.d);
     region.members.push_back({m.seed, members.front().depth - m.depth});
+    region.draws.insert(region.draws.end(), m.draws.begin(), m.draws.end());
   }
   region.discover = score_members(seen, kind.evidence);
   region.confirm = score_members(members, kind.evidence);
