@@ -68,6 +68,39 @@ double upper_right(std::span<const float> image, std::size_t width, std::size_t 
   return sum;
 }
 
+double symmetry(std::span<const float> image, std::size_t width, std::size_t height, const Moments& m) {
+  const auto axis = std::lround(2 * m.x);  // column c meets column axis - c
+  double shared = 0;
+  for (std::size_t r = 0; r < height; ++r)
+    for (std::size_t c = 0; c < width; ++c) {
+      const auto mirrored = axis - static_cast<long>(c);
+      if (mirrored < 0 || mirrored >= static_cast<long>(width)) continue;
+      shared += std::min(at(image, width, r, c), at(image, width, r, static_cast<std::size_t>(mirrored)));
+    }
+  return shared / m.mass;
+}
+
+double around_centre(std::span<const float> image, std::size_t width, std::size_t height, const Moments& m) {
+  const double radius = static_cast<double>(width) / 10;
+  double sum = 0, weight = 0;
+  for (std::size_t r = 0; r < height; ++r)
+    for (std::size_t c = 0; c < width; ++c) {
+      const double distance = std::hypot(static_cast<double>(c) - m.x, static_cast<double>(r) - m.y);
+      const double w = std::exp(-0.5 * distance * distance / (radius * radius));
+      sum += w * at(image, width, r, c);
+      weight += w;
+    }
+  return sum / weight;
+}
+
+double row_skew(std::span<const float> image, std::size_t width, std::size_t height, const Moments& m) {
+  double third = 0;
+  for (std::size_t r = 0; r < height; ++r)
+    for (std::size_t c = 0; c < width; ++c)
+      third += at(image, width, r, c) / m.mass * std::pow(static_cast<double>(r) - m.y, 3);
+  return m.yy > 0 ? third / std::pow(m.yy, 1.5) : 0;
+}
+
 }  // namespace
 
 std::array<float, kAttributes> measure(std::span<const float> image, const ImageShape& shape) {
@@ -84,7 +117,10 @@ std::array<float, kAttributes> measure(std::span<const float> image, const Image
                                                   m.y,
                                                   edge > 0 ? 2 * m.mass / edge : 0,
                                                   quantile(grey, 0.95),
-                                                  upper_right(grey, width, height) / m.mass};
+                                                  upper_right(grey, width, height) / m.mass,
+                                                  symmetry(grey, width, height, m),
+                                                  around_centre(grey, width, height, m),
+                                                  row_skew(grey, width, height, m)};
   std::array<float, kAttributes> out{};
   for (std::size_t a = 0; a < kAttributes; ++a) out[a] = static_cast<float>(values[a]);
   return out;

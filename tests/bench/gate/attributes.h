@@ -21,10 +21,16 @@ enum class Attribute : std::uint8_t {
   stroke,    // ink per length of edge, pixels: width of the strokes
   contrast,  // 95 % quantile of the pixels
   quadrant,  // share of the ink in the upper right quarter of the frame; little of it means that part is missing
+  // What no search of ours measures by itself: bugs that depend on these tell how much the detector owes to knowing the
+  // others.
+  symmetry,  // share of the ink that meets ink when the image is mirrored left to right about its centroid
+  hollow,    // mean intensity around the centroid
+  skew,      // third moment of the rows, by size
 };
-inline constexpr std::size_t kAttributes = 8;
-inline constexpr std::array<std::string_view, kAttributes> kAttributeNames = {"ink", "slant",  "size",     "x",
-                                                                              "y",   "stroke", "contrast", "quadrant"};
+inline constexpr std::size_t kAttributes = 11;
+inline constexpr std::size_t kUsualAttributes = 8;  // the first ones, which the specification names
+inline constexpr std::array<std::string_view, kAttributes> kAttributeNames = {
+    "ink", "slant", "size", "x", "y", "stroke", "contrast", "quadrant", "symmetry", "hollow", "skew"};
 inline std::string_view name_of(Attribute attribute) { return kAttributeNames[static_cast<std::size_t>(attribute)]; }
 
 // First channel only. An image without ink measures 0 everywhere.

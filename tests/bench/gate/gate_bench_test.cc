@@ -43,6 +43,17 @@ TEST(Attributes, OfABoxAreThoseOfGeometry) {
   EXPECT_NEAR(of(image, Attribute::size), std::sqrt((2.0 * 2 - 1) / 12 + (8.0 * 8 - 1) / 12), 1e-5);
   EXPECT_FLOAT_EQ(of(image, Attribute::quadrant), 0);
   EXPECT_FLOAT_EQ(of(box(12, 2, 3, 3), Attribute::quadrant), 1);
+  EXPECT_FLOAT_EQ(of(image, Attribute::symmetry), 1);
+  EXPECT_NEAR(of(image, Attribute::skew), 0, 1e-6);
+}
+
+TEST(Attributes, SymmetryAndSkewSeeWhichPartIsMissing) {
+  auto ell = box(4, 4, 2, 10);
+  for (int column = 6; column < 12; ++column) ell[static_cast<std::size_t>(13 * 20 + column)] = 1;
+  EXPECT_LT(of(ell, Attribute::symmetry), 0.6f);
+  EXPECT_LT(of(ell, Attribute::skew), -0.1f);  // the foot pulls the centroid down: the rows' tail points up
+  EXPECT_GT(of(render(Glyph::cross, quiet(), 1), Attribute::hollow),
+            of(render(Glyph::ring, quiet(), 1), Attribute::hollow) + 0.3f);
 }
 
 TEST(Attributes, OfAnEmptyImageAreZero) {

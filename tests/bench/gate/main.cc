@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/evaluate/predictions.h"
 #include "core/files.h"
 #include "core/ml/model.h"
 #include "tests/bench/gate/pairs.h"
@@ -22,11 +23,11 @@ namespace fs = std::filesystem;
 
 constexpr const char* kUsage =
     "usage: gate-bench --source synthetic|digits|mnist --pool tuning|final --kinds "
-    "null,logic,training,beyond,reopened\n"
+    "null,logic,unseen,training,beyond,reopened\n"
     "                  [--pairs K] [--work DIR] [--rows FILE] [--columns gate,...|all] [--threads T]\n"
-    "       gate-bench models --source ... --pool ...   trains the pool's models and nothing else\n"
+    "       gate-bench models --source ... --pool ...   trains the pool's models and says how good they are\n"
     "       gate-bench verify --source ... --pool ...   composed answers against evaluated ones, field by field\n"
-    "--pairs: per kind (logic: per mass band); without it the number the specification asks for.\n";
+    "--pairs: per kind (logic, unseen: per mass band); without it the number the specification asks for.\n";
 
 struct Options {
   std::string command = "run";
@@ -90,11 +91,14 @@ Result<Options> read_options(const std::vector<std::string>& arguments) {
   return options;
 }
 
-// Pairs of one kind (for logic: of one band) that the specification asks for.
+bool has_bands(const std::string& kind) { return kind == "logic" || kind == "unseen"; }
+
+// Pairs of one kind (where there are mass bands: of one band) that the specification asks for.
 int usual_pairs(const std::string& kind, const std::string& source, const std::string& pool) {
   const bool final = pool == "final";
   if (kind == "null") return final ? 66 : 24;
   if (kind == "logic") return final ? 40 : 20;
+  if (kind == "unseen") return final ? 20 : 10;
   if (kind == "training") return (final ? 12 : 6) / (source == "mnist" ? 2 : 1);
   if (kind == "beyond") return 12;
   return final ? 20 : 10;
@@ -107,7 +111,7 @@ class Run {
 
   Result<void> all() {
     for (const auto& kind : options_.kinds) {
-      if (kind != "logic") {
+      if (!has_bands(kind)) {
         TRY_OK(of_kind(kind, nullptr));
         continue;
       }
@@ -136,7 +140,7 @@ class Run {
 
   Result<Pair> make(const std::string& kind, const Band* band, int number) {
     if (kind == "null") return null_pair(bench_, number);
-    if (kind == "logic") return logic_pair(bench_, *band, number);
+    if (has_bands(kind)) return logic_pair(bench_, kind, *band, number);
     if (kind == "training") return training_pair(bench_, number);
     if (kind == "beyond") return beyond_pair(bench_, reduced_, number);
     if (kind == "reopened") return reopened_pair(bench_, number);
@@ -149,12 +153,45 @@ class Run {
   std::set<std::string> done_;
 };
 
+Result<std::vector<bool>> right_answers(const Source& source, const ModelFile& model) {
+  TRY(loaded, TorchModel::load(model.path, source.input, {}));
+  TRY(output, loaded.run(source.test.images, source.test.size(), /*want_embeddings=*/false));
+  std::vector<bool> right;
+  for (std::size_t i = 0; i < source.test.size(); ++i)
+    right.push_back(predicted_class(output.logits.row(i)) == source.test.labels[i]);
+  return right;
+}
+
+// How good the pool's models are, and how many answers on the test split each breaks and mends against the one before
+// it.
+Result<void> describe_pool(const Source& source, const ModelPool& models) {
+  std::vector<bool> earlier;
+  for (const auto* group : {&models.regular, &models.weak})
+    for (const auto& model : *group) {
+      TRY(right, right_answers(source, model));
+      std::size_t good = 0, broken = 0, mended = 0;
+      for (std::size_t i = 0; i < right.size(); ++i) {
+        good += right[i];
+        if (earlier.empty()) continue;
+        broken += earlier[i] && !right[i];
+        mended += !earlier[i] && right[i];
+      }
+      const auto percent = [&](std::size_t n) {
+        return 100 * static_cast<double>(n) / static_cast<double>(right.size());
+      };
+      std::cout << model.name << ": accuracy " << percent(good) << " %, breaks " << percent(broken) << " %, mends "
+                << percent(mended) << " %\n";
+      earlier = right;
+    }
+  return {};
+}
+
 Result<void> run(const Options& options) {
   TRY_OK(make_folder(options.work));
   if (options.command == "models") {
     TRY(source, open_source(options.source, options.work));
-    TRY_OK(train_pool(source, options.pool));
-    return {};
+    TRY(models, train_pool(source, options.pool));
+    return describe_pool(source, models);
   }
   TRY(bench, open_bench(options.source, options.pool, options.work, options.threads));
   if (options.command == "verify") return verify(bench);

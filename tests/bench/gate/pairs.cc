@@ -20,10 +20,12 @@ void shuffle(std::vector<T>& values, RandomStream& random) {
 }
 
 // One rule whose region holds about `wanted` test images.
-Bug draw_bug(const Source& source, std::size_t wanted, RandomStream& random) {
+Bug draw_bug(const Source& source, Draw which, std::size_t wanted, RandomStream& random) {
   Bug bug;
   bug.rule.label = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(source.class_count())));
-  bug.rule.attribute = static_cast<Attribute>(random.below(kAttributes));
+  bug.rule.attribute =
+      static_cast<Attribute>(which == Draw::usual ? random.below(kUsualAttributes)
+                                                  : kUsualAttributes + random.below(kAttributes - kUsualAttributes));
   bug.rule.high = random.below(2) == 1;
   bug.rule.strength = kLeastStrength + (1 - kLeastStrength) * random.uniform();
   bug.rule.salt = random.bits();
@@ -101,7 +103,7 @@ int most_pairs(const Bench& bench, const std::string& kind) {
   return 0;
 }
 
-Drawn draw_bugs(const Source& source, double low, double high, int count, RandomStream& random) {
+Drawn draw_bugs(const Source& source, Draw which, double low, double high, int count, RandomStream& random) {
   Drawn best;
   double best_miss = 1e9;
   const double n = static_cast<double>(source.test.size());
@@ -110,7 +112,7 @@ Drawn draw_bugs(const Source& source, double low, double high, int count, Random
     Drawn drawn;
     for (int b = 0; b < count; ++b) {
       const auto wanted = std::max(1.0, std::round(mass * n / count));
-      drawn.bugs.push_back(draw_bug(source, static_cast<std::size_t>(wanted), random));
+      drawn.bugs.push_back(draw_bug(source, which, static_cast<std::size_t>(wanted), random));
     }
     drawn.mass = union_mass(source, drawn.bugs);
     const bool every = std::all_of(drawn.bugs.begin(), drawn.bugs.end(), [](const Bug& b) { return b.mass > 0; });
@@ -207,9 +209,9 @@ Result<Pair> null_pair(Bench& bench, int number) {
   return pair;
 }
 
-Result<Pair> logic_pair(Bench& bench, const Band& band, int number) {
+Result<Pair> logic_pair(Bench& bench, const std::string& kind, const Band& band, int number) {
   Pair pair;
-  pair.info = info_of(bench, "logic", band.name, number);
+  pair.info = info_of(bench, kind, band.name, number);
   pair.info.recipe = "logic";
   RandomStream random(seed_of(pair.info.id));
   World& world = *bench.world;
@@ -217,7 +219,11 @@ Result<Pair> logic_pair(Bench& bench, const Band& band, int number) {
   const auto& base = bench.models.regular[random.below(bench.models.regular.size())];
   pair.info.base = base.name;
   const double share = random.uniform();
-  auto drawn = draw_bugs(bench.source, band.low, band.high, share < 0.6 ? 1 : share < 0.85 ? 2 : 3, random);
+  auto drawn = draw_bugs(bench.source, kind == "unseen" ? Draw::unseen : Draw::usual, band.low, band.high,
+                         share < 0.6    ? 1
+                         : share < 0.85 ? 2
+                                        : 3,
+                         random);
   pair.info.bugs = std::move(drawn.bugs);
   pair.info.mass = drawn.mass;
   TRY(candidate, planted(world, base, pair.info.bugs));

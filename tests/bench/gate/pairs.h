@@ -59,7 +59,8 @@ std::string pair_id(const Bench& bench, const std::string& kind, const std::stri
 int most_pairs(const Bench& bench, const std::string& kind);
 
 Result<Pair> null_pair(Bench& bench, int number);
-Result<Pair> logic_pair(Bench& bench, const Band& band, int number);
+// `kind` is "logic", or "unseen" for bugs that depend on an attribute which the product does not measure.
+Result<Pair> logic_pair(Bench& bench, const std::string& kind, const Band& band, int number);
 // pairs_trained.cc: models are trained for it.
 Result<Pair> training_pair(Bench& bench, int number);
 // pairs_beyond.cc: generator and probe set are those of a reduced source, opened on first use into `reduced`.
@@ -77,7 +78,8 @@ struct Drawn {
   std::vector<Bug> bugs;
   double mass = 0;
 };
-Drawn draw_bugs(const Source& source, double low, double high, int count, RandomStream& random);
+enum class Draw { usual, unseen };
+Drawn draw_bugs(const Source& source, Draw which, double low, double high, int count, RandomStream& random);
 PairInfo info_of(const Bench& bench, const std::string& kind, const std::string& band, int number);
 // Share of the test split beyond any of the bugs.
 double union_mass(const Source& source, std::span<const Bug> bugs);

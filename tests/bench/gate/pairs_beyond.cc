@@ -22,7 +22,7 @@ std::vector<Bug> draw_rules(const Source& source, const std::string& pool) {
   while (bugs.size() < kRules) {
     Bug bug;
     bug.rule.label = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(source.class_count())));
-    bug.rule.attribute = static_cast<Attribute>(random.below(kAttributes));
+    bug.rule.attribute = static_cast<Attribute>(random.below(kUsualAttributes));
     bug.rule.high = random.below(2) == 1;
     bug.rule.salt = random.bits();
     const auto taken = std::any_of(bugs.begin(), bugs.end(), [&](const Bug& other) {

@@ -50,7 +50,7 @@ const Region* region_of(const std::vector<Region>& regions, const std::vector<st
 
 // Draws from the tries of one stream until the mass is in range.
 Bug draw_known(const Source& source, RandomStream& random) {
-  const auto drawn = draw_bugs(source, kLeastMass, kMostMass, 1, random);
+  const auto drawn = draw_bugs(source, Draw::usual, kLeastMass, kMostMass, 1, random);
   return drawn.bugs.front();
 }
 

@@ -63,7 +63,7 @@ Rule draw_population(const Source& source, RandomStream& random) {
   const double n = static_cast<double>(source.train.size());
   for (;;) {
     rule.label = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(source.class_count())));
-    rule.attribute = static_cast<Attribute>(random.below(kAttributes));
+    rule.attribute = static_cast<Attribute>(random.below(kUsualAttributes));
     rule.high = random.below(2) == 1;
     const double mass = kLeastMass * std::pow(kMostMass / kLeastMass, random.uniform());
     const auto train = values_of(source.train, source.train_attributes, rule.label, rule.attribute);

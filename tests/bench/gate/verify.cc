@@ -50,7 +50,7 @@ Result<void> verify(Bench& bench) {
   const auto& model = bench.models.regular.front();
   RandomStream random(seed_of("verify"));
   for (const int count : {0, 1, 3}) {
-    const auto drawn = draw_bugs(bench.source, 0.005, 0.02, std::max(1, count), random);
+    const auto drawn = draw_bugs(bench.source, Draw::usual, 0.005, 0.02, std::max(1, count), random);
     const auto bugs = std::span(drawn.bugs).first(static_cast<std::size_t>(count));
     TRY(composed, planted(world, model, bugs));
     TRY(evaluated, world.evaluate_planted(model, rules_of(bugs)));

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kAnswersVersion = "answers-1";  // raise when the same inputs would give other entries
-constexpr const char* kAttributesVersion = "attributes-1";
+constexpr const char* kAttributesVersion = "attributes-2";
 
 // A generated image's place among the answers: reconstruction of seed `row`, or perturbation `row` of all.
 struct Place {
@@ -144,7 +144,8 @@ class Collector {
         own.real = Matrix(seeds, classes);
         own.reconstructed = Matrix(seeds, classes);
         own.perturbed = Matrix(probes_.plausible.size(), classes);
-        std::fill(own.reconstructed.data.begin(), own.reconstructed.data.end(), std::numeric_limits<float>::quiet_NaN());
+        std::fill(own.reconstructed.data.begin(), own.reconstructed.data.end(),
+                  std::numeric_limits<float>::quiet_NaN());
         std::fill(own.perturbed.data.begin(), own.perturbed.data.end(), std::numeric_limits<float>::quiet_NaN());
         if (!output.embeddings.empty()) own.embeddings = Matrix(seeds, output.embeddings.cols);
       }
