@@ -56,7 +56,7 @@ Finding finding_of(const Region& region, const RegionSettings& settings, const J
   f.sentence = region.sentence;
   if (!judge.has_incumbent) return f;
   f.incumbent_value = region.confirm.incumbent_error;
-  f.limit = settings.min_increase;
+  f.limit = region.measure == "clear_flips" ? settings.min_clear_increase : settings.min_increase;
   f.lower = region.confirm.net_lower;
   f.upper = 1;
   f.p = region.confirm.p_raw;
@@ -94,6 +94,7 @@ void add_detectable(const CheckInput& input, const std::vector<std::int64_t>& co
   RegionSearchSettings search;
   search.alpha = input.alpha;
   search.min_increase = settings.min_increase;
+  search.min_clear_increase = settings.min_clear_increase;
   search.min_support = settings.min_support;
   search.max_regions = settings.max_shown;
   double total = 0;
@@ -187,6 +188,8 @@ CheckResult MisclassificationRegionsCheck::run(const CheckInput& input) const {
   const NoiseFloor* floor = input.noise_floor;
   if (floor != nullptr && floor->made() && std::isfinite(floor->region.limit))
     settings.min_increase = floor->region.limit;  // what the search was made with
+  if (floor != nullptr && floor->made() && std::isfinite(floor->clear_region.limit))
+    settings.min_clear_increase = floor->clear_region.limit;
   const Judge judge{.has_incumbent = input.incumbent != nullptr,
                     .generated_usable = input.generator != nullptr && input.generator->usable};
   add_findings(regions, settings, judge, result);

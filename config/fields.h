@@ -189,7 +189,9 @@ void describe(V& v, RegionSettings& s) {
   v.field("neighbours", s.neighbours, Whole<int>{1, 1000}, "latent neighbours asked whether a label still holds");
   v.field("agreement", s.agreement, Fraction{{0, 1, Lower::exclusive}}, "share of them that must agree");
   v.field("min_support", s.min_support, Whole<std::int64_t>{1, 1'000'000}, "seeds a region needs before it can block");
-  v.field("min_increase", s.min_increase, Fraction{{0, 1, Lower::exclusive}}, "net flip rate whose lower bound blocks");
+  v.field("min_increase", s.min_increase, Fraction{{0, 1, Lower::exclusive}}, "net rate of all flips whose lower bound blocks");
+  v.field("min_clear_increase", s.min_clear_increase, Fraction{{0, 1, Lower::exclusive}},
+          "net rate of clear flips whose lower bound blocks");
   v.field("components", s.components, Whole<int>{1, 500}, "truncation of the mixture");
   v.field("covariance", s.covariance, covariances(), "shape of the mixture's components");
   v.field("max_shown", s.max_shown, Whole<int>{1, 1000}, "regions kept in the report");

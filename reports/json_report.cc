@@ -12,6 +12,27 @@ Json incumbent_json(const Report& report) {
   return {{"version", report.result.incumbent->version}, {"digest", report.result.incumbent->digest}};
 }
 
+Json evidence_json(const Report& report) {
+  if (!report.evidence) return nullptr;
+  const Evidence& e = *report.evidence;
+  const auto known = [&](std::int64_t count) { return e.counted ? Json(count) : Json(nullptr); };
+  return {{"test_digest", e.data_digest},
+          {"images", e.images},
+          {"judgements", known(e.judgements)},
+          {"position", known(e.position)},
+          {"rejections", known(e.rejections)},
+          {"correction", to_string(e.correction)},
+          {"planned", e.planned > 0 ? Json(e.planned) : Json(nullptr)},
+          {"level", json_number(e.level)},
+          {"discordance_below", json_number(e.discordance)},
+          {"accuracy_holds_to", json_number(e.accuracy_holds_to)},
+          {"drop_holds_to", json_number(e.drop_holds_to)},
+          {"drop_if_fresh", json_number(e.drop_if_fresh)},
+          {"worn_beyond", json_number(e.worn_beyond)},
+          {"worn", e.worn},
+          {"sentences", evidence_sentences(e)}};
+}
+
 // Findings stand once, in the verdict, where waivers are filled in.
 Json checks_json(const Report& report) {
   Json checks = Json::array();
@@ -71,6 +92,7 @@ Json report_json(const Report& report, const Waivers& waivers) {
           {"cause", nullable(report.cause)},
           {"next_steps", std::move(steps)},
           {"alpha", json_number(report.alpha)},
+          {"evidence", evidence_json(report)},
           {"data",
            {{"test_digest", nullable(result.test_digest)},
             {"probe_digest", nullable(result.probe_digest)},

@@ -101,6 +101,12 @@ void reasons(const Report& report, Page& page) {
   list("Warnings", report.verdict.warnings);
 }
 
+void evidence(const Report& report, Page& page) {
+  if (!report.evidence) return;
+  page.line("\n### How worn the test split is\n");
+  for (const std::string& line : evidence_sentences(*report.evidence)) page.line("- " + md(line, 1'000));
+}
+
 std::string rate(double error, const Interval& interval) {
   if (!std::isfinite(error)) return "–";
   return percent(error) + " (" + percent(interval.lower) + " to " + percent(interval.upper) + ")";
@@ -188,6 +194,7 @@ std::string markdown_report(const Report& report, const Waivers& waivers) {
   regions(report, page);
   checks(report, page);
   comparison(report, page);
+  evidence(report, page);
   const auto floor = noise_floor_lines(report);
   if (!floor.empty()) page.line("\n### Noise floor\n");
   for (const std::string& words : floor) page.line("- " + md(words));

@@ -60,6 +60,19 @@ Result<void> write_reports(const Report& report, const std::filesystem::path& fo
   return write_atomically(folder / "report.json", dump_json(report_json(report, waivers), 1) + "\n");
 }
 
+namespace {
+
+// Where this verdict stands in the stream of candidates; the report has all of it.
+Json evidence_summary(const Report& report) {
+  if (!report.evidence) return nullptr;
+  const Evidence& e = *report.evidence;
+  const auto known = [&](std::int64_t count) { return e.counted ? Json(count) : Json(nullptr); };
+  return {{"judgements", known(e.judgements)},     {"position", known(e.position)}, {"rejections", known(e.rejections)},
+          {"correction", to_string(e.correction)}, {"level", json_number(e.level)}, {"worn", e.worn}};
+}
+
+}  // namespace
+
 Json verdict_document(const Report& report) {
   std::vector<const Finding*> findings;
   for (const Finding& finding : report.verdict.findings)
@@ -83,6 +96,7 @@ Json verdict_document(const Report& report) {
       {"reasons", std::move(reasons)},
       {"incumbent", report.result.incumbent ? Json(clean(report.result.incumbent->version, kLongText)) : Json(nullptr)},
       {"created", to_rfc3339(report.created)},
+      {"evidence", evidence_summary(report)},
       {"report", report_address(report)},
       {"findings_left_out", 0},
       {"findings", Json::array()}};

@@ -39,6 +39,7 @@ struct Statistics {
 RegionSearchSettings search_settings(const RegionSettings& settings, double alpha, int threads) {
   return {.alpha = alpha,
           .min_increase = settings.min_increase,
+          .min_clear_increase = settings.min_clear_increase,
           .min_support = settings.min_support,
           .max_regions = settings.max_shown,
           .threads = threads};

@@ -14,7 +14,7 @@
 
 namespace defuse {
 
-inline constexpr double kClearShare = 0.25;
+inline constexpr double kClearShare = 0.5;
 
 class ClearFlips {
  public:

@@ -5,7 +5,7 @@
 //   mu = (k0 mu0 + n m)/(k0 + n)     f = f0 + n     f s^2 = f0 s0^2 + S + k0 n/(k0 + n) (m - mu0)^2
 //   limit = mu + t_{f, 1-alpha} s sqrt(1 + 1/(k0 + n))            (posterior predictive bound)
 // Few siblings thus move the limit a little, many set it; siblings that disagree with the default or with each other
-// widen it. One sibling with a true bug could raise it far, so it stays within [0.05, 0.5].
+// widen it. One sibling with a true bug could raise it far, so it stays within [0.02, 0.9].
 // Flips have no default that would fit every line, so the prior is on the spread only, f0 = 4 at s0 = the larger of a
 // quarter of the mean (published and own retrains vary by 10 to 20 %; of one class the whole mean, for those vary most)
 // and the binomial error of a rate on N images:
@@ -24,8 +24,8 @@
 namespace defuse {
 namespace {
 
-constexpr double kLowest = 0.05;
-constexpr double kHighest = 0.50;
+constexpr double kLowest = 0.02;
+constexpr double kHighest = 0.90;
 constexpr double kPriorMean = 2;  // siblings that the default limit weighs as
 constexpr double kPriorSpread = 4;
 constexpr double kPriorShare = 0.5;      // the prior's mean, of the default limit

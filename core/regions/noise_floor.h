@@ -68,7 +68,7 @@ double largest_harm(const std::vector<Region>& regions, std::string_view measure
 // two-sided, p <= 0.01) and by more than `max_drop`. Empty if nothing speaks against it.
 std::string contradicts_equality(const FourCounts& counts, double max_drop);
 
-// The limit for regions. With no value it is `default_limit`; never outside [0.05, 0.5], which `default_limit` widens.
+// The limit for regions. With no value it is `default_limit`; never outside [0.02, 0.9], which `default_limit` widens.
 NoiseLimit region_limit(std::span<const BothWays> values, double default_limit, double alpha);
 
 // Fills flips, relative and class_flips from the siblings that count.

@@ -66,9 +66,9 @@ struct SearchShapes {
 
 struct RegionSearchSettings {
   double alpha = 0.0125;          // of the family of confirmed regions
-  double min_increase = 0.20;        // of flips
-  double min_clear_increase = 0.10;  // of clear flips (clear_flips.h)
-  std::int64_t min_support = 10;  // confirmation seeds
+  double min_increase = 0.70;        // of all flips
+  double min_clear_increase = 0.05;  // of clear flips (clear_flips.h)
+  std::int64_t min_support = 5;   // unseen seeds
   int max_regions = 15;
   std::vector<int> neighbourhood{5, 7, 10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 450};
   SearchShapes shapes{};

@@ -153,6 +153,10 @@ void tell(Console& console, const Report& report, const fs::path& folder) {
     console.line(report.verdict.reason);
     for (const auto& finding : report.verdict.findings)
       if (finding.decision == Decision::violation) console.line("- " + finding.sentence);
+    if (report.evidence)
+      console.say(
+          "evidence: this gate is not counted; only the daemon remembers how many candidates were judged on "
+          "this test split");
   }
   console.say("report: " + (folder / "report.html").string());
 }

@@ -254,6 +254,10 @@ Report report() {
   r.verdict = verdict();
   r.result = worker_result();
   r.region_labels = {{region_id(2), "serif ones from form B"}};
+  ModelSettings settings;
+  settings.correction = Correction::lond;
+  r.evidence = evidence_of(settings, JudgementHistory{{{r.result.test_digest, 12, 12, 3}}}, r.result.test_digest,
+                           r.result.comparison->overall);
   return r;
 }
 
@@ -282,6 +286,7 @@ Report inconclusive_report() {
   r.result.incumbent.reset();
   r.result.incumbent_accuracy.reset();
   r.result.comparison.reset();
+  r.evidence.reset();
   r.result.regions.clear();
   r.result.flips.clear();
   CheckResult accuracy =
