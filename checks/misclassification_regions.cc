@@ -15,9 +15,9 @@ namespace defuse {
 namespace {
 
 constexpr const char* kId = "misclassification_regions";
-// A class is covered when it has this many times min_support held-back images: a region with enough of them can then be
-// a part of it.
-constexpr std::int64_t kCoverage = 2;
+// A class is covered when it has this many times min_support images: a region with enough of them can then be a part of
+// it, and be found on one half and judged on the other.
+constexpr std::int64_t kCoverage = 8;
 
 // What evidence counts. Regions carry their status from the search; this is the second lock on the door.
 struct Judge {
@@ -30,12 +30,12 @@ struct Judge {
   }
 };
 
-// Held-back seeds by class.
-std::vector<std::int64_t> confirmation_seeds(const ProbeSet& probes, std::size_t classes) {
+// Seeds by class: each is judged by a region found without it.
+std::vector<std::int64_t> seeds_by_class(const ProbeSet& probes, std::size_t classes) {
   std::vector<std::int64_t> counts(classes, 0);
   for (const Seed& seed : probes.seeds) {
     const auto label = static_cast<std::size_t>(seed.label);
-    if (seed.half == Half::confirm && label < counts.size()) ++counts[label];
+    if (label < counts.size()) ++counts[label];
   }
   return counts;
 }
@@ -101,7 +101,7 @@ void add_detectable(const CheckInput& input, const std::vector<std::int64_t>& co
   for (const std::int64_t n : counts) total += static_cast<double>(n);
   double worst = 0;
   for (const std::int64_t n : counts) {
-    const double share = smallest_detectable_share(n, search.max_regions, search);
+    const double share = smallest_detectable_share(n, static_cast<int>(counts.size()), search);
     if (std::isfinite(share) && total > 0) worst = std::max(worst, share * static_cast<double>(n) / total);
   }
   if (!(worst > 0)) return;
@@ -130,7 +130,7 @@ Gaps find_gaps(const CheckInput& input, const std::vector<std::int64_t>& counts,
   for (std::size_t c = 0; c < counts.size(); ++c) {
     if (counts[c] >= needed) continue;
     gaps.names += (gaps.classes++ == 0 ? "" : ", ") + class_name(input, c) + " (" + std::to_string(counts[c]) + ")";
-    gaps.more_images += 2 * (needed - counts[c]);  // half of new images goes to discovery
+    gaps.more_images += needed - counts[c];
   }
   return gaps;
 }
@@ -146,7 +146,7 @@ std::string missing_evidence(const CheckInput& input, const Judge& judge, const 
   const Gaps gaps = find_gaps(input, counts, needed);
   if (!counts.empty() && gaps.classes == 0) return {};
   result.more_images = gaps.more_images;
-  return "Too few held-back images to confirm a region of class " + gaps.names + "; " + std::to_string(needed) +
+  return "Too few images to confirm a region of class " + gaps.names + "; " + std::to_string(needed) +
          " of each are needed.";
 }
 
@@ -197,7 +197,7 @@ CheckResult MisclassificationRegionsCheck::run(const CheckInput& input) const {
     result.no_incumbent = true;
     return conclude(std::move(result), VerdictState::inconclusive, "There is no incumbent to compare with yet.");
   }
-  const auto counts = confirmation_seeds(*input.probes, input.classes.size());
+  const auto counts = seeds_by_class(*input.probes, input.classes.size());
   add_detectable(input, counts, settings, result);
   // Thin evidence is a finding of its own: else waiving the violations beside it would turn it into a pass.
   const std::string missing = missing_evidence(input, judge, counts, kCoverage * settings_.min_support, result);

@@ -122,7 +122,7 @@ void set_component(const SearchView& view, Region& region) {
 
 RegionStatus status_when_worse(const RegionScore& score, const RegionSearchSettings& settings) {
   if (score.seeds < settings.min_support || score.p_adjusted > settings.alpha ||
-      score.net_lower < settings.min_increase) {
+      score.net_lower < settings.notable) {
     return RegionStatus::suspected;
   }
   return score.incumbent_error <= kIncumbentKnew ? RegionStatus::new_bug : RegionStatus::worse;
@@ -148,7 +148,7 @@ RegionStatus status_of(const SearchView& view, const FrozenRegion& frozen, const
     case Question::fixed: {
       const auto gains = values(view, seeds, frozen.evidence, &SeedObservation::net, -1);
       const bool sure =
-          score.p_adjusted <= settings.alpha && net_rate_lower_bound(gains, level) >= settings.min_increase;
+          score.p_adjusted <= settings.alpha && net_rate_lower_bound(gains, level) >= settings.notable;
       return sure && score.seeds >= settings.min_support ? RegionStatus::fixed : RegionStatus::suspected;
     }
     case Question::fails: {
@@ -156,7 +156,7 @@ RegionStatus status_of(const SearchView& view, const FrozenRegion& frozen, const
       const auto incumbent = values(view, seeds, frozen.evidence, &SeedObservation::incumbent_error);
       const bool both = net_rate_lower_bound(candidate, level) > base.candidate_error &&
                         net_rate_lower_bound(incumbent, level) > base.incumbent_error;
-      const bool alike = score.net_flip_rate < settings.min_increase;
+      const bool alike = score.net_flip_rate < settings.notable;
       return both && alike && score.seeds >= settings.min_support ? RegionStatus::inherited : RegionStatus::suspected;
     }
   }

@@ -379,7 +379,8 @@ std::optional<Judged> judge(const SearchView& view, const Kind& kind, std::int32
   const double limit = limit_of(view.settings, kind.measure);
   RegionScore& score = region.confirm;
   const NetCounts counts = net_counts(d);
-  score.net_lower = excess_lower(counts.broken, counts.mended, counts.seeds, view.settings.alpha * share);
+  const double level = regression_level(view.settings, kind.evidence, kind.measure, view.input.classes);
+  score.net_lower = excess_lower(counts.broken, counts.mended, counts.seeds, level);
   score.p_raw = excess_p(counts.broken, counts.mended, counts.seeds, limit);
   score.p_adjusted = std::min(1.0, score.p_raw / share);
   const bool confirmed =
@@ -402,6 +403,12 @@ std::vector<Judged> regressions_of_class(const SearchView& view, const Finder& f
 }
 
 }  // namespace
+
+double regression_level(const RegionSearchSettings& settings, ImageKind evidence, Measure measure, int classes) {
+  const auto kind = std::find_if(kKinds.begin(), kKinds.end(),
+                                 [&](const Kind& k) { return k.evidence == evidence && k.measure == measure; });
+  return settings.alpha * kind->weight / static_cast<double>(std::max(1, classes));
+}
 
 double limit_of(const RegionSearchSettings& settings, Measure measure) {
   return measure == Measure::flips ? settings.min_increase : settings.min_clear_increase;

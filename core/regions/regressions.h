@@ -15,6 +15,9 @@ namespace defuse {
 //   alpha times its kind's weight over the number of classes, fixed before anything is looked at (weighted Bonferroni).
 std::vector<Region> find_regressions(const SearchView& view);
 
+// The level of one test: the share of alpha that its kind of evidence has in each class.
+double regression_level(const RegionSearchSettings& settings, ImageKind evidence, Measure measure, int classes);
+
 // The net rate whose lower bound blocks, by how flips are counted.
 double limit_of(const RegionSearchSettings& settings, Measure measure);
 

@@ -24,6 +24,7 @@
 #include "core/regions/observations.h"
 #include "core/regions/regressions.h"
 #include "core/regions/scan.h"
+#include "core/stats/excess.h"
 #include "core/stats/intervals.h"
 
 namespace defuse {
@@ -133,7 +134,7 @@ std::vector<std::vector<ClassBase>> class_bases(const Observations& observations
 }
 
 double limit_for(const Search& search, const ClassBase& base, const RegionSearchSettings& settings) {
-  const double limit = kScanLimit * settings.min_increase;
+  const double limit = kScanLimit * settings.notable;
   return search.question == Question::fails ? std::min(base.candidate_error + limit, 0.95) : limit;
 }
 
@@ -220,7 +221,7 @@ bool is_noise(const Region& region, Question question, const SearchView& view, c
   if (question == Question::fails) return score.seeds < 2 || score.candidate_interval.lower <= base.candidate_error;
   if (score.seeds >= view.settings.min_support) return score.p_raw > kRepeats;
   const double net = question == Question::fixed ? -score.net_flip_rate : score.net_flip_rate;
-  return score.seeds < 2 || net < view.settings.min_increase;
+  return score.seeds < 2 || net < view.settings.notable;
 }
 
 }  // namespace
@@ -251,20 +252,15 @@ Result<std::vector<Region>> search_regions(const RegionSearchInput& input, const
   return merge_regions(std::move(all));
 }
 
-double smallest_detectable_share(std::int64_t confirmation_seeds_of_class, std::int64_t family,
-                                 const RegionSearchSettings& settings) {
+double smallest_detectable_share(std::int64_t seeds_of_class, int classes, const RegionSearchSettings& settings) {
   constexpr double kPower = 0.8;
-  const double level = settings.alpha / static_cast<double>(std::max<std::int64_t>(1, family));
-  // k of k failing seeds pass the sign-flip test from 2^-k <= level on, and Clopper and Pearson's bound from
-  // level^(1/k) >= min_increase on.
-  const double for_test = std::log(level) / std::log(0.5);
-  const double for_bound = std::log(level) / std::log(settings.min_increase);
-  const auto needed = std::max({settings.min_support, static_cast<std::int64_t>(std::ceil(for_test - 1e-9)),
-                                static_cast<std::int64_t>(std::ceil(for_bound - 1e-9))});
-  if (confirmation_seeds_of_class < needed) return std::numeric_limits<double>::quiet_NaN();
+  const double level = regression_level(settings, ImageKind::real, Measure::clear_flips, classes);
+  std::int64_t needed = std::max<std::int64_t>(1, settings.min_support);
+  while (needed <= seeds_of_class && excess_lower(needed, 0, needed, level) < settings.min_clear_increase) ++needed;
+  if (seeds_of_class < needed) return std::numeric_limits<double>::quiet_NaN();
   // The share s with P(Bin(n, s) >= needed) = power: by definition Clopper and Pearson's upper bound for needed - 1 at
   // 1 - power.
-  return clopper_pearson_upper(needed - 1, confirmation_seeds_of_class, 1 - kPower);
+  return clopper_pearson_upper(needed - 1, seeds_of_class, 1 - kPower);
 }
 
 }  // namespace defuse

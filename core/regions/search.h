@@ -67,6 +67,7 @@ struct SearchShapes {
 struct RegionSearchSettings {
   double alpha = 0.0125;          // of the family of confirmed regions
   double min_increase = 0.70;        // of all flips
+  double notable = 0.20;             // from which weak spots of both models and gains are shown; never blocks
   double min_clear_increase = 0.05;  // of clear flips (clear_flips.h)
   std::int64_t min_support = 5;   // unseen seeds
   int max_regions = 15;
@@ -80,8 +81,8 @@ struct RegionSearchSettings {
 // overlap, or same label, prediction and mixture component with touching balls) are merged: the stronger one stays.
 Result<std::vector<Region>> search_regions(const RegionSearchInput& input, const RegionSearchSettings& settings);
 
-// What this search could have seen: the smallest share of a class's images that, failing entirely, would be confirmed with
-// 80 % power at these settings. NaN if the class has too few confirmation seeds for any.
-double smallest_detectable_share(std::int64_t confirmation_seeds_of_class, std::int64_t family, const RegionSearchSettings& settings);
+// What this search could have seen: the smallest share of a class's seeds that, all clearly broken and found as one region, would be
+// confirmed with 80 % power at these settings. NaN if the class has too few seeds for any.
+double smallest_detectable_share(std::int64_t seeds_of_class, int classes, const RegionSearchSettings& settings);
 
 }  // namespace defuse

@@ -82,7 +82,7 @@ TEST(MisclassificationRegions, AConfirmedRegionFails) {
     EXPECT_EQ(f.decision, Decision::violation);
     EXPECT_DOUBLE_EQ(f.value, 0.9);
     EXPECT_DOUBLE_EQ(f.incumbent_value, 0.05);
-    EXPECT_DOUBLE_EQ(f.limit, 0.20);
+    EXPECT_DOUBLE_EQ(f.limit, 0.70);
     EXPECT_DOUBLE_EQ(f.lower, 0.6);
     EXPECT_EQ(f.n, 24);
     EXPECT_DOUBLE_EQ(f.p_adjusted, 1e-5);
@@ -177,12 +177,12 @@ TEST(MisclassificationRegions, ThinEvidenceIsAFindingBesideTheViolations) {
 TEST(MisclassificationRegions, ClassesWithTooFewHeldBackImagesAreNamedAndNeverPass) {
   Scene scene;
   std::erase_if(scene.probes.seeds,
-                [n = 0](const Seed& s) mutable { return s.label == 1 && s.half == Half::confirm && ++n > 12; });
+                [n = 0](const Seed& s) mutable { return s.label == 1 && ++n > 12; });
   const CheckResult result = scene.run();
   EXPECT_EQ(result.state, VerdictState::inconclusive);
   EXPECT_THAT(result.reason, HasSubstr("dog (12)"));
   EXPECT_THAT(result.reason, ::testing::Not(HasSubstr("cat")));
-  EXPECT_EQ(result.more_images, 16);  // eight more held back, and as many to search
+  EXPECT_EQ(result.more_images, 28);  // forty are needed
 }
 
 TEST(MisclassificationRegions, NoClassesAtAllNeverPass) {

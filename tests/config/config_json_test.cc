@@ -37,10 +37,12 @@ ModelSettings unusual() {
                                         .noise = NoiseMode::beta_centred,
                                         .noise_scale = 0.45,
                                         .train_seeds = 0,
+                                        .train_perturbed = 7,
                                         .neighbours = 5,
                                         .agreement = 0.8,
                                         .min_support = 3,
                                         .min_increase = 0.15,
+                                        .min_clear_increase = 0.07,
                                         .components = 11,
                                         .covariance = "tied",
                                         .max_shown = 2};
@@ -89,8 +91,9 @@ void expect_equal(const ModelSettings& a, const ModelSettings& b) {
   };
   EXPECT_EQ(checks(a.checks), checks(b.checks));
   const auto regions = [](const RegionSettings& r) {
-    return std::tuple(r.mode, r.draws, r.noise, r.noise_scale, r.train_seeds, r.neighbours, r.agreement, r.min_support,
-                      r.min_increase, r.components, r.covariance, r.max_shown);
+    return std::tuple(r.mode, r.draws, r.noise, r.noise_scale, r.train_seeds, r.train_perturbed, r.neighbours,
+                      r.agreement, r.min_support, r.min_increase, r.min_clear_increase, r.components, r.covariance,
+                      r.max_shown);
   };
   EXPECT_EQ(regions(a.checks.misclassification_regions), regions(b.checks.misclassification_regions));
   const auto spotlight = [](const SpotlightSettings& l) {
@@ -128,8 +131,7 @@ TEST(ConfigJson, ModelSettingsReadBackToTheSameValues) {
 TEST(ConfigJson, TheTestAboveLeavesNoFieldAtItsDefault) {
   std::vector<std::string> same;
   same_leaves(to_json(ModelSettings{}), to_json(unusual()), "", same);
-  EXPECT_EQ(same, (std::vector<std::string>{"/checks/embedding_compatibility/mode",
-                                            "/noise_floor/last_promoted"}));
+  EXPECT_EQ(same, (std::vector<std::string>{"/checks/embedding_compatibility/mode", "/noise_floor/last_promoted"}));
 }
 
 TEST(ConfigJson, DefaultsReadBackWithoutWhatIsNotSet) {

@@ -265,7 +265,7 @@ TEST(Config, ChecksModelNames) {
 TEST(Config, SpotlightMayBeAnyModeAndChecksItsShare) {
   for (const char* mode : {"off", "shadow", "warn", "block"})
     EXPECT_EQ(problem(plus_checks("      spotlight: { mode: " + std::string(mode) + " }\n")), "accepted");
-  EXPECT_NE(problem(plus_checks("      spotlight: { share: 50% }\n")), "accepted");
+  EXPECT_NE(problem(plus_checks("      spotlight: { share: 60% }\n")), "accepted");
 }
 
 TEST(Config, ChecksThatAreNotAvailableMayOnlyBeOff) {

@@ -231,7 +231,7 @@ Trial stretch(double by, double noise) {
   std::snprintf(name, sizeof name, by > 1 ? "m + %.1f (z - m) + N(0, %.2f^2)" : "z + N(0, %.2f^2)", by > 1 ? by : noise,
                 noise);
   return {name, [by, noise](auto z, const ClassCodes& own, RandomStream& random, int, auto out) {
-            make_move({by, 1}, NoiseMode::gaussian, noise, random, z, own.mean, out);
+            make_move({.stretch = by, .spread = 1}, NoiseMode::gaussian, noise, random, z, own.mean, {}, out);
             return true;
           }};
 }

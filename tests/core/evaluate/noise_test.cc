@@ -160,7 +160,7 @@ TEST(Moves, AddTheirShareOfTheNoise) {
   for (const Move& move : kOutwardMoves) {
     std::vector<float> out(kCount);
     RandomStream random(23);
-    make_move(move, NoiseMode::outward, 0.3, random, code, mean, out);
+    make_move(move, NoiseMode::outward, 0.3, random, code, mean, {}, out);
     double sum = 0, squares = 0;
     for (const float value : out) {
       sum += static_cast<double>(value);
@@ -169,6 +169,29 @@ TEST(Moves, AddTheirShareOfTheNoise) {
     EXPECT_NEAR(sum / kCount, 1 + move.stretch, 4 * 0.3 / std::sqrt(kCount));
     EXPECT_NEAR(std::sqrt(squares / kCount), 0.3 * move.spread, 4 * 0.3 / std::sqrt(2.0 * kCount));
   }
+}
+
+TEST(Moves, PushASeedFurtherAlongItsTail) {
+  ProbeSet probes = two_seeds();
+  probes.codes.data = {1, 2, 3, 4, 5, 6};
+  probes.tails.slopes = Matrix(2, 3);
+  probes.tails.slopes.data = {1, 0, 0, 0, 1, 2};
+  probes.tails.axes = {0, 0, 0, -2, 1, 0};  // seed 1: less of the second statistic first, then more of the first
+  RegionSettings settings;
+  settings.noise_scale = 0;
+  Matrix codes;
+  perturbed_codes(probes, settings, 3, 1, 0, static_cast<int>(kOutwardMoves.size()), codes);
+  bool pushed = false;
+  for (std::size_t q = 0; q < kOutwardMoves.size(); ++q) {
+    const Move& move = kOutwardMoves[q];
+    if (!(move.push > 0)) continue;
+    pushed = true;
+    const auto push = static_cast<float>(move.push);
+    EXPECT_FLOAT_EQ(codes.row(q)[0], 4 + (move.rank == 1 ? push : 0));
+    EXPECT_FLOAT_EQ(codes.row(q)[1], 5 - (move.rank == 0 ? push : 0));
+    EXPECT_FLOAT_EQ(codes.row(q)[2], 6 - (move.rank == 0 ? 2 * push : 0));
+  }
+  EXPECT_TRUE(pushed);
 }
 
 TEST(Moves, WithoutAMeanOfTheClassLeaveTheOrigin) {

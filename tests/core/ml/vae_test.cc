@@ -162,7 +162,7 @@ TEST(VaeTraining, RefusesSettingsThatCannotBeFollowed) {
     change(settings);
     return train_vae(vae, data, settings, 1, 1, progress).error().code;
   };
-  EXPECT_EQ(code([](auto& s) { s.epochs = 0; }), ErrorCode::invalid_input);
+  EXPECT_EQ(code([](auto& s) { s.epochs = -1; }), ErrorCode::invalid_input);
   EXPECT_EQ(code([](auto& s) { s.batch = 0; }), ErrorCode::invalid_input);
   EXPECT_EQ(code([](auto& s) { s.learning_rate = 0; }), ErrorCode::invalid_input);
   EXPECT_EQ(code([](auto& s) { s.beta = std::nan(""); }), ErrorCode::invalid_input);

@@ -84,7 +84,10 @@ class PipelineTest : public ::testing::Test {
 TEST_F(PipelineTest, AnHonestModelPassesEveryCheck) {
   const auto result = run();
   ASSERT_TRUE(result) << result.error().describe();
-  for (const auto& [check, state] : states(*result)) EXPECT_EQ(state, VerdictState::pass) << check;
+  for (const auto& [check, state] : states(*result)) {
+    // Twelve images a spotlight are too few to say anything; it warns by default and blocks nothing.
+    EXPECT_EQ(state, check == "spotlight" ? VerdictState::inconclusive : VerdictState::pass) << check;
+  }
   EXPECT_EQ(result->test_images, 600);
   EXPECT_EQ(result->seeds, 1200);
   EXPECT_EQ(result->comparison->overall.negative_flips, 0);

@@ -101,6 +101,8 @@ inline World make(const Options& o) {
     e->real.resize(n);
     e->reconstructed.resize(n);
     e->perturbed.resize(n * static_cast<std::size_t>(o.draws));
+    e->real_margin.resize(n);
+    e->perturbed_margin.resize(n * static_cast<std::size_t>(o.draws));
   }
   w.probes.plausible.resize(n * static_cast<std::size_t>(o.draws));
   std::vector<float> moved(d);
@@ -115,26 +117,41 @@ inline World make(const Options& o) {
     const bool won = random.uniform() < o.flip_rate * often;   // only the incumbent fails
     const bool mended = random.uniform() < o.gain;
     const auto centre = centres.row(i % o.classes);
+    // Models are sure of what they ordinarily get right, and of a bug; not of what they flip on honestly.
+    const auto margin = [&](bool right, bool sure) {
+      const double size = sure ? 4 * (0.5 + random.uniform()) : 0.5 * random.uniform();
+      return static_cast<float>(right ? size : -size);
+    };
     const auto answer = [&](std::span<const float> z, bool near, std::size_t at,
-                            std::vector<std::int32_t> ProbeEvaluation::*where) {
+                            std::vector<std::int32_t> ProbeEvaluation::*where,
+                            std::vector<float> ProbeEvaluation::*how_sure) {
       const bool pocket =
           label == o.label && o.shape != Shape::none && depth(o, z, centre) <= edge && random.uniform() < o.strength;
       const bool both = hard && near && !mended;
       (w.incumbent.*where)[at] = (hard && near) || (won && near) ? wrong : label;
       (w.candidate.*where)[at] = pocket ? bug : both || (lost && near) ? wrong : label;
+      const bool unsure = near && (hard || lost || won);
+      if (how_sure != nullptr) {
+        (w.incumbent.*how_sure)[at] = margin((w.incumbent.*where)[at] == label, !unsure);
+        (w.candidate.*how_sure)[at] = margin((w.candidate.*where)[at] == label, pocket || !unsure);
+      }
       return pocket;
     };
     const auto z = w.probes.codes.row(i);
-    answer(z, true, i, &ProbeEvaluation::real);
-    answer(z, true, i, &ProbeEvaluation::reconstructed);
+    answer(z, true, i, &ProbeEvaluation::real, &ProbeEvaluation::real_margin);
+    answer(z, true, i, &ProbeEvaluation::reconstructed, nullptr);
     w.in_pocket[i] = label == o.label && o.shape != Shape::none && depth(o, z, centre) <= edge;
     for (int q = 0; q < o.draws; ++q) {
       for (std::size_t j = 0; j < d; ++j) moved[j] = z[j] + static_cast<float>(o.noise * random.normal());
       const std::size_t at = i * static_cast<std::size_t>(o.draws) + static_cast<std::size_t>(q);
       // A seed that flips does so on about half of its perturbations; another one on one in a hundred of them.
-      answer(moved, random.uniform() < 0.5, at, &ProbeEvaluation::perturbed);
-      if (random.uniform() < 0.005 * often) w.candidate.perturbed[at] = wrong;
-      if (random.uniform() < 0.005 * often) w.incumbent.perturbed[at] = wrong;
+      answer(moved, random.uniform() < 0.5, at, &ProbeEvaluation::perturbed, &ProbeEvaluation::perturbed_margin);
+      const auto upset = [&](ProbeEvaluation& model) {
+        model.perturbed[at] = wrong;
+        model.perturbed_margin[at] = -0.3F;
+      };
+      if (random.uniform() < 0.005 * often) upset(w.candidate);
+      if (random.uniform() < 0.005 * often) upset(w.incumbent);
       w.probes.plausible[at] = random.uniform() < o.plausible ? 1 : 0;
     }
   }

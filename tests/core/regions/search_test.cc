@@ -62,8 +62,9 @@ TEST(RegionSearch, FindsAPlantedPocketAndDescribesIt) {
   EXPECT_GE(bug.predicted_as_share, 0.9);
   EXPECT_EQ(bug.space, "codes");
   EXPECT_EQ(bug.center.size(), 8u);
-  EXPECT_GE(precision(world, bug), 0.7);
+  EXPECT_GE(precision(world, bug), 0.6);
   EXPECT_LE(bug.confirm.p_adjusted, 0.0125);
+  EXPECT_EQ(bug.measure, "clear_flips");
   EXPECT_GE(bug.confirm.net_lower, 0.20);
   EXPECT_GE(bug.confirm.seeds, 10);
   EXPECT_LT(bug.confirm.incumbent_error, 0.1);
@@ -76,12 +77,15 @@ TEST(RegionSearch, MembersAreOfOneClassWithinTheRadiusAndNearestFirst) {
     double before = 0;
     for (const RegionMember& m : region.members) {
       EXPECT_EQ(world.probes.seeds[m.seed].label, region.label);
-      EXPECT_LE(m.distance, region.radius);
       EXPECT_GE(m.distance, before);
       before = m.distance;
     }
-    const auto real = region.discover.real.total() + region.confirm.real.total();
-    EXPECT_EQ(real, static_cast<std::int64_t>(region.members.size()));
+    // A regression's members are the seeds that did not find it; another region's are those of both halves.
+    const bool regression = region.status == RegionStatus::new_bug || region.status == RegionStatus::worse;
+    const auto real = (regression ? 0 : region.discover.real.total()) + region.confirm.real.total();
+    if (region.status != RegionStatus::suspected) {
+      EXPECT_EQ(real, static_cast<std::int64_t>(region.members.size()));
+    }
   }
 }
 
@@ -106,29 +110,34 @@ TEST(RegionSearch, ThreadsChangeNothing) {
   }
 }
 
-// The rule on which every p value rests: what is tested on one half was chosen on the other.
-TEST(RegionSearch, TheConfirmationHalfNeverMovesACentreOrRadius) {
+// The rule on which every p value rests: a seed is judged by a region that was found without it. With nothing to find
+// on one half, the other half's seeds are judged by nothing.
+TEST(RegionSearch, ASeedIsJudgedByARegionFoundWithoutIt) {
   World world = pocket();
-  const auto before = found_in(world.input());
-  RandomStream random(99);
   for (std::size_t i = 0; i < world.probes.seeds.size(); ++i) {
-    if (world.probes.seeds[i].half != Half::confirm || world.in_pocket[i]) continue;
-    const std::int32_t label = world.probes.seeds[i].label;
-    // Outside the pocket everything about the held-back images changes: answers, and where they lie.
-    world.candidate.real[i] = random.uniform() < 0.1 ? 2 : label;
-    for (std::size_t q = i * 10; q < (i + 1) * 10; ++q)
-      world.candidate.perturbed[q] = random.uniform() < 0.1 ? 2 : label;
-    for (float& v : world.probes.codes.row(i)) v += static_cast<float>(0.2 * random.normal());
+    if (world.probes.seeds[i].half != Half::confirm) continue;
+    world.candidate.real[i] = world.incumbent.real[i];
+    world.candidate.real_margin[i] = world.incumbent.real_margin[i];
+    for (std::size_t q = i * 10; q < (i + 1) * 10; ++q) {
+      world.candidate.perturbed[q] = world.incumbent.perturbed[q];
+      world.candidate.perturbed_margin[q] = world.incumbent.perturbed_margin[q];
+    }
   }
-  const auto after = found_in(world.input());
-  ASSERT_FALSE(before.empty());
-  ASSERT_FALSE(after.empty());
-  EXPECT_EQ(after.front().label, 7);
-  EXPECT_EQ(before.front().center, after.front().center);
-  EXPECT_EQ(before.front().radius, after.front().radius);
-  EXPECT_EQ(before.front().discover.seeds, after.front().discover.seeds);
-  EXPECT_EQ(before.front().discover.real, after.front().discover.real);
-  EXPECT_EQ(before.front().predicted_as, after.front().predicted_as);
+  std::vector<RegressionTest> tests;
+  auto input = world.input();
+  input.tests = &tests;
+  for (const Region& region : found_in(input)) {
+    EXPECT_NE(region.status, RegionStatus::new_bug) << "the bug shows on the half that found it only";
+    EXPECT_NE(region.status, RegionStatus::worse);
+  }
+  bool looked = false;
+  for (const RegressionTest& test : tests) {
+    if (test.label != 7) continue;
+    looked = true;
+    EXPECT_EQ(test.net, 0);
+    for (const RegionMember& m : test.members) EXPECT_EQ(world.probes.seeds[m.seed].half, Half::confirm);
+  }
+  EXPECT_TRUE(looked);
 }
 
 TEST(RegionSearch, ABugThatBothHaveIsInherited) {
@@ -185,7 +194,9 @@ TEST(RegionSearch, WithoutAnIncumbentNothingIsMoreThanSuspected) {
 TEST(RegionSearch, AGeneratorThatProvesNothingIsNoEvidence) {
   World world = pocket();
   for (std::size_t i = 0; i < world.probes.seeds.size(); ++i) {  // the bug shows on generated images only
-    if (world.in_pocket[i]) world.candidate.real[i] = world.candidate.reconstructed[i] = 7;
+    if (!world.in_pocket[i]) continue;
+    world.candidate.real[i] = world.candidate.reconstructed[i] = 7;
+    world.candidate.real_margin[i] = world.incumbent.real_margin[i];
   }
   const auto with = found_in(world.input());
   ASSERT_FALSE(with.empty());
@@ -324,23 +335,21 @@ double binomial_at_least(int k, int n, double s) {
 }
 
 TEST(SmallestDetectableShare, HasEightyPercentPowerAtTheCountThatIsNeeded) {
-  // alpha/m = 0.0125/15: eleven failing seeds of eleven (2^-11 <= 0.00083 < 2^-10), and 0.2^5 is far below it.
   for (const int n : {50, 100, 500}) {
-    const double s = smallest_detectable_share(n, 15, {});
-    EXPECT_NEAR(binomial_at_least(11, n, s), 0.8, 1e-6) << n;
+    const double s = smallest_detectable_share(n, 10, {});
+    // Five clear breaks of five: P(5 of 5 | 0.05 + 1/12) = 4e-5 <= 0.0125 x 0.35 / 10.
+    EXPECT_NEAR(binomial_at_least(5, n, s), 0.8, 1e-6) << n;
   }
-  // A family of one: 2^-7 <= 0.0125, so min_support decides.
-  EXPECT_NEAR(binomial_at_least(10, 100, smallest_detectable_share(100, 1, {})), 0.8, 1e-6);
-  // A high limit needs Clopper and Pearson's bound: 0.7^20 <= 0.00083 < 0.7^19.
-  EXPECT_NEAR(binomial_at_least(20, 100, smallest_detectable_share(100, 15, {.min_increase = 0.7})), 0.8, 1e-6);
+  EXPECT_GT(smallest_detectable_share(100, 10, {.min_clear_increase = 0.7}), smallest_detectable_share(100, 10, {}));
+  EXPECT_GT(smallest_detectable_share(100, 10, {.min_support = 12}), smallest_detectable_share(100, 10, {}));
 }
 
 TEST(SmallestDetectableShare, ShrinksWithImagesAndIsNoneForTooFew) {
-  EXPECT_TRUE(std::isnan(smallest_detectable_share(10, 15, {})));
-  EXPECT_TRUE(std::isnan(smallest_detectable_share(0, 1, {})));
+  EXPECT_TRUE(std::isnan(smallest_detectable_share(4, 10, {})));
+  EXPECT_TRUE(std::isnan(smallest_detectable_share(0, 10, {})));
   double before = 1;
   for (const std::int64_t n : {11, 20, 50, 200, 5000}) {
-    const double s = smallest_detectable_share(n, 15, {});
+    const double s = smallest_detectable_share(n, 10, {});
     EXPECT_LT(s, before);
     EXPECT_GT(s, 0);
     before = s;
