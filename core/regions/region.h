@@ -69,6 +69,7 @@ struct Region {
   std::int32_t label = 0;           // true class of its members
   std::int32_t predicted_as = -1;   // the candidate's commonest wrong answer there
   double predicted_as_share = 0;    // share of the wrong answers that are it
+  bool regression = false;          // found by the gate's question, confirmed or not; not written to results
   int component = -1;               // mixture component that most of its error codes belong to; -1 if none
   RegionScore discover;
   RegionScore confirm;

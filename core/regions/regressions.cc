@@ -364,6 +364,7 @@ std::optional<Judged> judge(const SearchView& view, const Kind& kind, std::int32
   region.center = shown.vector;
   region.radius = shown.half_space ? shown.limit : std::sqrt(shown.limit);
   region.label = label;
+  region.regression = true;
   std::vector<double> d;
   for (const Member& m : members) {
     d.push_back(m.d);

@@ -15,7 +15,7 @@
 namespace defuse::bench {
 namespace {
 
-constexpr std::size_t kFrozenSeeds = 64;  // as pictures.cc
+constexpr std::size_t kFrozenSeeds = 256;  // as pictures.cc
 constexpr int kFrozenDraws = 2;
 
 double seconds_since(std::chrono::steady_clock::time_point started) {
@@ -97,8 +97,7 @@ Result<std::vector<Region>> search(const GatePair& pair, double alpha) {
 }
 
 bool asked_for_worse(const Region& region) {
-  return region.status == RegionStatus::new_bug || region.status == RegionStatus::worse ||
-         region.status == RegionStatus::suspected;
+  return region.regression;
 }
 
 }  // namespace

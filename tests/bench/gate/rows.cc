@@ -32,6 +32,28 @@ std::int64_t false_ones(const std::vector<std::vector<std::uint32_t>>& slices, c
   });
 }
 
+// Share of a region's images that are truly planted: of its seeds' real images where these are the evidence, else of
+// the generated images inside (or, for a region of seeds, of all their plausible perturbations).
+double precision_of(const Region& region, const Pair& pair) {
+  if (pair.planted.empty() || region.members.empty()) return 0;
+  if (region.evidence == "real") return match(members_of(region), pair.planted).precision;
+  const auto& probes = pair.world->probes();
+  const auto draws = static_cast<std::uint32_t>(probes.draws);
+  std::vector<std::uint32_t> images = region.draws;
+  if (images.empty()) {
+    for (const auto& member : region.members)
+      for (std::uint32_t q = member.seed * draws; q < (member.seed + 1) * draws; ++q)
+        if (probes.plausible[q] != 0) images.push_back(q);
+  }
+  const auto planted = std::count_if(images.begin(), images.end(), [&](std::uint32_t q) {
+    return std::any_of(pair.info.bugs.begin(), pair.info.bugs.end(), [&](const Bug& bug) {
+      return bug.rule.label == probes.seeds[q / draws].label &&
+             bug.rule.beyond(pair.world->attributes().perturbed.values.row(q));
+    });
+  });
+  return images.empty() ? 0 : static_cast<double>(planted) / static_cast<double>(images.size());
+}
+
 Json region_json(const Region& region, const Pair& pair) {
   const auto fit = match(members_of(region), pair.planted);
   return {{"status", std::string(to_string(region.status))},
@@ -43,17 +65,19 @@ Json region_json(const Region& region, const Pair& pair) {
           {"net", json_number(rounded(region.confirm.net_flip_rate, 1e4))},
           {"net_lower", json_number(rounded(region.confirm.net_lower, 1e4))},
           {"p_adjusted", json_number(region.confirm.p_adjusted)},
-          {"precision", json_number(fit.precision)},
+          {"precision", json_number(precision_of(region, pair))},
           {"recall", json_number(fit.recall)}};
 }
 
 // The region search's part of the answer, which both of our columns show.
 void describe_regions(const GateAnswer& answer, const Pair& pair, Json& out) {
-  std::vector<std::vector<std::uint32_t>> shown;
+  std::int64_t shown = 0;
+  std::int64_t false_shown = 0;
   Json worst = Json::array();
   for (const auto& region : answer.regions) {
     const bool worse = region.status == RegionStatus::new_bug || region.status == RegionStatus::worse;
-    if (worse) shown.push_back(members_of(region));
+    shown += worse ? 1 : 0;
+    false_shown += worse && precision_of(region, pair) < 0.5 ? 1 : 0;
     if ((worse || region.status == RegionStatus::suspected) && worst.size() < 5)
       worst.push_back(region_json(region, pair));
   }
@@ -71,11 +95,11 @@ void describe_regions(const GateAnswer& answer, const Pair& pair, Json& out) {
   std::sort(truth.begin(), truth.end());
   truth.erase(std::unique(truth.begin(), truth.end()), truth.end());
   const std::vector<std::vector<std::uint32_t>> one = {truth};
-  out["precision"] = json_number(fit.precision);
+  out["precision"] = json_number(first != nullptr ? precision_of(*first, pair) : kNone);
   out["recall"] = json_number(fit.recall);
   out["recall_all"] = json_number(all.empty() || truth.empty() ? kNone : match(all, one).recall);
-  out["shown"] = shown.size();
-  out["false_shown"] = false_ones(shown, pair);
+  out["shown"] = shown;
+  out["false_shown"] = false_shown;
   out["evidence"] = first != nullptr ? Json(first->evidence) : Json(nullptr);
   out["space"] = first != nullptr ? Json(first->space) : Json(nullptr);
   out["worst"] = std::move(worst);
