@@ -35,12 +35,18 @@ ClearFlips::ClearFlips(const ProbeSet& probes, const ProbeEvaluation* incumbent,
   if (incumbent == nullptr) return;
   incumbent_ = thresholds(probes, *incumbent, classes);
   candidate_ = thresholds(probes, candidate, classes);
+  // A candidate that gets nothing of a class right has no ordinary sureness there; whatever it says wrongly then counts.
+  for (double& threshold : candidate_) {
+    if (std::isinf(threshold)) threshold = 0;
+  }
 }
 
 int ClearFlips::of(std::int32_t label, float incumbent_margin, float candidate_margin) const {
   const auto c = static_cast<std::size_t>(label);
   const auto old_margin = static_cast<double>(incumbent_margin);
   const auto new_margin = static_cast<double>(candidate_margin);
+  // NaN is no answer at all: an image the incumbent was sure of is then surely broken.
+  if (old_margin >= incumbent_[c] && std::isnan(new_margin)) return 1;
   if (old_margin >= incumbent_[c] && new_margin <= -candidate_[c]) return 1;
   if (old_margin <= -incumbent_[c] && new_margin >= candidate_[c]) return -1;
   return 0;

@@ -21,7 +21,8 @@ class ClearFlips {
   // Needs both models' real margins; without them (or without an incumbent) nothing is ever clear.
   ClearFlips(const ProbeSet& probes, const ProbeEvaluation* incumbent, const ProbeEvaluation& candidate, int classes);
 
-  // 1 for a clear negative flip, -1 for a clear positive one, else 0. NaN margins give 0.
+  // 1 for a clear negative flip, -1 for a clear positive one, else 0. A NaN of the candidate is a break where the incumbent was sure;
+  // any other NaN gives 0.
   int of(std::int32_t label, float incumbent_margin, float candidate_margin) const;
 
  private:

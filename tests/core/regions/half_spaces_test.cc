@@ -95,6 +95,11 @@ TEST(ClearFlips, AreThoseBothModelsAreSureOf) {
   EXPECT_EQ(clear.of(0, 1.9F, -5.0F), 0) << "the old model was not sure";
   EXPECT_EQ(clear.of(0, 2.0F, -4.9F), 0) << "the new model is not sure";
   EXPECT_EQ(clear.of(0, std::nanf(""), -9.0F), 0);
+  EXPECT_EQ(clear.of(0, 2.0F, std::nanf("")), 1) << "no answer to what the old model was sure of is a break";
+  EXPECT_EQ(clear.of(0, 1.0F, std::nanf("")), 0);
+  new_model.real_margin.assign(5, -1);  // a class the new model has lost altogether
+  const ClearFlips lost(probes, &old_model, new_model, 1);
+  EXPECT_EQ(lost.of(0, 4.0F, -1.0F), 1);
   const ClearFlips without(probes, nullptr, new_model, 1);
   EXPECT_EQ(without.of(0, 100.0F, -100.0F), 0);
 }
