@@ -17,7 +17,6 @@
 #include <thread>
 #include <utility>
 
-#include "core/random.h"
 #include "core/regions/half_spaces.h"
 #include "core/regions/scan.h"
 #include "core/regions/wording.h"
@@ -34,7 +33,6 @@ struct Kind {
 constexpr std::array kKinds{
     Kind{ImageKind::real, Measure::clear_flips, 0.35}, Kind{ImageKind::real, Measure::flips, 0.25},
     Kind{ImageKind::generated, Measure::clear_flips, 0.25}, Kind{ImageKind::generated, Measure::flips, 0.15}};
-constexpr std::size_t kMaxCenters = 300;  // per class, half and kind
 // The scan asks for a mean above this share of the limit; what is confirmed must exceed all of it. A region that also
 // holds some of a pocket's surroundings has more unseen seeds to be confirmed with.
 constexpr double kScanLimit = 0.5;
@@ -135,7 +133,7 @@ class Finder {
     std::vector<std::size_t> kind_of;
     for (std::size_t k = 0; k < kKinds.size(); ++k) {
       if (!wanted(k)) continue;
-      questions.push_back({score_[k], centers(k, seeds), scan_limit(k)});
+      questions.push_back({score_[k], promising_centers(score_[k], seeds), scan_limit(k)});
       kind_of.push_back(k);
     }
     const Matrix& points = *view_.input.spaces[space].points;
@@ -149,17 +147,6 @@ class Finder {
       keep_better(best[kind_of[q]],
                   {false, space, false, ball.center, ball.radius * ball.radius, ball.evidence - chosen_among});
     }
-  }
-
-  std::vector<std::uint32_t> centers(std::size_t k, const std::vector<std::uint32_t>& seeds) const {
-    const auto& score = score_[k];
-    std::vector<std::uint32_t> out;
-    std::copy_if(seeds.begin(), seeds.end(), std::back_inserter(out), [&](std::uint32_t s) { return score[s] > 0; });
-    std::sort(out.begin(), out.end(), [&](std::uint32_t a, std::uint32_t b) {
-      return score[a] != score[b] ? score[a] > score[b] : std::pair(mix64(a), a) < std::pair(mix64(b), b);
-    });
-    if (out.size() > kMaxCenters) out.resize(kMaxCenters);
-    return out;
   }
 
   void half_spaces_of_seeds(std::size_t space, const std::vector<std::uint32_t>& seeds, Cuts& best) const {

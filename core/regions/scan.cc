@@ -17,7 +17,9 @@
 #include <cmath>
 #include <numeric>
 #include <optional>
+#include <utility>
 
+#include "core/random.h"
 #include "core/regions/shapes.h"
 
 namespace defuse {
@@ -223,6 +225,17 @@ WilsonBounds wilson_real(double x, double n, double z) {
   const double middle = p + zz / 2;
   const double half = z * std::sqrt(std::max(0.0, p * (1 - p) / n + zz / (4 * n)));
   return {std::clamp((middle - half) / (1 + zz), 0.0, 1.0), std::clamp((middle + half) / (1 + zz), 0.0, 1.0)};
+}
+
+std::vector<std::uint32_t> promising_centers(std::span<const double> score, std::span<const std::uint32_t> seeds) {
+  constexpr std::size_t kMost = 300;
+  std::vector<std::uint32_t> out;
+  std::copy_if(seeds.begin(), seeds.end(), std::back_inserter(out), [&](std::uint32_t s) { return score[s] > 0; });
+  std::sort(out.begin(), out.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return score[a] != score[b] ? score[a] > score[b] : std::pair(mix64(a), a) < std::pair(mix64(b), b);
+  });
+  if (out.size() > kMost) out.resize(kMost);
+  return out;
 }
 
 double log_evidence(double sum, double n, double limit) {

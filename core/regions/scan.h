@@ -50,6 +50,9 @@ struct ScanSettings {
   int refinements = 4;             // moves of a found ball's centre to the mean of its scoring members
 };
 
+// Seeds to try as centres: those with a positive score, the largest first, then in a fixed shuffled order; at most 300.
+std::vector<std::uint32_t> promising_centers(std::span<const double> score, std::span<const std::uint32_t> seeds);
+
 // For every question its best balls, best first; two of one question share fewer than half of the smaller one's
 // members. `seeds`: the discovery half's seeds of the class; rows that are not finite are ignored. `extra_centers`: [m,
 // d], tried for every question.

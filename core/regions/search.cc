@@ -18,7 +18,6 @@
 #include <thread>
 #include <utility>
 
-#include "core/random.h"
 #include "core/regions/confirm.h"
 #include "core/regions/merge.h"
 #include "core/regions/observations.h"
@@ -30,7 +29,6 @@
 namespace defuse {
 namespace {
 
-constexpr std::size_t kMaxCenters = 300;  // per class, kind of image and question
 // The scan asks for a mean score above this share of min_increase; what is confirmed must exceed all of it. Lower,
 // because a ball that also holds some of the pocket's surroundings has more held-back images to be confirmed with.
 constexpr double kScanLimit = 0.5;
@@ -72,17 +70,6 @@ std::vector<Search> make_searches(const RegionSearchInput& input, const Observat
     }
   }
   return searches;
-}
-
-// Seeds with a positive score, the largest first, then in a fixed shuffled order; at most kMaxCenters.
-std::vector<std::uint32_t> centers_of(const std::vector<double>& score, const std::vector<std::uint32_t>& seeds) {
-  std::vector<std::uint32_t> out;
-  std::copy_if(seeds.begin(), seeds.end(), std::back_inserter(out), [&](std::uint32_t s) { return score[s] > 0; });
-  std::sort(out.begin(), out.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return score[a] != score[b] ? score[a] > score[b] : std::pair(mix64(a), a) < std::pair(mix64(b), b);
-  });
-  if (out.size() > kMaxCenters) out.resize(kMaxCenters);
-  return out;
 }
 
 // Means of the components that hold error codes of these seeds.
@@ -147,7 +134,7 @@ std::vector<std::vector<FrozenRegion>> scan_class(const SearchView& view, const 
   std::vector<ScanQuestion> questions;
   for (const Search& search : searches) {
     const ClassBase& base = bases[static_cast<std::size_t>(search.evidence)][label];
-    questions.push_back({search.score, centers_of(search.score, seeds), limit_for(search, base, view.settings)});
+    questions.push_back({search.score, promising_centers(search.score, seeds), limit_for(search, base, view.settings)});
   }
   std::vector<std::vector<FrozenRegion>> found(searches.size());
   for (std::size_t s = 0; s < view.input.spaces.size(); ++s) {
