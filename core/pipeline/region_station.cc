@@ -64,6 +64,10 @@ Result<std::vector<Region>> regions_between(const RegionPair& pair, const Region
     input.spaces.push_back({"incumbent_embedding", &pair.incumbent->embeddings});
   const Statistics statistics(pair.probes);
   if (!statistics.real.empty()) input.spaces.push_back({"image_statistics", &statistics.real, &statistics.draws, true});
+  if (const auto& only = search.shapes.spaces; !only.empty())
+    std::erase_if(input.spaces, [&](const RegionSpace& space) {
+      return std::find(only.begin(), only.end(), space.name) == only.end();
+    });
   return search_regions(input, search);
 }
 

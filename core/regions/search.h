@@ -62,6 +62,7 @@ struct SearchShapes {
   bool half_spaces = true;
   bool real = true;
   bool generated = true;
+  std::vector<std::string> spaces{};  // names of the only spaces to search in; empty = all. A space that a pair lacks is not made up for.
 };
 
 struct RegionSearchSettings {
