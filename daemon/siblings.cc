@@ -17,8 +17,11 @@ Result<std::vector<SiblingRef>> siblings_of(Store& store, const NoiseFloorSettin
   if (settings.last_promoted <= 0) return siblings;
   TRY(promotions, store.promotions(model));
   std::set<std::string> seen = {candidate_digest, incumbent_digest};
-  for (const auto& promotion : promotions) {  // newest first
+  for (std::size_t i = 0; i < promotions.size(); ++i) {  // newest first
     if (siblings.size() >= static_cast<std::size_t>(settings.last_promoted)) break;
+    const auto& promotion = promotions[i];
+    // What a rollback took out of production was not as good as the rest, and would widen the limits.
+    if (promotion.kind == "rollback" && i + 1 < promotions.size()) seen.insert(promotions[i + 1].digest);
     if (promotion.kind != "promote" || !seen.insert(promotion.digest).second) continue;
     TRY(row, store.version_by_digest(model, promotion.digest));
     if (!row || row->presence == VersionPresence::deleted || !row->current) continue;

@@ -10,7 +10,7 @@
 namespace defuse {
 
 // `last_promoted` counts versions that held the line by passing: not the incumbent, not the candidate, not one that a
-// person promoted against its verdict, not one whose artifact is gone.
+// person promoted against its verdict or rolled back, not one whose artifact is gone.
 Result<std::vector<SiblingRef>> siblings_of(Store& store, const NoiseFloorSettings& settings, const std::string& model,
                                             const std::string& candidate_digest, const std::string& incumbent_digest);
 

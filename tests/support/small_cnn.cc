@@ -60,6 +60,10 @@ torch::Tensor forward(const Parameters& p, torch::Tensor x) {
   return torch::addmm(p.bias4, x, p.out.t());
 }
 
+void set_rate(torch::optim::Adam& optimiser, double rate) {
+  for (auto& group : optimiser.param_groups()) static_cast<torch::optim::AdamOptions&>(group.options()).lr(rate);
+}
+
 void train(Parameters& p, const TrainingSet& data, const CnnRecipe& recipe) {
   const auto pixels = static_cast<std::size_t>(data.shape.pixels());
   std::vector<torch::Tensor> list;
@@ -68,6 +72,8 @@ void train(Parameters& p, const TrainingSet& data, const CnnRecipe& recipe) {
   std::vector<std::size_t> order(data.size());
   std::iota(order.begin(), order.end(), 0);
   const auto order_seed = recipe.order_seed != 0 ? recipe.order_seed : recipe.seed;
+  const std::size_t steps = static_cast<std::size_t>(recipe.epochs) * ((data.size() + kBatch - 1) / kBatch);
+  std::size_t step = 0;
   for (int epoch = 0; epoch < recipe.epochs; ++epoch) {
     RandomStream random(order_seed, /*a=*/2, static_cast<std::uint64_t>(epoch));
     for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
@@ -81,6 +87,8 @@ void train(Parameters& p, const TrainingSet& data, const CnnRecipe& recipe) {
         std::copy_n(data.images.data() + at * pixels, pixels, images.data_ptr<float>() + i * pixels);
         labels.data_ptr<std::int64_t>()[i] = data.labels[at];
       }
+      if (recipe.decay)
+        set_rate(optimiser, recipe.learning_rate * (1 - static_cast<double>(step++) / static_cast<double>(steps)));
       optimiser.zero_grad();
       torch::cross_entropy_loss(forward(p, images), labels).backward();
       optimiser.step();

@@ -23,6 +23,7 @@ struct CnnRecipe {
   int epochs = 10;
   int width = 16;  // channels of the first convolution; the second has twice as many
   double learning_rate = 2e-3;
+  bool decay = false;  // learning rate falls linearly to nothing, so that retrains end up alike
   std::uint64_t seed = 1;
   std::uint64_t order_seed = 0;  // of the order of the data; 0 = seed
 };

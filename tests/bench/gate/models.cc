@@ -39,7 +39,7 @@ std::uint64_t seed_of(std::string_view name) {
 }
 
 CnnRecipe plain_recipe(const Source& source, std::uint64_t seed) {
-  return {.classes = source.class_count(), .epochs = source.epochs, .seed = seed};
+  return {.classes = source.class_count(), .epochs = source.epochs, .decay = source.decay, .seed = seed};
 }
 
 Result<ModelFile> train_model(const Source& source, const TrainingSet& data, const std::string& data_key,
@@ -48,6 +48,7 @@ Result<ModelFile> train_model(const Source& source, const TrainingSet& data, con
   hash.field(data_key).field(std::to_string(recipe.epochs)).field(std::to_string(recipe.width));
   hash.field(std::to_string(recipe.seed)).field(std::to_string(recipe.order_seed));
   hash.field(std::to_string(recipe.learning_rate)).field(std::to_string(recipe.classes));
+  if (recipe.decay) hash.field("decay");
   const auto folder = source.folder / "models";
   TRY_OK(make_folder(folder));
   ModelFile model{name, folder / (name + "-" + hash.hex().substr(0, 10) + ".pt"), ""};

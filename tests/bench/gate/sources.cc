@@ -80,7 +80,8 @@ Result<void> load_sheet(Source& source) {
 
 Result<void> draw_synthetic(Source& source) {
   source.classes.assign(kGlyphNames.begin(), kGlyphNames.end());
-  source.epochs = 3;
+  source.epochs = 10;
+  source.decay = true;
   return settle(source, draw_glyphs(kGlyphTrainSeed, kGlyphsTrain).data, draw_glyphs(kGlyphTestSeed, kGlyphsTest).data);
 }
 
@@ -110,6 +111,7 @@ Result<Source> reduce(const Source& source, const std::string& name, const fs::p
   out.folder = folder;
   out.classes = source.classes;
   out.epochs = source.epochs;
+  out.decay = source.decay;
   out.input = source.input;
   TRY_OK(make_folder(folder / "cache"));
   const auto part = [&](const TrainingSet& data, const AttributeTable& table) {

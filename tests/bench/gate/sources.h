@@ -22,7 +22,8 @@ struct Source {
   InputSettings input;
   DataSettings data;
   std::filesystem::path folder;
-  int epochs = 1;  // of an honest model
+  int epochs = 1;      // of an honest model
+  bool decay = false;  // of its learning rate
   int class_count() const { return static_cast<int>(classes.size()); }
 };
 
