@@ -4,6 +4,7 @@
 
 #include "core/files.h"
 #include "core/image_io.h"
+#include "core/regions/frozen.h"
 
 namespace defuse {
 namespace fs = std::filesystem;
@@ -13,17 +14,6 @@ constexpr std::size_t kRealShown = 8;
 constexpr std::size_t kGeneratedShown = 8;
 constexpr int kGeneratedPerSeed = 2;  // so that one image does not fill the grid
 constexpr std::size_t kFlipsShown = 60;
-
-// A frozen test of a confirmed bug: what 95 % power needs (checks/README.md) is some 20 to 40 seeds; beyond 256 nothing
-// is gained. Of a region that is not confirmed enough is kept for the day when a person calls it a bug.
-struct FrozenLimits {
-  std::size_t seeds;
-  std::size_t bytes;
-};
-constexpr FrozenLimits kConfirmedLimits{256, 64UL << 20};
-constexpr FrozenLimits kOtherLimits{40, 4UL << 20};
-constexpr int kFrozenDraws = 5;
-constexpr std::size_t kEnoughSeeds = 40;  // with fewer members, seeds just around that fail the same way are added
 
 // Reads real images and regenerates perturbed ones.
 class Darkroom {
@@ -71,14 +61,16 @@ RegionSample sample_of(const PictureInput& input, std::uint32_t s, int draw) {
 std::vector<Chosen> choose_samples(const Region& region, const PictureInput& input) {
   std::vector<Chosen> real_wrong, real_right, generated;
   const auto draws = input.probes.draws;
-  for (const auto& member : region.members) {
-    const auto s = member.seed;
+  const auto inside = draws_inside(region, input.probes);
+  for (std::size_t i = 0; i < region.members.size(); ++i) {
+    const auto s = region.members[i].seed;
     const auto label = input.probes.seeds[s].label;
     (input.candidate.real[s] != label ? real_wrong : real_right).push_back({sample_of(input, s, -1), s});
     int taken = 0;
-    for (int q = 0; q < draws && taken < kGeneratedPerSeed && generated.size() < kGeneratedShown; ++q) {
+    for (const int q : inside[i]) {
+      if (taken == kGeneratedPerSeed || generated.size() == kGeneratedShown) break;
       const auto at = s * static_cast<std::size_t>(draws) + static_cast<std::size_t>(q);
-      if (!input.probes.plausible[at] || input.candidate.perturbed[at] == label) continue;
+      if (input.candidate.perturbed[at] == label) continue;
       generated.push_back({sample_of(input, s, q), s});
       ++taken;
     }
@@ -89,94 +81,11 @@ std::vector<Chosen> choose_samples(const Region& region, const PictureInput& inp
   return real_wrong;
 }
 
-// Seeds just around a small region that fail in its way: the incumbent is right, the candidate gives the region's wrong
-// answer. At most half as many as members, so that they cannot outweigh what was confirmed. By VAE codes, whatever
-// space the region was found in: its shape need not be a ball.
-std::vector<std::uint32_t> seeds_around(const Region& region, const PictureInput& input) {
-  const auto& probes = input.probes;
-  const std::size_t members = region.members.size();
-  if (region.predicted_as < 0 || input.incumbent == nullptr || members == 0 || members >= kEnoughSeeds) return {};
-  std::vector<char> inside(probes.seeds.size(), 0);
-  std::vector<float> centre(probes.codes.cols, 0.0F);
-  for (const auto& member : region.members) {
-    inside[member.seed] = 1;
-    const auto row = probes.codes.row(member.seed);
-    for (std::size_t k = 0; k < centre.size(); ++k) centre[k] += row[k] / static_cast<float>(members);
-  }
-  const auto distance = [&](std::uint32_t s) {
-    double sum = 0;
-    const auto row = probes.codes.row(s);
-    for (std::size_t k = 0; k < centre.size(); ++k)
-      sum += static_cast<double>((row[k] - centre[k]) * (row[k] - centre[k]));
-    return sum;
-  };
-  double reach = 0;
-  for (const auto& member : region.members) reach = std::max(reach, distance(member.seed));
-  std::vector<std::pair<double, std::uint32_t>> around;
-  for (std::uint32_t s = 0; s < probes.seeds.size(); ++s) {
-    if (inside[s] != 0 || probes.seeds[s].label != region.label || input.incumbent->real[s] != region.label ||
-        input.candidate.real[s] != region.predicted_as)
-      continue;
-    if (const double far = distance(s); far <= reach) around.emplace_back(far, s);
-  }
-  std::sort(around.begin(), around.end());
-  around.resize(std::min({around.size(), members / 2, kEnoughSeeds - members}));
-  std::vector<std::uint32_t> seeds;
-  for (const auto& [_, s] : around) seeds.push_back(s);
-  return seeds;
-}
-
-struct FrozenImage {
-  std::uint32_t seed;
-  int draw;  // -1 is the real image
-};
-
-// Members of both halves, right or wrong: for another candidate nothing was searched, and a test made of failures only
-// would be one of hard images. Only the kind of images that showed the bug: the others would dilute it. Seeds are what
-// the test counts, so every seed gets its first image before any gets its second.
-std::vector<FrozenImage> choose_frozen(const Region& region, const PictureInput& input, const FrozenLimits& limits) {
-  std::vector<std::uint32_t> seeds;
-  for (const auto& member : region.members) seeds.push_back(member.seed);
-  if (region.evidence != "generated")
-    for (const auto s : seeds_around(region, input)) seeds.push_back(s);
-  seeds.resize(std::min(seeds.size(), limits.seeds));
-
-  std::vector<std::vector<int>> images(seeds.size());
-  bool any = false;
-  for (std::size_t i = 0; i < seeds.size(); ++i) {
-    if (region.evidence != "generated") images[i].push_back(-1);
-    int taken = 0;
-    for (int q = 0; region.evidence != "real" && q < input.probes.draws && taken < kFrozenDraws; ++q) {
-      const auto draws = static_cast<std::size_t>(input.probes.draws);
-      if (input.probes.plausible[seeds[i] * draws + static_cast<std::size_t>(q)] == 0) continue;
-      images[i].push_back(q);
-      ++taken;
-    }
-    any = any || !images[i].empty();
-  }
-  if (!any)
-    for (auto& of_seed : images) of_seed.push_back(-1);
-
-  const auto pixels = static_cast<std::size_t>(input.splits.test.shape().pixels());
-  const std::size_t most = std::max<std::size_t>(1, limits.bytes / (pixels * sizeof(float)));
-  std::vector<FrozenImage> chosen;
-  bool more = true;
-  for (std::size_t round = 0; more; ++round) {
-    more = false;
-    for (std::size_t i = 0; i < seeds.size() && chosen.size() < most; ++i) {
-      if (round >= images[i].size()) continue;
-      chosen.push_back({seeds[i], images[i][round]});
-      more = true;
-    }
-  }
-  return chosen;
-}
-
 Result<void> freeze(Region& region, const PictureInput& input, const Darkroom& darkroom, const ImageShape& shape,
                     const fs::path& folder) {
-  const bool confirmed = region.status == RegionStatus::new_bug || region.status == RegionStatus::worse;
   std::vector<float> images;
-  for (const auto& [seed, draw] : choose_frozen(region, input, confirmed ? kConfirmedLimits : kOtherLimits)) {
+  for (const auto& [seed, draw] : choose_frozen(region, input.probes, input.candidate, input.incumbent,
+                                                static_cast<std::size_t>(shape.pixels()))) {
     TRY(image, darkroom.develop(sample_of(input, seed, draw), seed));
     images.insert(images.end(), image.begin(), image.end());
     region.frozen_cluster.push_back(seed);
