@@ -10,6 +10,9 @@
 namespace defuse {
 namespace {
 
+using testing::kClasses;
+using testing::kShape;
+
 class PipelineTest : public testing::BandLine {};
 
 TEST_F(PipelineTest, AnHonestModelPassesEveryCheck) {
