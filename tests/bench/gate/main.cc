@@ -13,7 +13,9 @@
 #include "core/evaluate/predictions.h"
 #include "core/files.h"
 #include "core/ml/model.h"
+#include "tests/bench/gate/column.h"
 #include "tests/bench/gate/pairs.h"
+#include "tests/bench/gate/parts.h"
 #include "tests/bench/gate/rows.h"
 #include "tests/bench/gate/verify.h"
 
@@ -24,10 +26,14 @@ namespace fs = std::filesystem;
 constexpr const char* kUsage =
     "usage: gate-bench --source synthetic|digits|mnist --pool tuning|final --kinds "
     "null,logic,unseen,training,beyond,reopened\n"
-    "                  [--pairs K] [--work DIR] [--rows FILE] [--columns gate,...|all] [--threads T]\n"
+    "                  [--pairs K] [--work DIR] [--rows FILE] [--threads T] [--bootstraps N]\n"
+    "                  [--columns all|gate,regions,known_regions,parts,rivals,<name>...]\n"
     "       gate-bench models --source ... --pool ...   trains the pool's models and says how good they are\n"
     "       gate-bench verify --source ... --pool ...   composed answers against evaluated ones, field by field\n"
-    "--pairs: per kind (logic, unseen: per mass band); without it the number the specification asks for.\n";
+    "--pairs: per kind (logic, unseen: per mass band); without it the number the specification asks for.\n"
+    "--bootstraps: searches again on so many bootstraps of the seeds, for the first few pairs planted by logic.\n";
+
+constexpr int kBootstrapped = 4;  // pairs of each band whose stability is measured: it costs a search per bootstrap
 
 struct Options {
   std::string command = "run";
@@ -38,6 +44,7 @@ struct Options {
   fs::path work = "build/gate-bench";
   fs::path rows;
   int threads = 1;
+  int bootstraps = 0;
 };
 
 std::vector<std::string> split(const std::string& text) {
@@ -79,8 +86,13 @@ Result<Options> read_options(const std::vector<std::string>& arguments) {
       TRY(threads, number_of(name, value));
       options.threads = threads;
     } else if (name == "--columns") {
-      const auto columns = split(value);
-      if (value != "all") options.columns.insert(columns.begin(), columns.end());
+      std::set<std::string> rivals;
+      for (const auto& column : rival_columns()) rivals.insert(column.name);
+      TRY(columns, choose_columns(value, rivals));
+      options.columns = std::move(columns);
+    } else if (name == "--bootstraps") {
+      TRY(bootstraps, number_of(name, value));
+      options.bootstraps = bootstraps;
     } else {
       return fail(ErrorCode::invalid_input, "no such option: " + name);
     }
@@ -128,7 +140,8 @@ class Run {
       const auto id = pair_id(bench_, kind, band != nullptr ? band->name : "", number);
       if (done_.count(id) != 0) continue;
       TRY(pair, while_doing("while making pair " + id, make(kind, band, number)));
-      TRY(row, while_doing("while judging pair " + id, judge_row(pair, options_.columns)));
+      const int bootstraps = kind == "logic" && number < kBootstrapped ? options_.bootstraps : 0;
+      TRY(row, while_doing("while judging pair " + id, judge_row(pair, {options_.columns, bootstraps})));
       TRY_OK(append_row(options_.rows, row));
       std::cerr << id << " " << row["seconds"] << " s";
       for (const auto& [name, column] : row["columns"].items())

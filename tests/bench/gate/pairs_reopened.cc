@@ -83,7 +83,8 @@ Result<Pair> reopened_pair(Bench& bench, int number) {
   pair.candidate = std::move(candidate);
   pair.health = health;
 
-  TRY(found, judge({world, pair.incumbent, earlier, pair.health}));
+  const GatePair first_gate{world, pair.incumbent, earlier, pair.health};
+  TRY(found, judge(first_gate));
   const Region* region = region_of(found.regions, pair.planted.front());
   if (region == nullptr) {
     pair.info.kind = "reopened_unknown";
@@ -91,7 +92,7 @@ Result<Pair> reopened_pair(Bench& bench, int number) {
   }
   pair.reopened = true;
   pair.known_members = members_of(*region);
-  pair.known = freeze(*region, world.probes(), pair.incumbent, pair.candidate);
+  pair.known = freeze(*region, first_gate, pair.candidate);
   return pair;
 }
 

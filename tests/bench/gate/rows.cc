@@ -7,10 +7,15 @@
 #include <system_error>
 
 #include "core/files.h"
+#include "core/regions/frozen.h"
+#include "tests/bench/gate/bootstrap.h"
+#include "tests/bench/gate/parts.h"
 
 namespace defuse::bench {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr std::size_t kDeepest = 10;
 
 double seconds_since(std::chrono::steady_clock::time_point started) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
@@ -38,20 +43,28 @@ double precision_of(const Region& region, const Pair& pair) {
   if (pair.planted.empty() || region.members.empty()) return 0;
   if (region.evidence == "real") return match(members_of(region), pair.planted).precision;
   const auto& probes = pair.world->probes();
-  const auto draws = static_cast<std::uint32_t>(probes.draws);
-  std::vector<std::uint32_t> images = region.draws;
-  if (images.empty()) {
-    for (const auto& member : region.members)
-      for (std::uint32_t q = member.seed * draws; q < (member.seed + 1) * draws; ++q)
-        if (probes.plausible[q] != 0) images.push_back(q);
+  const auto draws = static_cast<std::size_t>(probes.draws);
+  std::int64_t images = 0, planted = 0;
+  const auto inside = draws_inside(region, probes);
+  for (std::size_t i = 0; i < inside.size(); ++i) {
+    const auto seed = region.members[i].seed;
+    for (const int draw : inside[i]) {
+      ++images;
+      planted += std::any_of(pair.info.bugs.begin(), pair.info.bugs.end(), [&](const Bug& bug) {
+        return bug.rule.label == probes.seeds[seed].label &&
+               bug.rule.beyond(
+                   pair.world->attributes().perturbed.values.row(seed * draws + static_cast<std::size_t>(draw)));
+      });
+    }
   }
-  const auto planted = std::count_if(images.begin(), images.end(), [&](std::uint32_t q) {
-    return std::any_of(pair.info.bugs.begin(), pair.info.bugs.end(), [&](const Bug& bug) {
-      return bug.rule.label == probes.seeds[q / draws].label &&
-             bug.rule.beyond(pair.world->attributes().perturbed.values.row(q));
-    });
-  });
-  return images.empty() ? 0 : static_cast<double>(planted) / static_cast<double>(images.size());
+  return images == 0 ? 0 : static_cast<double>(planted) / static_cast<double>(images);
+}
+
+// The same of the region's ten deepest members. An honest pair has nothing to be precise about.
+double precision_at_ten(Region region, const Pair& pair) {
+  if (pair.planted.empty()) return kNone;
+  if (region.members.size() > kDeepest) region.members.resize(kDeepest);
+  return precision_of(region, pair);
 }
 
 Json region_json(const Region& region, const Pair& pair) {
@@ -96,6 +109,7 @@ void describe_regions(const GateAnswer& answer, const Pair& pair, Json& out) {
   truth.erase(std::unique(truth.begin(), truth.end()), truth.end());
   const std::vector<std::vector<std::uint32_t>> one = {truth};
   out["precision"] = json_number(first != nullptr ? precision_of(*first, pair) : kNone);
+  out["precision_at_10"] = json_number(first != nullptr ? precision_at_ten(*first, pair) : kNone);
   out["recall"] = json_number(fit.recall);
   out["recall_all"] = json_number(all.empty() || truth.empty() ? kNone : match(all, one).recall);
   out["shown"] = shown;
@@ -109,6 +123,7 @@ Json gate_json(const GateAnswer& answer, const Pair& pair, bool regions_only) {
   const bool by_regions = !answer.blocking.empty();
   Json out;
   out["score"] = json_number(answer.score);
+  out["margin"] = json_number(rounded(answer.margin, 1e4));
   out["blocked"] = regions_only ? by_regions : answer.verdict == "fail";
   describe_regions(answer, pair, out);
   if (!regions_only) {
@@ -123,9 +138,14 @@ Json column_json(const ColumnAnswer& answer, const Pair& pair, double seconds) {
   auto members = answer.members;
   std::sort(members.begin(), members.end());
   const auto fit = match(members, pair.planted);
+  // Slices name their members in the order of the seeds: their first ten are ten of them, no better than the others.
+  const auto& first = answer.slices.empty() ? answer.members : answer.slices.front();
+  const auto deepest =
+      distinct({first.begin(), first.begin() + static_cast<std::ptrdiff_t>(std::min(first.size(), kDeepest))});
   return {{"score", json_number(answer.score)},
           {"blocked", answer.blocked},
           {"precision", json_number(answer.blocked ? fit.precision : kNone)},
+          {"precision_at_10", json_number(answer.blocked ? match(deepest, pair.planted).precision : kNone)},
           {"recall", json_number(answer.blocked ? fit.recall : kNone)},
           {"shown", answer.shown},
           {"false_shown", false_ones(answer.slices, pair)},
@@ -239,25 +259,49 @@ Match match(std::span<const std::uint32_t> members, std::span<const std::vector<
   return out;
 }
 
-Result<Json> judge_row(const Pair& pair, const std::set<std::string>& columns) {
-  const auto started = std::chrono::steady_clock::now();
-  const auto wanted = [&](const std::string& name) { return columns.empty() || columns.count(name) != 0; };
-  Json row = head_of(pair);
-  Json judged = Json::object();
-  const bool judgeable = pair.info.kind.find('_') == std::string::npos;  // training_excluded, reopened_unknown
-  if (judgeable && (wanted("gate") || wanted("regions"))) {
-    TRY(answer, judge({*pair.world, pair.incumbent, pair.candidate, pair.health}));
+namespace {
+
+Result<void> judge_ours(const Pair& pair, const RowOptions& options, Json& judged) {
+  const auto wanted = [&](const std::string& name) {
+    return options.columns.empty() || options.columns.count(name) != 0;
+  };
+  const GatePair gate{*pair.world, pair.incumbent, pair.candidate, pair.health};
+  if (wanted("gate") || wanted("regions")) {
+    TRY(answer, judge(gate));
     if (wanted("gate")) judged["gate"] = gate_json(answer, pair, /*regions_only=*/false);
     if (wanted("regions")) judged["regions"] = gate_json(answer, pair, /*regions_only=*/true);
+    if (options.bootstraps > 0) {
+      TRY(again, stability(gate, options.bootstraps, seed_of(pair.info.id)));
+      for (auto& [_, column] : judged.items()) {
+        column["stability"] = json_number(again.jaccard);
+        column["stability_blocked"] = json_number(again.blocked);
+      }
+    }
   }
-  if (judgeable && pair.reopened && wanted("known_regions")) {
+  if (pair.reopened) {
     TRY(known, known_json(pair));
     judged["known_regions"] = std::move(known);
   }
+  for (const auto& part : part_columns()) {
+    if (!wanted(part.name)) continue;
+    TRY(answer, judge_part(gate, part.shapes));
+    judged[part.name] = gate_json(answer, pair, /*regions_only=*/true);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Json> judge_row(const Pair& pair, const RowOptions& options) {
+  const auto started = std::chrono::steady_clock::now();
+  Json row = head_of(pair);
+  Json judged = Json::object();
+  const bool judgeable = pair.info.kind.find('_') == std::string::npos;  // training_excluded, reopened_unknown
+  if (judgeable) TRY_OK(judge_ours(pair, options, judged));
   const PairAnswers answers{pair.world->probes(),  pair.incumbent,        pair.candidate,
                             pair.world->classes(), seed_of(pair.info.id), pair.world->threads()};
   for (const auto& column : rival_columns()) {
-    if (!judgeable || !wanted(column.name)) continue;
+    if (!judgeable || (!options.columns.empty() && options.columns.count(column.name) == 0)) continue;
     const auto began = std::chrono::steady_clock::now();
     TRY(answer, column.judge(answers));
     judged[column.name] = column_json(answer, pair, seconds_since(began));

@@ -24,7 +24,10 @@ struct Match {
 };
 Match match(std::span<const std::uint32_t> members, std::span<const std::vector<std::uint32_t>> planted);
 
-// Judges the pair by every wanted column (empty = all).
-Result<Json> judge_row(const Pair& pair, const std::set<std::string>& columns);
+struct RowOptions {
+  std::set<std::string> columns;  // empty = all; known_regions answers for every reopened pair, asked or not
+  int bootstraps = 0;             // of the seeds, for the stability of gate and regions
+};
+Result<Json> judge_row(const Pair& pair, const RowOptions& options);
 
 }  // namespace defuse::bench
