@@ -16,12 +16,14 @@ from pathlib import Path
 
 from gate_page import page
 from gate_plots import all_plots
-from gate_table import read_rows, summarise
+from gate_table import chosen, columns_of, read_rows, summarise
 
 SOURCES = ("mnist", "synthetic", "digits")  # the longest first, so that it does not run on alone at the end
 FULL = {"null": 66, "logic": 20, "training": 12, "beyond": 12, "reopened": 12}   # logic: per band of mass
 FULL_OF = {"mnist": {"training": 6}}                                            # training on MNIST is the dearest part
 QUICK = {"null": 20, "logic": 6, "training": 3, "beyond": 3, "reopened": 3}
+FULL_COLUMNS, QUICK_COLUMNS = "all", "gate,regions,known_regions,rivals"         # nine parts cost four more searches a pair
+FULL_BOOTSTRAPS = 10                                                            # searches again, for the first four pairs of each band
 
 
 class Source:
@@ -41,7 +43,8 @@ class Source:
         log = self.options.work / f"logs/{self.name}-{self.options.pool}-{kind}.log"
         command = [self.options.build / "bin/gate-bench", "--source", self.name, "--pool", self.options.pool, "--kinds", kind,
                    "--pairs", str(pairs), "--work", self.options.work / "work", "--rows", self.rows,
-                   "--columns", self.options.columns, "--threads", str(threads)]
+                   "--columns", self.options.columns or (FULL_COLUMNS if self.options.full else QUICK_COLUMNS),
+                   "--bootstraps", str(FULL_BOOTSTRAPS if self.options.full else 0), "--threads", str(threads)]
         started = time.monotonic()
         with open(log, "w") as kept:
             program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
@@ -86,8 +89,7 @@ def render(sources, options, remarks):
     if not rows:
         print(f"no rows yet under {options.work / 'rows'}: " + ("; ".join(remarks) or "run without --only-table first"))
         return
-    columns = None if options.columns == "all" else options.columns.split(",")
-    summary = summarise(rows, columns, [s.name for s in sources])
+    summary = summarise(rows, chosen(columns_of(rows), options.columns or "all"), [s.name for s in sources])
     remarks = [*remarks, *unread]
     options.out.mkdir(parents=True, exist_ok=True)
     text = page(summary, remarks)
@@ -105,7 +107,8 @@ def main():
     options.add_argument("--full", action="store_true", help="all three sources with the full number of pairs: hours")
     options.add_argument("--pool", choices=("tuning", "final"), default="final", help="constants are set on the first, shown on the second")
     options.add_argument("--source", help="comma-separated: synthetic, digits, mnist (default: digits, with --full all)")
-    options.add_argument("--columns", default="all", help="comma-separated names of columns, or all")
+    options.add_argument("--columns", help="comma-separated names of columns; parts, rivals or all for many (default: all but the parts, with --full"
+                         " all)")
     options.add_argument("--out", type=Path, help="folder for the table and the plots")
     options.add_argument("--only-table", action="store_true", help="from the rows there are; judges nothing")
     options = options.parse_args()

@@ -3,6 +3,12 @@ from gate_table import BANDS, CELLS, GRID
 
 TITLES = {**{band: f"{band} %" for band in BANDS}, "beyond": "beyond", "reopened": "reopened"}
 
+MEANS = (
+    ("precision_at_10", "Precision at 10: share of the planted among the ten deepest members of the blocking region (of one of generated images: among"
+     " their images inside). A rival's slice names its members in no order of depth; the first ten by seed stand for it"),
+    ("stability_blocked", "Stability: share of bootstraps of the seed images that block again"),
+    ("stability", "Stability: shared seeds of the blocking regions of two bootstraps, of all in either (Jaccard, among the seeds that both hold)"))
+
 
 def percent(value):
     return "–" if value is None else f"{100 * value:.1f} %".replace(".0 %", " %")
@@ -97,9 +103,9 @@ def discovery(summary):
         points = [f"{percent(p['found']['rate'])} / {percent(p['found_half']['rate'])} / {percent(p['false']['rate'])}" for p in found["points"]]
         rows.append([column, "all" if found["per_slice"] else "one", *points])
     out += table(["column", "slices", *(f"≥ {level}" for level in GRID)], rows) if rows else ["", "No column named a slice.", ""]
-    for key, title in (("stability", "Stability of the blocking region over bootstraps"), ("precision_at_10", "Precision at 10")):
+    for key, title in MEANS:
         if summary[key]:
-            out += [f"{title} (mean):", *table(["column", "mean", "95 % interval", "pairs"], [
+            out += [f"{title}:", *table(["column", "mean", "95 % interval", "pairs"], [
                 [c, f"{f['mean']:.2f}", "{:.2f}–{:.2f}".format(*f["interval"]), str(f["n"])] for c, f in summary[key].items()])]
     return out
 

@@ -81,6 +81,12 @@ def is_rival(column):
     return column not in OURS and not column.startswith(PART)
 
 
+def chosen(columns, asked):
+    """Those of `columns` that a list as gate-bench takes it means: names, and parts, rivals or all for many."""
+    asked = set(asked.split(","))
+    return [c for c in columns if "all" in asked or c in asked or ("parts" in asked and c.startswith(PART)) or ("rivals" in asked and is_rival(c))]
+
+
 def sources_of(rows):
     known = ("synthetic", "digits", "mnist")
     return sorted({row["source"] for row in rows}, key=lambda s: (known.index(s) if s in known else len(known), s))
@@ -99,7 +105,8 @@ def blocked(rows, column):
 
 
 def score_of(found):
-    score = found.get("score")
+    """Of ours the margin: a bound of 0.5 is nothing where all flips are counted and much where clear ones are; over its limit it is on one scale."""
+    score = found.get("margin", found.get("score"))
     return score if isinstance(score, (int, float)) and not math.isnan(score) else -math.inf
 
 
@@ -368,6 +375,7 @@ def summarise(rows, columns=None, asked=()):
         "comparison": comparison, "beaten": beaten_cells(comparison), "circumstances": circumstances(rows, sources, columns),
         "discovery": {c: found for c in columns if (found := discovery(rows, c))},
         "stability": {c: found for c in columns if (found := mean_of(rows, c, "stability"))},
+        "stability_blocked": {c: found for c in columns if (found := mean_of(rows, c, "stability_blocked"))},
         "precision_at_10": {c: found for c in columns if (found := mean_of(rows, c, "precision_at_10"))},
         "by_check": by_check(rows),
         "by_kind": by_what(rows, lambda r: [" ".join(filter(None, (r["kind"], band_of(r))))]),

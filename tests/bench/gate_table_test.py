@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from gate_intervals import beta_quantile, clopper_pearson, incomplete_beta, median, sign_test, upper_limit, wilson
 from gate_page import page
 from gate_plots import all_plots
-from gate_table import answer, band_of, calibrate, columns_of, discovery, is_rival, operating_curve, read_rows, summarise
+from gate_table import answer, band_of, calibrate, chosen, columns_of, discovery, is_rival, operating_curve, read_rows, score_of, summarise
 
 
 def row(kind, number, gate, rival, *, source="digits", band=None, mass=0.004, **gate_more):
@@ -201,6 +201,34 @@ class Table(unittest.TestCase):
         rows = [{"columns": {"top_loss": {}, "space_codes": {}, "gate": {}}}]
         self.assertEqual(columns_of(rows), ["gate", "space_codes", "top_loss"])
         self.assertEqual([is_rival(c) for c in columns_of(rows)], [False, False, True])
+
+    def test_a_list_of_columns_means_what_gate_bench_takes_it_for(self):
+        columns = ["gate", "regions", "alone_real", "shape_balls", "space_codes", "top_loss"]
+        self.assertEqual(chosen(columns, "all"), columns)
+        self.assertEqual(chosen(columns, "gate,parts"), ["gate", "alone_real", "shape_balls", "space_codes"])
+        self.assertEqual(chosen(columns, "rivals,shape_balls"), ["shape_balls", "top_loss"])
+
+    def test_parts_are_compared_on_the_margin_over_their_limit(self):
+        # By the bare bound the honest pair (all flips, limit 0.7) would outdo the planted one (clear flips, limit 0.05).
+        rows = [row("null", 0, False, 0.0), row("logic", 0, True, 0.0, band="0.5-2")]
+        rows[0]["columns"]["shape_balls"] = {"score": 0.6, "margin": -0.33, "blocked": False}
+        rows[1]["columns"]["shape_balls"] = {"score": 0.3, "margin": 0.26, "blocked": True}
+        self.assertEqual(score_of(rows[0]["columns"]["shape_balls"]), -0.33)
+        entry = summarise(rows)["comparison"]["shape_balls"]
+        self.assertFalse(entry["rival"])
+        self.assertEqual(entry["sources"]["digits"]["cells"]["0.5-2"]["same"]["k"], 1)
+
+    def test_precision_at_ten_and_stability_are_means_of_the_rows_that_have_them(self):
+        rows = [row("logic", i, True, 0.0, band="0.5-2", precision_at_10=at, stability=same, stability_blocked=again)
+                for i, (at, same, again) in enumerate([(1.0, 0.5, 1.0), (0.8, None, 0.1), (None, None, None)])]
+        rows.append(row("null", 0, False, 0.0, precision_at_10=None))
+        summary = summarise(rows)
+        self.assertEqual((summary["precision_at_10"]["gate"]["n"], summary["stability"]["gate"]["n"]), (2, 1))
+        self.assertAlmostEqual(summary["precision_at_10"]["gate"]["mean"], 0.9)
+        self.assertAlmostEqual(summary["stability_blocked"]["gate"]["mean"], 0.55)
+        text = page(summary)
+        self.assertIn("Precision at 10", text)
+        self.assertIn("| gate | 0.55 |", text)
 
 
 class Files(unittest.TestCase):

@@ -8,7 +8,9 @@
 #include <set>
 
 #include "tests/bench/gate/attributes.h"
+#include "tests/bench/gate/bootstrap.h"
 #include "tests/bench/gate/glyphs.h"
+#include "tests/bench/gate/parts.h"
 #include "tests/bench/gate/planted.h"
 
 namespace defuse::bench {
@@ -239,6 +241,124 @@ TEST(PlantedClassifier, ConfusesTheImagesOfTheRule) {
   ASSERT_TRUE(output);
   EXPECT_EQ(output->logits.row(0)[1], 4);
   EXPECT_EQ(output->logits.row(1)[3], 4);
+}
+
+// Forty seeds of two classes and two halves, the first thirty perturbed twice; every row tells whose it is.
+ProbeSet numbered_probes() {
+  ProbeSet probes;
+  probes.draws = 2;
+  probes.perturbed = 30;
+  probes.codes = Matrix(40, 1);
+  for (std::uint32_t s = 0; s < 40; ++s) {
+    probes.seeds.push_back({.split = s < 10 ? Split::test : Split::train,
+                            .index = s,
+                            .label = static_cast<std::int32_t>(s % 2),
+                            .half = s % 4 < 2 ? Half::discover : Half::confirm});
+    probes.codes.row(s)[0] = static_cast<float>(s);
+    for (int rank = 0; rank < 3; ++rank) probes.tails.axes.push_back(static_cast<std::int32_t>(s));
+    for (int q = 0; q < 2; ++q)
+      probes.plausible.push_back(static_cast<std::uint8_t>(2 * s + static_cast<std::uint32_t>(q)));
+  }
+  return probes;
+}
+
+TEST(Bootstrap, DrawsEverySeedFromItsOwnClassAndHalfWithReplacement) {
+  const auto probes = numbered_probes();
+  RandomStream random(7);
+  const auto source = draw_seeds(probes, random);
+  ASSERT_EQ(source.size(), 40U);
+  for (std::uint32_t place = 0; place < 40; ++place) {
+    EXPECT_EQ(probes.seeds[source[place]].label, probes.seeds[place].label);
+    EXPECT_EQ(probes.seeds[source[place]].half, probes.seeds[place].half);
+    EXPECT_EQ(source[place] < 30, place < 30) << "a seed without perturbations in the place of a perturbed one";
+  }
+  EXPECT_LT(distinct(source).size(), 40U);
+  RandomStream same(7), other(8);
+  EXPECT_EQ(draw_seeds(probes, same), source);
+  EXPECT_NE(draw_seeds(probes, other), source);
+}
+
+TEST(Bootstrap, BringsEveryRowThatBelongsToASeed) {
+  const auto probes = numbered_probes();
+  ProbeEvaluation answers;
+  answers.probe_digest = "p";
+  answers.embeddings = Matrix(40, 1);
+  for (std::uint32_t s = 0; s < 40; ++s) {
+    const auto number = static_cast<std::int32_t>(s);
+    answers.real.push_back(number);
+    answers.reconstructed.push_back(number);
+    answers.perturbed.insert(answers.perturbed.end(), {2 * number, 2 * number + 1});
+    answers.perturbed_margin.insert(answers.perturbed_margin.end(), 2, static_cast<float>(s));
+    answers.real_margin.push_back(static_cast<float>(s));
+    answers.embeddings.row(s)[0] = static_cast<float>(s);
+  }
+  RandomStream random(3);
+  const auto source = draw_seeds(probes, random);
+  const auto drawn = resampled(probes, source);
+  const auto again = resampled(answers, probes.draws, source);
+  for (std::size_t i = 0; i < 40; ++i) {
+    const auto s = source[i];
+    const auto number = static_cast<std::int32_t>(s);
+    EXPECT_EQ(drawn.seeds[i].index, s);
+    EXPECT_EQ(drawn.codes.row(i)[0], static_cast<float>(s));
+    EXPECT_EQ(drawn.tails.axes[3 * i + 2], number);
+    EXPECT_EQ(drawn.plausible[2 * i + 1], 2 * number + 1);
+    EXPECT_EQ(again.real[i], number);
+    EXPECT_EQ(again.reconstructed[i], number);
+    EXPECT_EQ(again.perturbed[2 * i + 1], 2 * number + 1);
+    EXPECT_EQ(again.perturbed_margin[2 * i], static_cast<float>(s));
+    EXPECT_EQ(again.real_margin[i], static_cast<float>(s));
+    EXPECT_EQ(again.embeddings.row(i)[0], static_cast<float>(s));
+  }
+  EXPECT_TRUE(again.logits.empty()) << "a table that is not there stays so";
+  EXPECT_EQ(drawn.perturbed, 30U);
+  EXPECT_EQ(again.probe_digest, "p");
+}
+
+TEST(Bootstrap, StabilityComparesRegionsAmongTheSeedsThatBothHold) {
+  const std::vector<Redone> redone = {{true, {1, 2, 3, 4, 5}, {1, 2, 3}},  // both hold 2, 3, 4
+                                      {true, {2, 3, 4, 9}, {3, 4, 9}},     // {2, 3} and {3, 4}: 1 of 3
+                                      {false, {1, 2, 3}, {}},
+                                      {false, {1, 2, 3}, {}}};
+  const auto found = stability_of(redone);
+  EXPECT_DOUBLE_EQ(found.blocked, 0.5);
+  EXPECT_NEAR(found.jaccard, 1.0 / 3, 1e-12);
+}
+
+TEST(Bootstrap, OneBlockingBootstrapHasNothingToBeComparedWith) {
+  const std::vector<Redone> redone = {{true, {1, 2}, {1}}, {false, {1, 2}, {}}};
+  EXPECT_TRUE(std::isnan(stability_of(redone).jaccard));
+  EXPECT_DOUBLE_EQ(stability_of(redone).blocked, 0.5);
+}
+
+TEST(Columns, ListsNameColumnsOrManyAtOnce) {
+  const std::set<std::string> rivals = {"mcnemar", "domino"};
+  const auto mixed = choose_columns("gate,regions,parts", rivals);
+  ASSERT_TRUE(mixed);
+  EXPECT_EQ(mixed->size(), 2 + part_columns().size());
+  EXPECT_EQ(mixed->count("space_codes"), 1U);
+  EXPECT_EQ(mixed->count("known_regions"), 0U);
+  EXPECT_EQ(*choose_columns("rivals", rivals), rivals);
+  EXPECT_EQ(choose_columns("all", rivals)->size(), 3 + part_columns().size() + rivals.size());
+}
+
+TEST(Columns, AMisspeltOneIsRefused) {
+  const auto refused = choose_columns("gate,space_code", {});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().describe(), ::testing::HasSubstr("space_code"));
+  EXPECT_FALSE(choose_columns(",", {}));
+}
+
+TEST(Columns, EveryPartLeavesSomethingOutAndNoTwoAreTheSame) {
+  std::set<std::string> seen;
+  for (const auto& part : part_columns()) {
+    const auto& s = part.shapes;
+    std::string what = {s.balls ? 'b' : '-', s.half_spaces ? 'h' : '-', s.real ? 'r' : '-', s.generated ? 'g' : '-'};
+    for (const auto& space : s.spaces) what += " " + space;
+    EXPECT_NE(what, "bhrg") << part.name << " is the whole search";
+    EXPECT_TRUE(seen.insert(what).second) << part.name;
+  }
+  EXPECT_EQ(seen.size(), 9U);
 }
 
 }  // namespace
