@@ -67,8 +67,13 @@ Json evidence_summary(const Report& report) {
   if (!report.evidence) return nullptr;
   const Evidence& e = *report.evidence;
   const auto known = [&](std::int64_t count) { return e.counted ? Json(count) : Json(nullptr); };
-  return {{"judgements", known(e.judgements)},     {"position", known(e.position)}, {"rejections", known(e.rejections)},
-          {"correction", to_string(e.correction)}, {"level", json_number(e.level)}, {"worn", e.worn}};
+  return {{"judgements", known(e.judgements)},
+          {"position", known(e.position)},
+          {"rejections", known(e.rejections)},
+          {"correction", to_string(e.correction)},
+          {"alpha", json_number(e.alpha)},
+          {"level", json_number(e.level)},
+          {"worn", e.worn}};
 }
 
 }  // namespace

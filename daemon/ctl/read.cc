@@ -47,6 +47,26 @@ int exit_of_verdict(const Json& body) {
   return exit_of(*word);
 }
 
+// "judgement 3 on this test split, 1 of those before it failed; violations were tested at 0.34 % of 5 % (correction:
+// lond)". Empty where nobody counted.
+std::string stream_words(const Json& evidence) {
+  const auto& position = part(evidence, "position");
+  if (!position.is_number_integer()) return "";
+  const auto place = position.get<std::int64_t>();
+  auto words = fmt::format("judgement {} on this test split", place);
+  if (const auto& before = part(evidence, "rejections"); place > 1 && before.is_number_integer())
+    words += fmt::format(", {} of those before it failed", before.get<std::int64_t>());
+  const auto& level = part(evidence, "level");
+  const auto& alpha = part(evidence, "alpha");
+  const auto correction = text(evidence, "correction");
+  if (!level.is_number() || !alpha.is_number() || correction.empty()) return words;
+  words += correction == "none"
+               ? fmt::format("; each is tested at the full level of {:.3g} %", 100 * alpha.get<double>())
+               : fmt::format("; violations were tested at {:.3g} % of {:.3g} %", 100 * level.get<double>(),
+                             100 * alpha.get<double>());
+  return words + " (correction: " + correction + ")";
+}
+
 std::vector<std::vector<std::string>> model_rows(const Json& list) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& model : list)
@@ -148,6 +168,7 @@ int verdict(const Remote& remote, Console& console, const std::string& model, co
   console.line(text(*answer, "reason"));
   for (const auto& reason : part(*answer, "reasons"))
     if (reason.is_string() && reason != part(*answer, "reason")) console.line("- " + reason.get<std::string>());
+  if (const auto words = stream_words(part(*answer, "evidence")); !words.empty()) console.line(words);
   std::vector<std::vector<std::string>> rows;
   for (const auto& check : part(*answer, "checks"))
     rows.push_back({text(check, "check"), text(check, "mode"), text(check, "state"), text(check, "reason")});

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t kMaxReportBytes = 64ULL << 20;
 constexpr std::uint64_t kMaxPictureBytes = 4ULL << 20;
+constexpr std::uint64_t kMaxDocumentBytes = 1ULL << 20;
 
 struct Format {
   const char* name;
@@ -38,6 +39,20 @@ Result<VerdictRow> verdict_on_record(const Call& call) {
   if (!standing.judged)
     return fail(ErrorCode::not_found, "there is no report on version " + call.at("version") + ": " + standing.reason);
   return *standing.judged;
+}
+
+// Where the verdict stands among those on its test split, as it was given: the document beside the report knows the
+// level that was tested at. Null where nothing was compared, and where the document is gone: it is told, not decided
+// by.
+Json evidence_on_record(const Call& call, const Standing& standing) {
+  if (!standing.judged) return nullptr;
+  const auto bytes =
+      read_plain_file(call.read.config()->state_dir, standing.judged->report, "verdict.json", kMaxDocumentBytes);
+  if (!bytes) return nullptr;
+  const auto document = parse_json(*bytes, "verdict.json");
+  if (!document || !document->is_object() || !document->contains("evidence")) return nullptr;
+  const Json& evidence = document->at("evidence");
+  return evidence.is_object() ? evidence : Json(nullptr);
 }
 
 bool is_png(const std::string& bytes) { return bytes.starts_with("\x89PNG\r\n\x1a\n"); }
@@ -78,6 +93,7 @@ Answer verdict(const Call& call) {
                               {"state", to_string(check.state)},
                               {"reason", check.reason}});
   body["findings"] = finding_list(decided, /*violations_only=*/false);
+  body["evidence"] = evidence_on_record(call, standing);
   return json_response(body);
 }
 

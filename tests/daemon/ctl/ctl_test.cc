@@ -114,6 +114,35 @@ TEST_F(Ctl, StaleVerdictIsInconclusive) {
   EXPECT_EQ(run({"verdict", "digits", "1"}).code, 3);
 }
 
+TEST_F(Ctl, VerdictTellsItsPlaceInTheStreamOfCandidatesWhereSomebodyCounted) {
+  world.judge("1", "one", VerdictState::pass);
+  EXPECT_EQ(run({"verdict", "digits", "1"}).out.find("judgement"), std::string::npos) << "no document, no line";
+  const auto told = [&](Json evidence) {
+    world.write_document("1", "one", {{"evidence", std::move(evidence)}});
+    const auto done = run({"verdict", "digits", "1"});
+    EXPECT_EQ(done.code, 0) << done.err;
+    return done.out;
+  };
+  const auto evidence = [](const Json& position, const Json& rejections, const char* correction, double level) {
+    return Json{{"judgements", position},
+                {"position", position},
+                {"rejections", rejections},
+                {"correction", correction},
+                {"alpha", 0.05},
+                {"level", level},
+                {"worn", false}};
+  };
+  EXPECT_NE(told(evidence(3, 1, "lond", 0.00675))
+                .find("\njudgement 3 on this test split, 1 of those before it failed; violations were tested at "
+                      "0.675 % of 5 % (correction: lond)\n"),
+            std::string::npos);
+  EXPECT_NE(told(evidence(1, 0, "none", 0.05))
+                .find("\njudgement 1 on this test split; each is tested at the full level of 5 % (correction: none)\n"),
+            std::string::npos);
+  for (const Json& nobody : {evidence(nullptr, nullptr, "lond", 0.05), Json(nullptr), Json("rubbish")})
+    EXPECT_EQ(told(nobody).find("judgement"), std::string::npos) << dump_json(nobody);
+}
+
 TEST_F(Ctl, DaemonThatCannotBeAskedIsNeverAPass) {
   world.judge("1", "one", VerdictState::pass);
   const auto address = url();

@@ -276,6 +276,19 @@ TEST_F(Api, EventsStartWhereTheClientWas) {
   EXPECT_EQ(world.get("/v1/events?after=-1").status, 400);
 }
 
+TEST_F(Api, VerdictTellsTheEvidenceThatWasWrittenBesideItAndNeverDependsOnIt) {
+  world.release("1", "one");
+  world.judge("1", "one", VerdictState::fail);
+  EXPECT_TRUE(world.get_json(kVersion + "/verdict")["evidence"].is_null());
+  world.write_document("1", "one", {{"verdict", "pass"}, {"evidence", {{"position", 3}, {"level", 0.01}}}});
+  const auto body = world.get_json(kVersion + "/verdict");
+  EXPECT_EQ(body["evidence"]["position"], 3);
+  EXPECT_EQ(body["verdict"], "fail") << "the store decides, not a file";
+  world.write_document("1", "one", Json("rubbish"));
+  EXPECT_TRUE(world.get_json(kVersion + "/verdict")["evidence"].is_null());
+  EXPECT_EQ(world.get_json(kVersion + "/verdict")["verdict"], "fail");
+}
+
 TEST_F(Api, OpenApiDescribesExactlyTheRoutesThatExist) {
   const auto document = world.get_json("/v1/openapi.json");
   EXPECT_EQ(document["openapi"], "3.1.0");

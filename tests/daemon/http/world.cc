@@ -71,6 +71,11 @@ void World::judge(const std::string& version, const std::string& digest_word, Ve
   must(store->finish_job(job, state == VerdictState::error ? JobState::failed : JobState::done, row, regions));
 }
 
+void World::write_document(const std::string& version, const std::string& digest_word, const Json& document) {
+  const auto job = must(store->last_job("digits", digest_of(digest_word)));
+  tree.file("reports/digits/" + version + "/" + std::to_string(job.value().id) + "/verdict.json", dump_json(document));
+}
+
 void World::promote(const std::string& version, const std::string& digest_word) {
   must(store->promote("digits", version, digest_of(digest_word), "promote", "ann", "better"));
 }

@@ -127,6 +127,8 @@ class World {
   void judge(const std::string& version, const std::string& digest_word, VerdictState state,
              const std::string& incumbent = "", std::vector<Finding> findings = {},
              std::vector<NewRegion> regions = {});
+  // The verdict.json of the latest job of this version, as judge() leaves none.
+  void write_document(const std::string& version, const std::string& digest_word, const Json& document);
   void promote(const std::string& version, const std::string& digest_word);
   std::string make_token(const std::string& name, Scope scope);
 
