@@ -6,7 +6,7 @@ TITLES = {**{band: f"{band} %" for band in BANDS}, "beyond": "beyond", "reopened
 MEANS = (
     ("precision_at_10", "Precision at 10: share of the planted among the ten deepest members of the blocking region (of one of generated images: among"
      " their images inside). A rival's slice names its members in no order of depth; the first ten by seed stand for it"),
-    ("stability_blocked", "Stability: share of bootstraps of the seed images that block again"),
+    ("stability_blocked", "Stability: share of bootstraps of the seed images that block too (copies of an image count as images, so this is on the high side)"),
     ("stability", "Stability: shared seeds of the blocking regions of two bootstraps, of all in either (Jaccard, among the seeds that both hold)"))
 
 

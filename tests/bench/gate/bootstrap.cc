@@ -46,49 +46,50 @@ std::vector<std::uint32_t> draw_seeds(const ProbeSet& probes, RandomStream& rand
   return source;
 }
 
+// Fields are taken apart by name so that a new one cannot be forgotten: it would not compile.
 ProbeSet resampled(const ProbeSet& probes, std::span<const std::uint32_t> source) {
-  const auto draws = static_cast<std::size_t>(probes.draws);
-  const std::size_t ranks = probes.seeds.empty() ? 0 : probes.tails.axes.size() / probes.seeds.size();
-  ProbeSet out;
-  out.digest = probes.digest;
-  out.generator_digest = probes.generator_digest;
-  out.data_digest = probes.data_digest;
-  out.seeds = taken(probes.seeds, 1, source);
-  out.perturbed = probes.perturbed;
-  out.codes = taken(probes.codes, 1, source);
-  out.class_means = probes.class_means;
-  out.tails.slopes = probes.tails.slopes;
-  out.tails.axes = taken(probes.tails.axes, ranks, source);
-  out.draws = probes.draws;
-  out.plausible = taken(probes.plausible, draws, source);
-  out.plausible_share = probes.plausible_share;
-  out.statistics = taken(probes.statistics, 1, source);
-  out.draw_statistics = taken(probes.draw_statistics, draws, source);
-  return out;
+  const auto& [digest, generator_digest, data_digest, seeds, perturbed, codes, class_means, tails, draws, plausible,
+               plausible_share, statistics, draw_statistics] = probes;
+  const auto& [slopes, axes] = tails;
+  const auto each = static_cast<std::size_t>(draws);
+  const std::size_t ranks = seeds.empty() ? 0 : axes.size() / seeds.size();
+  return {.digest = digest,
+          .generator_digest = generator_digest,
+          .data_digest = data_digest,
+          .seeds = taken(seeds, 1, source),
+          .perturbed = perturbed,
+          .codes = taken(codes, 1, source),
+          .class_means = class_means,
+          .tails = {slopes, taken(axes, ranks, source)},
+          .draws = draws,
+          .plausible = taken(plausible, each, source),
+          .plausible_share = plausible_share,
+          .statistics = taken(statistics, 1, source),
+          .draw_statistics = taken(draw_statistics, each, source)};
 }
 
 ProbeEvaluation resampled(const ProbeEvaluation& answers, int draws, std::span<const std::uint32_t> source) {
+  const auto& [model_digest, probe_digest, real, reconstructed, perturbed, embeddings, logits, real_margin,
+               perturbed_margin] = answers;
   const auto each = static_cast<std::size_t>(draws);
-  ProbeEvaluation out;
-  out.model_digest = answers.model_digest;
-  out.probe_digest = answers.probe_digest;
-  out.real = taken(answers.real, 1, source);
-  out.reconstructed = taken(answers.reconstructed, 1, source);
-  out.perturbed = taken(answers.perturbed, each, source);
-  out.embeddings = taken(answers.embeddings, 1, source);
-  out.logits = taken(answers.logits, 1, source);
-  out.real_margin = taken(answers.real_margin, 1, source);
-  out.perturbed_margin = taken(answers.perturbed_margin, each, source);
-  return out;
+  return {.model_digest = model_digest,
+          .probe_digest = probe_digest,
+          .real = taken(real, 1, source),
+          .reconstructed = taken(reconstructed, 1, source),
+          .perturbed = taken(perturbed, each, source),
+          .embeddings = taken(embeddings, 1, source),
+          .logits = taken(logits, 1, source),
+          .real_margin = taken(real_margin, 1, source),
+          .perturbed_margin = taken(perturbed_margin, each, source)};
 }
 
 Stability stability_of(std::span<const Redone> redone) {
   Stability out;
   double sum = 0;
-  std::int64_t pairs = 0;
+  std::int64_t pairs = 0, blocked = 0;
   for (std::size_t i = 0; i < redone.size(); ++i) {
     if (!redone[i].blocked) continue;
-    out.blocked += 1 / static_cast<double>(redone.size());
+    ++blocked;
     for (std::size_t j = 0; j < i; ++j) {
       if (!redone[j].blocked) continue;
       const auto both = shared(redone[i].present, redone[j].present);
@@ -99,6 +100,7 @@ Stability stability_of(std::span<const Redone> redone) {
       ++pairs;
     }
   }
+  if (!redone.empty()) out.blocked = static_cast<double>(blocked) / static_cast<double>(redone.size());
   out.jaccard = pairs > 0 ? sum / static_cast<double>(pairs) : std::numeric_limits<double>::quiet_NaN();
   return out;
 }

@@ -27,7 +27,7 @@ struct Redone {
 };
 
 struct Stability {
-  double blocked = 0;  // share of the bootstraps
+  double blocked = 0;  // share of the bootstraps; high for a bootstrap, since copies of a seed count as seeds
   double jaccard =
       0;  // of two blocking regions, among the seeds that both bootstraps hold, mean over pairs; NaN without a pair
 };
