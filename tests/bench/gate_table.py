@@ -269,7 +269,7 @@ def must_show(rows, sources, comparison):
 def slices_of(row, found):
     """Precision and recall of each slice shown as a regression, where the row keeps them; else of the one the column would block on."""
     if isinstance(found.get("worst"), list):
-        return [s for s in found["worst"] if s.get("status") in ("new_bug", "worse")]
+        return [s for s in found["worst"] if s.get("status") in ("new", "worse")]
     if not found["blocked"]:
         return []
     if row["kind"] == "null":

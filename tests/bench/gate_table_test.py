@@ -178,7 +178,7 @@ class Table(unittest.TestCase):
     def test_discovery_needs_the_precision_of_the_grid(self):
         points = {point["precision"]: point for point in discovery(benchmark(), "gate")["points"]}
         self.assertEqual((points[0.9]["found"]["k"], points[0.9]["found_half"]["k"], points[0.9]["found"]["n"]), (19, 19, 40))
-        regions = [{"status": "new_bug", "precision": 0.75, "recall": 0.2}, {"status": "worse", "precision": 0.1, "recall": 0.1},
+        regions = [{"status": "new", "precision": 0.75, "recall": 0.2}, {"status": "worse", "precision": 0.1, "recall": 0.1},
                    {"status": "suspected", "precision": 1, "recall": 1}]       # was not shown as a regression
         rows = [row("logic", 0, True, 0.0, band="0.5-2", worst=regions)]
         points = {point["precision"]: point for point in discovery(rows, "gate")["points"]}
