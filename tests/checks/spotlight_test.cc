@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 
+#include "core/random.h"
+#include "core/verdict/verdict.h"
 #include "tests/checks/check_input.h"
 
 namespace defuse {
@@ -103,6 +106,62 @@ TEST(Spotlight, NeedsAnIncumbent) {
   const auto result = SpotlightCheck({}).run(world.input_without_incumbent());
   EXPECT_EQ(result.state, VerdictState::inconclusive);
   EXPECT_TRUE(result.no_incumbent);
+}
+
+TEST(Spotlight, WarnsByDefaultSoThatAConfirmedGroupIsToldAndBlocksNothing) {
+  const auto found = search({group(0, 22, 1, 0.6, 1e-6)});
+  const auto result = judged(&found);
+  ASSERT_EQ(result.state, VerdictState::fail);
+  EXPECT_EQ(result.mode, CheckMode::warn);
+  CheckResult other;
+  other.check = "accuracy";
+  other.state = VerdictState::pass;
+  other.reason = "No drop.";
+  Finding fine;
+  fine.id = "accuracy/overall";
+  fine.check = "accuracy";
+  fine.decision = Decision::ok;
+  other.findings = {fine};
+  const Policy policy{.bootstrap = Bootstrap::inconclusive, .has_incumbent = true, .required = {"accuracy"}};
+  const auto warned = decide("digits", "2", {other, result}, policy, {}, TimePoint{});
+  EXPECT_EQ(warned.state, VerdictState::pass) << warned.reason;
+  ASSERT_FALSE(warned.warnings.empty());
+  EXPECT_NE(warned.warnings.front().find("got worse"), std::string::npos) << warned.warnings.front();
+  SpotlightSettings strict;
+  strict.mode = CheckMode::block;
+  EXPECT_EQ(decide("digits", "2", {other, judged(&found, "", strict)}, policy, {}, TimePoint{}).state,
+            VerdictState::fail);
+}
+
+// The check behind the real search, on answers of which one model's are no numbers.
+TEST(Spotlight, LossesThatAreNoNumbersAreNeverAPass) {
+  ProbeSet probes;
+  ProbeEvaluation candidate, incumbent;
+  constexpr std::uint32_t kSeeds = 400;
+  candidate.embeddings = Matrix(kSeeds, 3);
+  candidate.logits = incumbent.logits = Matrix(kSeeds, 2);
+  RandomStream random(1);
+  for (std::uint32_t i = 0; i < kSeeds; ++i) {
+    for (float& x : candidate.embeddings.row(i)) x = static_cast<float>(random.normal());
+    candidate.logits.row(i)[0] = std::nanf("");
+    incumbent.logits.row(i)[0] = 3;
+    probes.seeds.push_back({Split::test, i, 0, i % 2 == 0 ? Half::discover : Half::confirm});
+    candidate.real.push_back(-1);
+    incumbent.real.push_back(0);
+  }
+  SpotlightSearchSettings settings;
+  settings.spotlight.steps = 10;
+  const auto none = search_spotlights(probes, candidate, incumbent, settings);
+  ASSERT_FALSE(none);
+  const auto result = judged(nullptr, none.error().message);
+  EXPECT_EQ(result.state, VerdictState::inconclusive);
+  EXPECT_NE(result.reason.find(none.error().message), std::string::npos) << result.reason;
+
+  for (std::uint32_t i = 20; i < kSeeds; ++i) candidate.logits.row(i)[0] = 3;  // all but a few are numbers again
+  const auto some = search_spotlights(probes, candidate, incumbent, settings);
+  ASSERT_TRUE(some) << some.error().describe();
+  EXPECT_EQ(some->discovery_seeds + some->confirmation_seeds, kSeeds - 20);
+  EXPECT_EQ(judged(&*some).state, VerdictState::inconclusive) << "too few held-back images are left to confirm any";
 }
 
 }  // namespace
