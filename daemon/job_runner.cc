@@ -7,7 +7,7 @@
 #include <cmath>
 #include <utility>
 
-#include "daemon/siblings.h"
+#include "daemon/specify.h"
 
 namespace defuse {
 namespace {
@@ -16,7 +16,6 @@ namespace asio = boost::asio;
 
 // After trouble that is not the job's own: a locked database, a full disk.
 constexpr std::chrono::milliseconds kTroubleWait{5000};
-constexpr std::size_t kMostKnownRegions = 200;
 
 double seconds_between(TimePoint from, TimePoint to) {
   return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count()) / 1000.0;
@@ -111,71 +110,11 @@ void JobRunner::look_later(std::chrono::milliseconds wait) {
   });
 }
 
-// Every bug that the data or a person confirmed in any version that was judged, promoted or not. What was found in the
-// candidate itself (by digest: another artifact under the same version is another candidate) is no test for it.
-Result<std::vector<KnownRegionRef>> JobRunner::known_regions(const std::string& model, const std::string& digest) {
-  TRY(rows, store_.regions(model));
-  std::vector<KnownRegionRef> known;
-  for (const auto& row : rows) {
-    const bool bug = row.confirmed || row.human_label == "confirmed";
-    if (!bug || row.frozen.empty()) continue;
-    TRY(scores, store_.region_scores(row.id));
-    if (!scores.empty() && scores.front().digest == digest) continue;
-    if (known.size() >= kMostKnownRegions) {
-      spdlog::warn("{}: more than {} known bugs; the oldest are not tested", model, kMostKnownRegions);
-      break;
-    }
-    KnownRegionRef ref;
-    ref.id = row.id;
-    ref.label = row.label;
-    ref.predicted_as = row.predicted_as;
-    ref.first_version = row.first_version;
-    ref.ambiguous = row.human_label == "ambiguous" || row.human_label == "unrealistic";
-    if (row.human_label.starts_with("class:"))
-      ref.label = static_cast<std::int32_t>(std::stoi(row.human_label.substr(6)));
-    ref.images = state_.absolute(row.frozen);
-    ref.cluster = row.frozen_cluster;
-    known.push_back(std::move(ref));
-  }
-  return known;
-}
-
-Result<JobSpec> JobRunner::specify(const JobRow& job) {
-  const auto config = live_.config();
-  JobSpec spec;
-  spec.id = job.id;
-  spec.model = job.model;
-  TRY(version, store_.version(job.model, job.version));
-  if (!version) return fail(ErrorCode::not_found, "no version " + job.model + "/" + job.version);
-  spec.candidate = {job.version, job.digest, version->artifact};
-  spec.candidate_labels = version->labels;
-  TRY(promotions, store_.promotions(job.model));
-  if (const auto other = opponent(job.digest, promotions)) {
-    // Its answers are usually cached by digest; if they are not and the file is gone, the worker says so, and it is an
-    // error.
-    TRY(row, store_.version_by_digest(job.model, other->digest));
-    spec.incumbent = ArtifactRef{other->version, other->digest, row ? row->artifact : std::filesystem::path()};
-  }
-  const auto settings = config->models.find(job.model);
-  if (settings == config->models.end()) return fail(ErrorCode::not_found, "model " + job.model + " is not configured");
-  spec.settings = settings->second;
-  spec.worker = config->worker;
-  TRY(siblings, siblings_of(store_, spec.settings.noise_floor, job.model, job.digest,
-                            spec.incumbent ? spec.incumbent->digest : std::string()));
-  spec.siblings = std::move(siblings);
-  TRY(known, known_regions(job.model, job.digest));
-  spec.known_regions = std::move(known);
-  TRY(history, store_.judgement_history(job.model, job.digest));
-  spec.history = std::move(history);
-  spec.cache = state_.cache();
-  return spec;
-}
-
 void JobRunner::start(std::int64_t id) {
   const auto begin = [&]() -> Result<void> {
     TRY(row, store_.job(id));
     if (!row) return fail(ErrorCode::not_found, "no job " + std::to_string(id));
-    TRY(spec, specify(*row));
+    TRY(spec, specify(store_, *live_.config(), state_, *row));
     TRY_OK(prepare_job(state_, spec));
     TRY(earlier, store_.verdict(spec.model, spec.candidate.digest));
     Store::Move running;
@@ -221,27 +160,10 @@ void JobRunner::worker_ended(std::int64_t id, const WorkerExit& exit) {
   failed({exit.cause, exit.reported && is_hopeless(exit.reported->code)});
 }
 
-Result<JudgeRequest> JobRunner::request_for(const JobSpec& spec) {
-  JudgeRequest request;
-  request.state = state_;
-  request.job = spec;
-  TRY(waivers, store_.waivers(spec.model));
-  request.waivers = std::move(waivers);
-  TRY(regions, store_.regions(spec.model));
-  for (const auto& row : regions) {
-    if (!row.human_label.empty()) request.labels[row.id] = row.human_label;
-    RegionFingerprint fingerprint{row.id, row.label, row.predicted_as, {}, {}};
-    for (const auto& member : row.region.members) fingerprint.members.push_back(member.seed);
-    request.earlier.push_back(std::move(fingerprint));
-  }
-  request.now = live_.clock().now();
-  return request;
-}
-
 void JobRunner::judge() {
   current_->judging = true;
   words_changed_ = false;
-  auto request = request_for(current_->spec);
+  auto request = judge_request(store_, state_, current_->spec, live_.clock().now());
   if (!request) return judged_now(tl::unexpected<Error>(request.error()));
   asio::post(work_, [this, guard = asio::make_work_guard(io_), request = std::move(*request)] {
     asio::post(io_, [this, judged = judge_result(request)] { judged_now(judged); });
@@ -343,7 +265,7 @@ void JobRunner::judge_again(const VersionRow& version, const std::string& who, c
     if (!verdict) return fail(ErrorCode::not_found, "it has no verdict yet");
     if (!has_result(state_, verdict->job)) return fail(ErrorCode::not_found, "its last job left no result");
     TRY(spec, read_job(state_, verdict->job));
-    TRY(made, request_for(spec));
+    TRY(made, judge_request(store_, state_, spec, live_.clock().now()));
     made.suffix = std::to_string(made.now.time_since_epoch().count());
     return made;
   }();

@@ -57,9 +57,6 @@ class JobRunner {
     std::int64_t replaces = 0;  // job whose result nobody needs once this one is judged; 0 if none
   };
   void start(std::int64_t id);
-  Result<JobSpec> specify(const JobRow& job);
-  Result<std::vector<KnownRegionRef>> known_regions(const std::string& model, const std::string& digest);
-  Result<JudgeRequest> request_for(const JobSpec& spec);
   void worker_ended(std::int64_t id, const WorkerExit& exit);
   void judge();
   void judged_now(const Result<Judged>& judged);

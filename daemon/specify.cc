@@ -1,0 +1,94 @@
+#include "daemon/specify.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "daemon/scheduler.h"
+#include "daemon/siblings.h"
+
+namespace defuse {
+namespace {
+
+constexpr std::size_t kMostKnownRegions = 200;
+
+// Every bug that the data or a person confirmed in any version that was judged, promoted or not. What was found in the
+// candidate itself (by digest: another artifact under the same version is another candidate) is no test for it.
+Result<std::vector<KnownRegionRef>> known_regions(Store& store, const StateFolder& state, const std::string& model,
+                                                  const std::string& digest) {
+  TRY(rows, store.regions(model));
+  std::vector<KnownRegionRef> known;
+  for (const auto& row : rows) {
+    const bool bug = row.confirmed || row.human_label == "confirmed";
+    if (!bug || row.frozen.empty()) continue;
+    TRY(scores, store.region_scores(row.id));
+    if (!scores.empty() && scores.front().digest == digest) continue;
+    if (known.size() >= kMostKnownRegions) {
+      spdlog::warn("{}: more than {} known bugs; the oldest are not tested", model, kMostKnownRegions);
+      break;
+    }
+    KnownRegionRef ref;
+    ref.id = row.id;
+    ref.label = row.label;
+    ref.predicted_as = row.predicted_as;
+    ref.first_version = row.first_version;
+    ref.ambiguous = row.human_label == "ambiguous" || row.human_label == "unrealistic";
+    if (row.human_label.starts_with("class:"))
+      ref.label = static_cast<std::int32_t>(std::stoi(row.human_label.substr(6)));
+    ref.images = state.absolute(row.frozen);
+    ref.cluster = row.frozen_cluster;
+    known.push_back(std::move(ref));
+  }
+  return known;
+}
+
+}  // namespace
+
+Result<JobSpec> specify(Store& store, const Config& config, const StateFolder& state, const JobRow& job) {
+  JobSpec spec;
+  spec.id = job.id;
+  spec.model = job.model;
+  TRY(version, store.version(job.model, job.version));
+  if (!version) return fail(ErrorCode::not_found, "no version " + job.model + "/" + job.version);
+  spec.candidate = {job.version, job.digest, version->artifact};
+  spec.candidate_labels = version->labels;
+  TRY(promotions, store.promotions(job.model));
+  if (const auto other = opponent(job.digest, promotions)) {
+    // Its answers are usually cached by digest; if they are not and the file is gone, the worker says so, and it is an
+    // error.
+    TRY(row, store.version_by_digest(job.model, other->digest));
+    spec.incumbent = ArtifactRef{other->version, other->digest, row ? row->artifact : std::filesystem::path()};
+  }
+  const auto settings = config.models.find(job.model);
+  if (settings == config.models.end()) return fail(ErrorCode::not_found, "model " + job.model + " is not configured");
+  spec.settings = settings->second;
+  spec.worker = config.worker;
+  TRY(siblings, siblings_of(store, spec.settings.noise_floor, job.model, job.digest,
+                            spec.incumbent ? spec.incumbent->digest : std::string()));
+  spec.siblings = std::move(siblings);
+  TRY(known, known_regions(store, state, job.model, job.digest));
+  spec.known_regions = std::move(known);
+  TRY(history, store.judgement_history(job.model, job.digest));
+  spec.history = std::move(history);
+  spec.cache = state.cache();
+  return spec;
+}
+
+Result<JudgeRequest> judge_request(Store& store, const StateFolder& state, const JobSpec& spec, TimePoint now) {
+  JudgeRequest request;
+  request.state = state;
+  request.job = spec;
+  TRY(waivers, store.waivers(spec.model));
+  request.waivers = std::move(waivers);
+  TRY(regions, store.regions(spec.model));
+  for (const auto& row : regions) {
+    if (!row.human_label.empty()) request.labels[row.id] = row.human_label;
+    RegionFingerprint fingerprint{row.id, row.label, row.predicted_as, {}, {}};
+    for (const auto& member : row.region.members) fingerprint.members.push_back(member.seed);
+    request.earlier.push_back(std::move(fingerprint));
+  }
+  request.now = now;
+  return request;
+}
+
+}  // namespace defuse

@@ -1,0 +1,111 @@
+// What people make a running daemon do: promote, roll back, judge again, cancel, label, waive.
+#include "tests/daemon/whole_daemon.h"
+
+namespace defuse {
+namespace {
+
+TEST_F(Daemon, PromotionNeedsAVerdictAgainstThePresentIncumbentOrAReasonedOverride) {
+  with_incumbent();
+  give(answer("2", "two", one()));
+  shelf.put("2", "two");
+  ASSERT_TRUE(judged("two"));
+  give(answer("3", "three", one()));
+  shelf.put("3", "three");
+  ASSERT_TRUE(judged("three"));
+  ASSERT_TRUE(app->promote("digits", "2", "", false, "ann"));
+  const auto stale = app->promote("digits", "3", "", false, "ann");
+  ASSERT_FALSE(stale);
+  EXPECT_EQ(stale.error().code, ErrorCode::conflict);
+  EXPECT_NE(stale.error().message.find("judged against 1, but the incumbent is now 2"), std::string::npos)
+      << stale.error().message;
+  EXPECT_FALSE(verdict_file("3").value("ok", true)) << "its verdict no longer counts";
+
+  const auto unreasoned = app->promote("digits", "3", " ", true, "ann");
+  ASSERT_FALSE(unreasoned);
+  EXPECT_EQ(unreasoned.error().code, ErrorCode::invalid_input);
+  ASSERT_TRUE(app->promote("digits", "3", "urgent", true, "ann"));
+  EXPECT_EQ((*store().incumbent("digits"))->kind, "override");
+
+  const auto back = app->rollback("digits", "worse than thought", "ann");
+  ASSERT_TRUE(back) << back.error().describe();
+  EXPECT_EQ(*back, "2");
+  EXPECT_EQ(*app->rollback("digits", "further", "ann"), "1");
+  EXPECT_EQ(app->rollback("digits", "further", "ann").error().code, ErrorCode::conflict);
+  EXPECT_TRUE(store().verify_audit());
+}
+
+TEST_F(Daemon, UnknownThingsAreNotFound) {
+  with_incumbent();
+  EXPECT_EQ(app->promote("digits", "99", "", false, "ann").error().code, ErrorCode::not_found);
+  EXPECT_EQ(app->evaluate("letters", "1", "ann").error().code, ErrorCode::not_found);
+  EXPECT_EQ(app->cancel(4711, "ann").error().code, ErrorCode::not_found);
+  EXPECT_EQ(app->label_region("r-000000000000", "ambiguous", "", "ann").error().code, ErrorCode::not_found);
+}
+
+TEST_F(Daemon, EvaluateMakesANewJobAndKeepsTheOld) {
+  with_incumbent();
+  const auto first = job("one")->id;
+  const auto again = app->evaluate("digits", "1", "ann");
+  ASSERT_TRUE(again) << again.error().describe();
+  EXPECT_GT(*again, first);
+  ASSERT_TRUE(comes_true([&] { return job("one")->id == *again && is_final(job("one")->state); }));
+  EXPECT_EQ((*store().job(first))->state, JobState::done);
+  EXPECT_EQ(job("one")->incumbent_digest, "") << "the incumbent is not compared with itself";
+}
+
+TEST_F(Daemon, RunningJobCanBeCancelledAndIsNotStartedAgainByItself) {
+  script =
+      "echo run >> \"$(dirname \"$0\")/runs\"; echo '{\"station\":\"evaluate\",\"progress\":0.5}'; trap '' TERM; sleep "
+      "600";
+  shelf.put("1", "one");
+  start();
+  ASSERT_TRUE(
+      comes_true([&] { return job("one") && job("one")->state == JobState::running && job("one")->progress > 0; }));
+  const auto id = job("one")->id;
+  ASSERT_TRUE(app->cancel(id, "ann"));
+  EXPECT_EQ(job("one")->state, JobState::cancelled);
+  EXPECT_EQ(app->cancel(id, "ann").error().code, ErrorCode::conflict);
+  stop();
+  start();
+  ASSERT_TRUE(comes_true([&] { return app->live().status().ready; }));
+  EXPECT_EQ(job("one")->id, id);
+  EXPECT_EQ(runs(), 1U);
+}
+
+TEST_F(Daemon, ALabelJudgesAgainWithoutRunningAnything) {
+  with_incumbent();
+  with_failed_two();
+  const auto region = verdict("two")->verdict.findings.front().region;
+  const auto ran = runs();
+  const auto labelled = app->label_region(region, "ambiguous", "a smudge", "ann");
+  ASSERT_TRUE(labelled) << labelled.error().describe();
+  ASSERT_TRUE(comes_true([&] { return verdict("two")->verdict.ok(); }));
+  ASSERT_TRUE(comes_true([&] { return verdict_file("2").value("ok", false); }));
+  ASSERT_TRUE(app->label_region(region, "", "it is one after all", "ann"));
+  ASSERT_TRUE(comes_true([&] { return verdict("two")->verdict.state == VerdictState::fail; }));
+  EXPECT_EQ(runs(), ran);
+  EXPECT_EQ(store().regions("digits")->size(), 1U) << "judging again finds no new regions";
+}
+
+TEST_F(Daemon, WaiverCoversUntilItExpires) {
+  with_incumbent();
+  with_failed_two();
+  Waiver waiver;
+  waiver.model = "digits";
+  waiver.finding = verdict("two")->verdict.findings.front().region;
+  waiver.reason = "known and harmless";
+  waiver.approved_by = "ann";
+  waiver.expires = clock.now() + std::chrono::hours(24 * 365);
+  EXPECT_EQ(app->add_waiver(waiver, "ann").error().code, ErrorCode::invalid_input) << "longer than allowed";
+  waiver.expires = clock.now() + std::chrono::hours(1);
+  const auto id = app->add_waiver(waiver, "ann");
+  ASSERT_TRUE(id) << id.error().describe();
+  ASSERT_TRUE(comes_true([&] { return verdict("two")->verdict.ok(); }));
+  ASSERT_TRUE(comes_true([&] { return verdict_file("2").value("ok", false); }));
+  clock.advance(std::chrono::hours(1));
+  ASSERT_TRUE(comes_true([&] { return verdict("two")->verdict.state == VerdictState::fail; }));
+  ASSERT_TRUE(comes_true([&] { return !verdict_file("2").value("ok", true); }));
+}
+
+}  // namespace
+}  // namespace defuse
