@@ -199,19 +199,7 @@ std::string decision_word(Decision decision) {
 }
 
 std::string status_word(RegionStatus status) {
-  switch (status) {
-    case RegionStatus::new_bug:
-      return "new bug";
-    case RegionStatus::worse:
-      return "worse";
-    case RegionStatus::inherited:
-      return "inherited";
-    case RegionStatus::fixed:
-      return "fixed";
-    case RegionStatus::suspected:
-      break;
-  }
-  return "suspected";
+  return status == RegionStatus::new_bug ? "new bug" : std::string(to_string(status));
 }
 
 std::string status_meaning(RegionStatus status) {
