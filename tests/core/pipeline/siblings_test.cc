@@ -19,7 +19,7 @@ using testing::ModelKind;
 class SiblingsStation : public testing::BandLine {
  protected:
   // A linear model that sees class `label` at only this share of its brightness. The background of the other classes
-  // has 0.15, images of the class have 0.65 to 0.95: at a share of 0.23 the faintest few break, at 0 all of them.
+  // has 0.15, images of the class have 0.65 to 0.95: at a share of 0.24 the faintest few break, at 0 all of them.
   ArtifactRef dimmed(const std::string& version, std::size_t label, float share) {
     auto weights = testing::band_weights(kShape, kClasses);
     for (float& w : weights.row(label)) w *= share;
@@ -32,8 +32,8 @@ class SiblingsStation : public testing::BandLine {
   }
   void add_sibling(const ArtifactRef& a) { job_.siblings.push_back({a.version, a.digest, a.path, {}}); }
   void add_two_siblings() {
-    add_sibling(dimmed("a", 1, 0.229F));
-    add_sibling(dimmed("b", 2, 0.229F));
+    add_sibling(dimmed("a", 1, 0.238F));
+    add_sibling(dimmed("b", 2, 0.238F));
   }
   void break_the_candidate() { job_.candidate = dimmed("bad", 0, 0); }
 
@@ -97,7 +97,8 @@ TEST_F(SiblingsStation, EquallyGoodVersionsSetTheLimitsThatTheChecksHoldTheCandi
   EXPECT_LT(floor.flips.largest, 0.02);
   const auto& defaults = job_.settings.checks.misclassification_regions;
   EXPECT_EQ(floor.region.default_limit, defaults.min_increase);
-  EXPECT_LT(floor.region.limit, defaults.min_increase) << "siblings this quiet tighten it";
+  EXPECT_GT(floor.region.limit, defaults.min_increase) << "they break all of their faintest images: that widens it";
+  EXPECT_LE(floor.region.limit, 0.9);
   const auto limits = region_limits(result, "flips");
   const auto clear_limits = region_limits(result, "clear_flips");
   ASSERT_FALSE(limits.empty() && clear_limits.empty()) << "a class that is lost makes a region";
@@ -111,9 +112,23 @@ TEST_F(SiblingsStation, EquallyGoodVersionsSetTheLimitsThatTheChecksHoldTheCandi
   EXPECT_EQ(floor.flips.at_least, 0) << "no sibling differs as the candidate does";
 }
 
+TEST_F(SiblingsStation, VersionsThatAnswerAlikeTightenTheLimitForRegions) {
+  for (const auto& [version, factor] : {std::pair{"a", 3.0F}, std::pair{"b", 4.0F}}) {
+    testing::save_linear_model(tree_ / (std::string(version) + ".pt"),
+                               scaled(testing::band_weights(kShape, kClasses), factor));
+    add_sibling(artifact(version, std::string(version) + ".pt"));
+  }
+  const auto made = floor();
+  EXPECT_TRUE(made.made()) << made.problem;
+  EXPECT_EQ(made.counted, 2);
+  EXPECT_EQ(made.region.largest, 0);
+  EXPECT_LT(made.region.limit, job_.settings.checks.misclassification_regions.min_increase);
+  EXPECT_GT(made.region.limit, 0);
+}
+
 TEST_F(SiblingsStation, ACandidateLikeTheSiblingsPassesBesideThem) {
   add_two_siblings();
-  job_.candidate = dimmed("c", 0, 0.229F);
+  job_.candidate = dimmed("c", 0, 0.238F);
   const auto result = judged();
   ASSERT_TRUE(result.noise_floor && result.noise_floor->made());
   EXPECT_GT(result.noise_floor->flips.p, 0.05);
