@@ -12,7 +12,7 @@
 namespace defuse {
 
 // Raise when the same settings would give another probe set: moves, seeds, codes or plausibility.
-inline constexpr const char* kProbeRules = "probes-4";
+inline constexpr const char* kProbeRules = "probes-7";
 
 // Shape of the published Beta noise (Defuse repository, MNIST): Beta(50, 50).
 inline constexpr double kBetaShape = 50;

@@ -44,8 +44,9 @@ Result<void> measure_seed_images(const Dataset& test, const Dataset& train, int 
   return {};
 }
 
-Result<void> measure_draws(const Generator& generator, const ImageShape& shape, const RegionSettings& settings,
-                           std::uint64_t seed, int threads, ProbeSet& probes, Progress& progress) {
+Result<void> settle_draws(const Generator& generator, const ImageShape& shape, const RegionSettings& settings,
+                          std::uint64_t seed, int threads, const AmongItsClass& among_its_class, ProbeSet& probes,
+                          Progress& progress) {
   const auto pixels = static_cast<std::size_t>(shape.pixels());
   const auto draws = static_cast<std::size_t>(probes.draws);
   const std::size_t block = block_size(pixels, 128);
@@ -55,12 +56,25 @@ Result<void> measure_draws(const Generator& generator, const ImageShape& shape, 
   std::vector<float> images;
   std::vector<std::size_t> rows;
   Matrix codes(0, probes.codes.cols);
-  const auto decode = [&]() -> Result<void> {
+  const auto settle = [&]() -> Result<void> {
     codes.rows = rows.size();
     if (rows.empty()) return {};
     images.resize(rows.size() * pixels);
     TRY_OK(generator.decode(codes, images));
-    TRY_OK(measure(images, rows, shape, threads, probes.draw_statistics));
+    TRY(again, generator.encode(images, rows.size()));
+    TRY_OK(for_batches(rows.size(), 256, threads, [&](std::size_t first, std::size_t count) -> Result<void> {
+      const auto own = std::span(rows).subspan(first, count);
+      Matrix part(count, again.mean.cols);
+      std::copy_n(again.mean.row(first).data(), part.data.size(), part.data.data());
+      const auto kept = among_its_class(part, own);
+      for (std::size_t i = 0; i < count; ++i) {
+        probes.plausible[own[i]] = kept[i];
+        if (kept[i] != 0)
+          image_statistics(std::span(images).subspan((first + i) * pixels, pixels), shape,
+                           probes.draw_statistics.row(own[i]));
+      }
+      return {};
+    }));
     codes.data.clear();
     rows.clear();
     return {};
@@ -74,10 +88,10 @@ Result<void> measure_draws(const Generator& generator, const ImageShape& shape, 
       rows.push_back(s * draws + q);
     }
     if (rows.size() < block) continue;
-    TRY_OK(decode());
+    TRY_OK(settle());
     if (progress.stop_requested()) return fail(ErrorCode::cancelled, "building the probe set was stopped");
   }
-  TRY_OK(decode());
+  TRY_OK(settle());
   return {};
 }
 

@@ -1,7 +1,11 @@
-// Model-free statistics of every image of a probe set: real seed images and decoded perturbations. Called once, when
-// the set is built.
+// The images of a probe set: real seed images and decoded perturbations. Each is measured by model-free statistics, and
+// a perturbation whose image is no longer one of its class is dropped. Called once, when the set is built.
 #pragma once
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
 
 #include "core/evaluate/dataset.h"
 #include "core/evaluate/evaluation.h"
@@ -14,8 +18,17 @@ namespace defuse {
 
 // Fills probes.statistics from probes.seeds.
 Result<void> measure_seed_images(const Dataset& test, const Dataset& train, int threads, ProbeSet& probes);
-// Fills probes.draw_statistics; everything else of `probes` must be complete.
-Result<void> measure_draws(const Generator& generator, const ImageShape& shape, const RegionSettings& settings,
-                           std::uint64_t seed, int threads, ProbeSet& probes, Progress& progress);
+
+// Whether codes [n, latent], each of the draw at rows[i], lie among codes of that draw's class: 1 or 0 for each. Any
+// thread may call it.
+using AmongItsClass = std::function<std::vector<std::uint8_t>(const Matrix& codes, std::span<const std::size_t> rows)>;
+
+// Decodes every draw whose code is plausible, codes its image again, and keeps the draw plausible only if that code,
+// too, lies among its class; measures what is kept into probes.draw_statistics. A decoder may draw from a plausible
+// code an image of another class, on which every right model would be called wrong. Everything else of `probes` must
+// be complete.
+Result<void> settle_draws(const Generator& generator, const ImageShape& shape, const RegionSettings& settings,
+                          std::uint64_t seed, int threads, const AmongItsClass& among_its_class, ProbeSet& probes,
+                          Progress& progress);
 
 }  // namespace defuse

@@ -8,7 +8,7 @@
 namespace defuse {
 namespace {
 
-std::vector<double> thresholds(const ProbeSet& probes, const ProbeEvaluation& model, int classes) {
+std::vector<double> thresholds(const ProbeSet& probes, const ProbeEvaluation& model, int classes, double share) {
   std::vector<std::vector<float>> right(static_cast<std::size_t>(classes));
   for (std::size_t i = 0; i < probes.seeds.size() && i < model.real_margin.size(); ++i) {
     if (model.real_margin[i] > 0)
@@ -22,7 +22,7 @@ std::vector<double> thresholds(const ProbeSet& probes, const ProbeEvaluation& mo
     }
     const auto middle = margins.begin() + static_cast<std::ptrdiff_t>(margins.size() / 2);
     std::nth_element(margins.begin(), middle, margins.end());
-    out.push_back(kClearShare * static_cast<double>(*middle));
+    out.push_back(share * static_cast<double>(*middle));
   }
   return out;
 }
@@ -30,12 +30,13 @@ std::vector<double> thresholds(const ProbeSet& probes, const ProbeEvaluation& mo
 }  // namespace
 
 ClearFlips::ClearFlips(const ProbeSet& probes, const ProbeEvaluation* incumbent, const ProbeEvaluation& candidate,
-                       int classes)
+                       int classes, double share)
     : incumbent_(static_cast<std::size_t>(classes), std::numeric_limits<double>::infinity()), candidate_(incumbent_) {
   if (incumbent == nullptr) return;
-  incumbent_ = thresholds(probes, *incumbent, classes);
-  candidate_ = thresholds(probes, candidate, classes);
-  // A candidate that gets nothing of a class right has no ordinary sureness there; whatever it says wrongly then counts.
+  incumbent_ = thresholds(probes, *incumbent, classes, share);
+  candidate_ = thresholds(probes, candidate, classes, share);
+  // A candidate that gets nothing of a class right has no ordinary sureness there; whatever it says wrongly then
+  // counts.
   for (double& threshold : candidate_) {
     if (std::isinf(threshold)) threshold = 0;
   }

@@ -95,7 +95,9 @@ Observations observe_seeds(const RegionSearchInput& input) {
   const auto finish_one = input.incumbent != nullptr ? finish : without_incumbent;
   const auto draws = static_cast<std::size_t>(probes.draws);
   const bool sure = !candidate.real_margin.empty() && !incumbent.real_margin.empty();
-  const ClearFlips clear(probes, sure ? input.incumbent : nullptr, candidate, input.classes);
+  const ProbeEvaluation* judge = sure ? input.incumbent : nullptr;
+  const ClearFlips clear_of_real(probes, judge, candidate, input.classes, kClearShareOfReal);
+  const ClearFlips clear_of_generated(probes, judge, candidate, input.classes, kClearShareOfGenerated);
   Observations out;
   out.real.resize(probes.seeds.size());
   out.generated.resize(probes.seeds.size());
@@ -104,7 +106,7 @@ Observations observe_seeds(const RegionSearchInput& input) {
     const std::int32_t label = probes.seeds[i].label;
     SeedObservation real;
     real.counts.add(incumbent.real[i] == label, candidate.real[i] == label);
-    if (sure) real.clear_net = clear.of(label, incumbent.real_margin[i], candidate.real_margin[i]);
+    if (sure) real.clear_net = clear_of_real.of(label, incumbent.real_margin[i], candidate.real_margin[i]);
     out.real[i] = finish_one(real);
     const bool reconstructed = candidate.reconstructed[i] == label || incumbent.reconstructed[i] == label;
     if (!input.generated_usable || !reconstructed) continue;
@@ -114,7 +116,8 @@ Observations observe_seeds(const RegionSearchInput& input) {
       const bool before = incumbent.perturbed[q] == label;
       const bool after = candidate.perturbed[q] == label;
       generated.counts.add(before, after);
-      const int clearly = sure ? clear.of(label, incumbent.perturbed_margin[q], candidate.perturbed_margin[q]) : 0;
+      const int clearly =
+          sure ? clear_of_generated.of(label, incumbent.perturbed_margin[q], candidate.perturbed_margin[q]) : 0;
       generated.clear_net += clearly;
       out.draws[q] = {true, static_cast<std::int8_t>(static_cast<int>(before) - static_cast<int>(after)),
                       static_cast<std::int8_t>(clearly)};

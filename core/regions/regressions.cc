@@ -36,6 +36,9 @@ constexpr std::array kKinds{
 // The scan asks for a mean above this share of the limit; what is confirmed must exceed all of it. A region that also
 // holds some of a pocket's surroundings has more unseen seeds to be confirmed with.
 constexpr double kScanLimit = 0.5;
+// Yet at a low limit the strongest evidence is that of a region most of which is surroundings: people should be shown
+// the bug.
+constexpr double kLeastScanLimit = 0.10;
 constexpr double kRepeats = 0.05;        // a suspected region that unseen seeds do not even repeat is not shown
 constexpr double kIncumbentKnew = 0.10;  // an incumbent failing at most this often did not have the bug
 constexpr double kDisplayZ = 1.959963984540054;
@@ -115,7 +118,9 @@ class Finder {
   }
 
  private:
-  double scan_limit(std::size_t k) const { return kScanLimit * limit_of(view_.settings, kKinds[k].measure); }
+  double scan_limit(std::size_t k) const { 
+    return std::max(kLeastScanLimit, kScanLimit * limit_of(view_.settings, kKinds[k].measure));
+  }
   bool wanted(std::size_t k) const {
     const auto& shapes = view_.settings.shapes;
     return kKinds[k].evidence == ImageKind::real ? shapes.real : shapes.generated && view_.input.generated_usable;

@@ -89,7 +89,7 @@ TEST(ClearFlips, AreThoseBothModelsAreSureOf) {
     old_model.real_margin.push_back(4);   // median 4: sure from 2 on
     new_model.real_margin.push_back(10);  // another temperature: sure from 5 on
   }
-  const ClearFlips clear(probes, &old_model, new_model, 1);
+  const ClearFlips clear(probes, &old_model, new_model, 1, 0.5);
   EXPECT_EQ(clear.of(0, 2.0F, -5.0F), 1);
   EXPECT_EQ(clear.of(0, -2.0F, 5.0F), -1);
   EXPECT_EQ(clear.of(0, 1.9F, -5.0F), 0) << "the old model was not sure";
@@ -98,9 +98,9 @@ TEST(ClearFlips, AreThoseBothModelsAreSureOf) {
   EXPECT_EQ(clear.of(0, 2.0F, std::nanf("")), 1) << "no answer to what the old model was sure of is a break";
   EXPECT_EQ(clear.of(0, 1.0F, std::nanf("")), 0);
   new_model.real_margin.assign(5, -1);  // a class the new model has lost altogether
-  const ClearFlips lost(probes, &old_model, new_model, 1);
+  const ClearFlips lost(probes, &old_model, new_model, 1, 0.5);
   EXPECT_EQ(lost.of(0, 4.0F, -1.0F), 1);
-  const ClearFlips without(probes, nullptr, new_model, 1);
+  const ClearFlips without(probes, nullptr, new_model, 1, 0.5);
   EXPECT_EQ(without.of(0, 100.0F, -100.0F), 0);
 }
 

@@ -62,7 +62,7 @@ TEST(RegionSearch, FindsAPlantedPocketAndDescribesIt) {
   EXPECT_GE(bug.predicted_as_share, 0.9);
   EXPECT_EQ(bug.space, "codes");
   EXPECT_EQ(bug.center.size(), 8u);
-  EXPECT_GE(precision(world, bug), 0.6);
+  EXPECT_GE(precision(world, bug), 0.7);
   EXPECT_LE(bug.confirm.p_adjusted, 0.0125);
   EXPECT_EQ(bug.measure, "clear_flips");
   EXPECT_GE(bug.confirm.net_lower, 0.20);
