@@ -99,7 +99,7 @@ struct RegionSettings {
   double agreement = 0.9;                     // share of them that must agree
   std::int64_t min_support = 5;               // unseen seeds a region needs before it can block
   double min_increase = 0.70;                 // net rate of all flips whose lower bound blocks
-  double min_clear_increase = 0.05;           // net rate of clear flips (core/regions/clear_flips.h) whose lower bound blocks
+  double min_clear_increase = 0.08;           // net rate of clear flips (core/regions/clear_flips.h) whose lower bound blocks
   int components = 20;                        // truncation of the Dirichlet-process mixture
   std::string covariance = "full";            // full | diagonal | tied
   int max_shown = 15;

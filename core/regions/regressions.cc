@@ -118,7 +118,7 @@ class Finder {
   }
 
  private:
-  double scan_limit(std::size_t k) const { 
+  double scan_limit(std::size_t k) const {
     return std::max(kLeastScanLimit, kScanLimit * limit_of(view_.settings, kKinds[k].measure));
   }
   bool wanted(std::size_t k) const {

@@ -14,7 +14,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -25,12 +27,25 @@
 namespace defuse {
 namespace {
 
-struct Neighbour {
-  double squared = 0;
-  std::uint32_t seed = 0;
-  bool operator<(const Neighbour& other) const {
-    return squared != other.squared ? squared < other.squared : seed < other.seed;
+// Squared distance and seed in one integer that sorts like the pair: the bits of floats that are not negative rise
+// with them. Sorting neighbours is a third of a scan, and integers of 8 bytes sort twice as fast as structs of 16.
+class Neighbour {
+ public:
+  Neighbour() = default;
+  Neighbour(double squared, std::uint32_t seed)
+      : key_((std::uint64_t{std::bit_cast<std::uint32_t>(rounded_up(squared))} << 32) | seed) {}
+  double squared() const { return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(key_ >> 32))); }
+  std::uint32_t seed() const { return static_cast<std::uint32_t>(key_); }
+  bool operator<(const Neighbour& other) const { return key_ < other.key_; }
+
+ private:
+  // Up, so that a ball of this radius holds the seed it was measured to.
+  static float rounded_up(double value) {
+    const auto near = static_cast<float>(value);
+    return static_cast<double>(near) < value ? std::nextafter(near, std::numeric_limits<float>::infinity()) : near;
   }
+
+  std::uint64_t key_ = 0;
 };
 
 // The seeds of the class by distance from one centre, sorted only as far as anybody has asked.
@@ -47,7 +62,7 @@ class Order {
   void look_from(std::span<const float> center) {
     all_.clear();
     for (std::size_t i = 0; i < seeds_.size(); ++i) {
-      all_.push_back({squared_distance(packed_.row(i), center), seeds_[i]});
+      all_.emplace_back(squared_distance(packed_.row(i), center), seeds_[i]);
     }
     sorted_ = 0;
   }
@@ -88,14 +103,14 @@ Best best_size(Order& order, const ScanQuestion& question, const ScanSettings& s
   std::size_t next_size = 0;
   for (std::size_t i = 0; i < order.size() && next_size < settings.sizes.size(); ++i) {
     const Neighbour& near = order.at(i);
-    const double s = question.score[near.seed];
+    const double s = question.score[near.seed()];
     if (std::isnan(s)) continue;
     sum += s;
     if (++count != settings.sizes[next_size]) continue;
     ++next_size;
     const double n = count;
     const double evidence = log_evidence(sum, n, question.limit);
-    if (evidence > best.evidence) best = {evidence, count, near.squared, i + 1};
+    if (evidence > best.evidence) best = {evidence, count, near.squared(), i + 1};
   }
   return best;
 }
@@ -106,7 +121,7 @@ ScanBall ball_of(Order& order, const Best& best, std::span<const float> center, 
   ball.radius = std::sqrt(best.squared);
   ball.evidence = best.evidence;
   for (std::size_t i = 0; i < best.reach; ++i) {
-    if (!std::isnan(score[order.at(i).seed])) ball.members.push_back(order.at(i).seed);
+    if (!std::isnan(score[order.at(i).seed()])) ball.members.push_back(order.at(i).seed());
   }
   std::sort(ball.members.begin(), ball.members.end());
   return ball;
@@ -178,7 +193,7 @@ std::vector<double> middle_of_first(const Matrix& points, Order& order, std::spa
   std::vector<double> sum(points.cols, 0.0);
   double weight = 0;
   for (std::size_t i = 0, met = 0; i < order.size() && met < count; ++i) {
-    const std::uint32_t seed = order.at(i).seed;
+    const std::uint32_t seed = order.at(i).seed();
     if (!(score[seed] > 0)) continue;
     ++met;
     weight += score[seed];

@@ -69,7 +69,7 @@ struct RegionSearchSettings {
   double alpha = 0.0125;          // of the family of confirmed regions
   double min_increase = 0.70;        // of all flips
   double notable = 0.20;             // from which weak spots of both models and gains are shown; never blocks
-  double min_clear_increase = 0.05;  // of clear flips (clear_flips.h)
+  double min_clear_increase = 0.08;  // of clear flips (clear_flips.h)
   std::int64_t min_support = 5;   // unseen seeds
   int max_regions = 15;
   std::vector<int> neighbourhood{5, 7, 10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 450};

@@ -19,10 +19,12 @@ from gate_plots import all_plots
 from gate_table import chosen, columns_of, read_rows, summarise
 
 SOURCES = ("mnist", "synthetic", "digits")  # the longest first, so that it does not run on alone at the end
-FULL = {"null": 66, "logic": 20, "training": 12, "beyond": 12, "reopened": 12}   # logic: per band of mass
+FULL = {"null": 66, "logic": 20, "training": 12, "beyond": 12, "reopened": 12, "unseen": 10}   # logic, unseen: per band of mass
 FULL_OF = {"mnist": {"training": 6}}                                            # training on MNIST is the dearest part
 QUICK = {"null": 20, "logic": 6, "training": 3, "beyond": 3, "reopened": 3}
 FULL_COLUMNS, QUICK_COLUMNS = "all", "gate,regions,known_regions,rivals"         # nine parts cost four more searches a pair
+FULL_DEAR = {"mnist": 4, "synthetic": 6}                                         # first pairs of a kind or band with parts and published searches
+FULL_BOOTSTRAPS_OF = {"mnist": 0}
 FULL_BOOTSTRAPS = 10                                                            # searches again, for the first four pairs of each band
 
 
@@ -44,7 +46,9 @@ class Source:
         command = [self.options.build / "bin/gate-bench", "--source", self.name, "--pool", self.options.pool, "--kinds", kind,
                    "--pairs", str(pairs), "--work", self.options.work / "work", "--rows", self.rows,
                    "--columns", self.options.columns or (FULL_COLUMNS if self.options.full else QUICK_COLUMNS),
-                   "--bootstraps", str(FULL_BOOTSTRAPS if self.options.full else 0), "--threads", str(threads)]
+                   "--bootstraps", str(FULL_BOOTSTRAPS_OF.get(self.name, FULL_BOOTSTRAPS) if self.options.full else 0), "--threads", str(threads)]
+        if self.options.full and self.name in FULL_DEAR:
+            command += ["--dear-pairs", str(FULL_DEAR[self.name])]
         started = time.monotonic()
         with open(log, "w") as kept:
             program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",

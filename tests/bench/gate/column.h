@@ -1,5 +1,6 @@
-// One column of the gate benchmark: a way to decide from two models' answers whether the candidate got worse somewhere. Our gate is one
-// of them, its parts alone and every rival are the others. Pure functions of the pair's answers; deterministic for a seed.
+// One column of the gate benchmark: a way to decide from two models' answers whether the candidate got worse somewhere.
+// Our gate is one of them, its parts alone and every rival are the others. Pure functions of the pair's answers;
+// deterministic for a seed.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -11,8 +12,8 @@
 
 namespace defuse::bench {
 
-// What every column gets to see. Real images are the probe set's seeds (the test split first, then training images): labels and halves in
-// probes.seeds; logits, embeddings and margins in the two ProbeEvaluations.
+// What every column gets to see. Real images are the probe set's seeds (the test split first, then training images):
+// labels and halves in probes.seeds; logits, embeddings and margins in the two ProbeEvaluations.
 struct PairAnswers {
   const ProbeSet& probes;
   const ProbeEvaluation& incumbent;
@@ -35,8 +36,8 @@ struct Column {
   std::function<Result<ColumnAnswer>(const PairAnswers&)> judge;
 };
 
-// rivals.cc: accuracy_margin, mcnemar, per_class, top_loss, confusion_sdm, domino, spotlight (candidate loss), spotlight_difference,
-// defuse_literal.
+// rivals.cc: accuracy_margin, mcnemar, per_class, top_loss, confusion_sdm, domino, spotlight (candidate loss),
+// spotlight_difference, defuse_literal.
 std::vector<Column> rival_columns();
 
 }  // namespace defuse::bench

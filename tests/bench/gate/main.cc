@@ -26,12 +26,14 @@ namespace fs = std::filesystem;
 constexpr const char* kUsage =
     "usage: gate-bench --source synthetic|digits|mnist --pool tuning|final --kinds "
     "null,logic,unseen,training,beyond,reopened\n"
-    "                  [--pairs K] [--work DIR] [--rows FILE] [--threads T] [--bootstraps N]\n"
+    "                  [--pairs K] [--work DIR] [--rows FILE] [--threads T] [--bootstraps N] [--dear-pairs K]\n"
     "                  [--columns all|gate,regions,known_regions,parts,rivals,<name>...]\n"
     "       gate-bench models --source ... --pool ...   trains the pool's models and says how good they are\n"
     "       gate-bench verify --source ... --pool ...   composed answers against evaluated ones, field by field\n"
     "--pairs: per kind (logic, unseen: per mass band); without it the number the specification asks for.\n"
-    "--bootstraps: searches again on so many bootstraps of the seeds, for the first few pairs planted by logic.\n";
+    "--bootstraps: searches again on so many bootstraps of the seeds, for the first few pairs planted by logic.\n"
+    "--dear-pairs: columns that cost as much as a gate or more (parts, published searches) for the first K pairs "
+    "only.\n";
 
 constexpr int kBootstrapped = 4;  // pairs of each band whose stability is measured: it costs a search per bootstrap
 
@@ -45,6 +47,7 @@ struct Options {
   fs::path rows;
   int threads = 1;
   int bootstraps = 0;
+  std::optional<int> dear_pairs;
 };
 
 std::vector<std::string> split(const std::string& text) {
@@ -90,6 +93,9 @@ Result<Options> read_options(const std::vector<std::string>& arguments) {
       for (const auto& column : rival_columns()) rivals.insert(column.name);
       TRY(columns, choose_columns(value, rivals));
       options.columns = std::move(columns);
+    } else if (name == "--dear-pairs") {
+      TRY(dear, number_of(name, value));
+      options.dear_pairs = dear;
     } else if (name == "--bootstraps") {
       TRY(bootstraps, number_of(name, value));
       options.bootstraps = bootstraps;
@@ -119,7 +125,7 @@ int usual_pairs(const std::string& kind, const std::string& source, const std::s
 class Run {
  public:
   Run(const Options& options, Bench bench, std::set<std::string> done)
-      : options_(options), bench_(std::move(bench)), done_(std::move(done)) {}
+      : options_(options), bench_(std::move(bench)), done_(std::move(done)), cheap_columns_(cheap(options.columns)) {}
 
   Result<void> all() {
     for (const auto& kind : options_.kinds) {
@@ -141,7 +147,9 @@ class Run {
       if (done_.count(id) != 0) continue;
       TRY(pair, while_doing("while making pair " + id, make(kind, band, number)));
       const int bootstraps = kind == "logic" && number < kBootstrapped ? options_.bootstraps : 0;
-      TRY(row, while_doing("while judging pair " + id, judge_row(pair, {options_.columns, bootstraps})));
+      const bool dear = !options_.dear_pairs || number < *options_.dear_pairs;
+      const auto& columns = dear ? options_.columns : cheap_columns_;
+      TRY(row, while_doing("while judging pair " + id, judge_row(pair, {columns, bootstraps})));
       TRY_OK(append_row(options_.rows, row));
       std::cerr << id << " " << row["seconds"] << " s";
       for (const auto& [name, column] : row["columns"].items())
@@ -164,6 +172,7 @@ class Run {
   Bench bench_;
   Reduced reduced_;
   std::set<std::string> done_;
+  std::set<std::string> cheap_columns_;
 };
 
 Result<std::vector<bool>> right_answers(const Source& source, const ModelFile& model) {

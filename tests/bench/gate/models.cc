@@ -38,6 +38,10 @@ std::uint64_t seed_of(std::string_view name) {
   return hash;
 }
 
+std::uint64_t seed_in(std::string_view pool, std::string_view name) {
+  return pool == "final" ? mix64(seed_of(name) ^ kFinalDraw) : seed_of(name);
+}
+
 CnnRecipe plain_recipe(const Source& source, std::uint64_t seed) {
   return {.classes = source.class_count(), .epochs = source.epochs, .decay = source.decay, .seed = seed};
 }
@@ -70,7 +74,7 @@ Result<ModelFile> train_model(const Source& source, const TrainingSet& data, con
 
 Result<ModelPool> train_pool(const Source& source, const std::string& pool) {
   const bool final = pool == "final";
-  const std::uint64_t first_seed = final ? 2000 : 1000;
+  const std::uint64_t first_seed = final ? 1000 + 1000 * kFinalDraw : 1000;
   const std::size_t regular = final ? 9 : 6;
   const auto data_digest = digest_of(source.train);
   ModelPool models;

@@ -25,6 +25,10 @@ struct ModelPool {
 
 // A 64-bit seed for whatever has this name.
 std::uint64_t seed_of(std::string_view name);
+// The same for what is drawn in a pool. Raise kFinalDraw whenever the final figures have been looked at and the search
+// was changed afterwards: a pool that has taught something is a tuning pool.
+inline constexpr std::uint64_t kFinalDraw = 2;
+std::uint64_t seed_in(std::string_view pool, std::string_view name);
 
 // Trains what is missing, one model after the other, and tells on stderr which.
 Result<ModelPool> train_pool(const Source& source, const std::string& pool);

@@ -191,7 +191,7 @@ Result<Pair> null_pair(Bench& bench, int number) {
   for (std::size_t i = 0; i < models.size(); ++i)
     for (std::size_t j = 0; j < models.size(); ++j)
       if (i != j) ordered.emplace_back(i, j);
-  RandomStream random(seed_of(bench.source.name + "/" + bench.pool + "/null"));
+  RandomStream random(seed_in(bench.pool, bench.source.name + "/" + bench.pool + "/null"));
   shuffle(ordered, random);
   const auto [old_model, new_model] = ordered[static_cast<std::size_t>(number) % ordered.size()];
   Pair pair;
@@ -213,7 +213,7 @@ Result<Pair> logic_pair(Bench& bench, const std::string& kind, const Band& band,
   Pair pair;
   pair.info = info_of(bench, kind, band.name, number);
   pair.info.recipe = "logic";
-  RandomStream random(seed_of(pair.info.id));
+  RandomStream random(seed_in(bench.pool, pair.info.id));
   World& world = *bench.world;
   pair.world = &world;
   const auto& base = bench.models.regular[random.below(bench.models.regular.size())];

@@ -17,7 +17,7 @@ constexpr double kLeastMass = 0.0015,
                  kMostMass = 0.006;  // 3 % of a class, give or take; attributes with many equal values miss it
 
 std::vector<Bug> draw_rules(const Source& source, const std::string& pool) {
-  RandomStream random(seed_of(source.name + "/" + pool + "/beyond"));
+  RandomStream random(seed_in(pool, source.name + "/" + pool + "/beyond"));
   std::vector<Bug> bugs;
   while (bugs.size() < kRules) {
     Bug bug;
@@ -75,7 +75,7 @@ Result<Pair> beyond_pair(Bench& bench, Reduced& reduced, int number) {
   pair.info = info_of(bench, "beyond", "", number);
   World& world = *reduced.world;
   pair.world = &world;
-  RandomStream random(seed_of(pair.info.id));
+  RandomStream random(seed_in(bench.pool, pair.info.id));
   const auto& bug = reduced.bugs[static_cast<std::size_t>(number % kRules)];
   // Rule by rule, another base for each of its pairs.
   const auto& models = bench.models.regular;

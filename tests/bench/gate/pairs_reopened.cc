@@ -61,7 +61,7 @@ Result<Pair> reopened_pair(Bench& bench, int number) {
   pair.info = info_of(bench, "reopened", "", number);
   World& world = *bench.world;
   pair.world = &world;
-  RandomStream random(seed_of(pair.info.id));
+  RandomStream random(seed_in(bench.pool, pair.info.id));
   const auto& models = bench.models.regular;
   const auto first = random.below(models.size());
   const auto second = (first + 1 + random.below(models.size() - 1)) % models.size();

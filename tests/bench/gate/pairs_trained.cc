@@ -82,7 +82,7 @@ Result<Pair> training_pair(Bench& bench, int number) {
   pair.info = info_of(bench, "training", "", number);
   World& world = *bench.world;
   pair.world = &world;
-  RandomStream random(seed_of(pair.info.id));
+  RandomStream random(seed_in(bench.pool, pair.info.id));
   const std::string cause = kCauses[static_cast<std::size_t>(number) % kCauses.size()];
   Bug bug;
   bug.rule = draw_population(bench.source, random);
@@ -95,8 +95,8 @@ Result<Pair> training_pair(Bench& bench, int number) {
   pair.info.bugs = {bug};
 
   const auto name = bench.pool + "-" + cause + "-" + std::to_string(number);
-  const auto recipe =
-      plain_recipe(bench.source, (bench.pool == "final" ? 2700U : 1700U) + static_cast<std::uint64_t>(number));
+  const auto recipe = plain_recipe(
+      bench.source, (bench.pool == "final" ? 1700U + 1000U * kFinalDraw : 1700U) + static_cast<std::uint64_t>(number));
   TRY(model, train_model(bench.source, spoil(bench.source, bug.rule, cause, other),
                          world.splits().train.digest() + "/" + pair.info.id + "/" + cause, recipe, name));
   pair.info.base = name;

@@ -22,4 +22,8 @@ std::vector<Part> part_columns();
 // naming a column that there is not: a misspelt one would be a column silently never judged.
 Result<std::set<std::string>> choose_columns(const std::string& list, const std::set<std::string>& rivals);
 
+// Without those that cost about as much as a gate or more: parts, and the published searches for slices. Empty (all)
+// stands for every column.
+std::set<std::string> cheap(std::set<std::string> columns);
+
 }  // namespace defuse::bench
