@@ -33,7 +33,7 @@ constexpr const char* kUsage =
     "--pairs: per kind (logic, unseen: per mass band); without it the number the specification asks for.\n"
     "--bootstraps: searches again on so many bootstraps of the seeds, for the first few pairs planted by logic.\n"
     "--dear-pairs: columns that cost as much as a gate or more (parts, published searches) for the first K pairs "
-    "only.\n";
+    "only, for none of kind unseen.\n";
 
 constexpr int kBootstrapped = 4;  // pairs of each band whose stability is measured: it costs a search per bootstrap
 
@@ -147,7 +147,7 @@ class Run {
       if (done_.count(id) != 0) continue;
       TRY(pair, while_doing("while making pair " + id, make(kind, band, number)));
       const int bootstraps = kind == "logic" && number < kBootstrapped ? options_.bootstraps : 0;
-      const bool dear = !options_.dear_pairs || number < *options_.dear_pairs;
+      const bool dear = !options_.dear_pairs || (kind != "unseen" && number < *options_.dear_pairs);
       const auto& columns = dear ? options_.columns : cheap_columns_;
       TRY(row, while_doing("while judging pair " + id, judge_row(pair, {columns, bootstraps})));
       TRY_OK(append_row(options_.rows, row));
