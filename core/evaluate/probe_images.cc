@@ -45,8 +45,8 @@ Result<void> measure_seed_images(const Dataset& test, const Dataset& train, int 
 }
 
 Result<void> settle_draws(const Generator& generator, const ImageShape& shape, const RegionSettings& settings,
-                          std::uint64_t seed, int threads, const AmongItsClass& among_its_class, ProbeSet& probes,
-                          Progress& progress) {
+                          std::uint64_t seed, int threads, const AmongItsClass& among_its_class,
+                          const std::function<Result<void>(std::size_t done)>& report, ProbeSet& probes) {
   const auto pixels = static_cast<std::size_t>(shape.pixels());
   const auto draws = static_cast<std::size_t>(probes.draws);
   const std::size_t block = block_size(pixels, 128);
@@ -89,10 +89,10 @@ Result<void> settle_draws(const Generator& generator, const ImageShape& shape, c
     }
     if (rows.size() < block) continue;
     TRY_OK(settle());
-    if (progress.stop_requested()) return fail(ErrorCode::cancelled, "building the probe set was stopped");
+    TRY_OK(report(s + 1));
   }
   TRY_OK(settle());
-  return {};
+  return report(probes.perturbed);
 }
 
 }  // namespace defuse

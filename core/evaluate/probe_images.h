@@ -10,7 +10,6 @@
 #include "core/evaluate/dataset.h"
 #include "core/evaluate/evaluation.h"
 #include "core/ml/generator.h"
-#include "core/pipeline/progress.h"
 #include "core/pipeline/settings.h"
 #include "core/result.h"
 
@@ -27,8 +26,9 @@ using AmongItsClass = std::function<std::vector<std::uint8_t>(const Matrix& code
 // too, lies among its class; measures what is kept into probes.draw_statistics. A decoder may draw from a plausible
 // code an image of another class, on which every right model would be called wrong. Everything else of `probes` must
 // be complete.
+// `report` is told how many seeds are done; its error ends the work.
 Result<void> settle_draws(const Generator& generator, const ImageShape& shape, const RegionSettings& settings,
-                          std::uint64_t seed, int threads, const AmongItsClass& among_its_class, ProbeSet& probes,
-                          Progress& progress);
+                          std::uint64_t seed, int threads, const AmongItsClass& among_its_class,
+                          const std::function<Result<void>(std::size_t done)>& report, ProbeSet& probes);
 
 }  // namespace defuse

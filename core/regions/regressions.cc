@@ -1,9 +1,9 @@
 // Source: methods "gate quality", lessons 4 to 8 and section 2; "gate statistics", sections 8 and 10.
 //   half A, half B of the seeds of class c; kind = (evidence, measure)
-//   R_A  the shape with the strongest evidence on A that the mean net flip rate exceeds the limit (balls, half-spaces;
-//   every space) d_j  net flip rate of seed j inside R_A for j in B, inside R_B for j in A
-// confirmed: exact sign-flip p of the d_j <= level, lower bound of their mean at that level >= the measure's limit, and
-// >= min_support seeds. level = alpha w_kind / classes.
+//   R_A  the cut with the strongest evidence on A that the mean net flip rate exceeds the scan's limit
+//   d_j  net flip rate of seed j inside R_A for j in B, and inside R_B for j in A
+// confirmed: p of "broken - mended at most the limit" <= level (excess.h), lower bound of it at that level >= the
+// measure's limit, and >= min_support seeds. level = alpha w_kind / classes.
 #include "core/regions/regressions.h"
 
 #include <algorithm>
@@ -17,190 +17,16 @@
 #include <thread>
 #include <utility>
 
-#include "core/regions/half_spaces.h"
-#include "core/regions/scan.h"
+#include "core/regions/regression_cuts.h"
 #include "core/regions/wording.h"
 #include "core/stats/excess.h"
 
 namespace defuse {
 namespace {
 
-struct Kind {
-  ImageKind evidence;
-  Measure measure;
-  double weight;  // of alpha
-};
-constexpr std::array kKinds{
-    Kind{ImageKind::real, Measure::clear_flips, 0.35}, Kind{ImageKind::real, Measure::flips, 0.25},
-    Kind{ImageKind::generated, Measure::clear_flips, 0.25}, Kind{ImageKind::generated, Measure::flips, 0.15}};
-// The scan asks for a mean above this share of the limit; what is confirmed must exceed all of it. A region that also
-// holds some of a pocket's surroundings has more unseen seeds to be confirmed with.
-constexpr double kScanLimit = 0.5;
-// Yet at a low limit the strongest evidence is that of a region most of which is surroundings: people should be shown
-// the bug.
-constexpr double kLeastScanLimit = 0.10;
 constexpr double kRepeats = 0.05;        // a suspected region that unseen seeds do not even repeat is not shown
 constexpr double kIncumbentKnew = 0.10;  // an incumbent failing at most this often did not have the bug
 constexpr double kDisplayZ = 1.959963984540054;
-
-// A region's geometry.
-struct Cut {
-  bool draws = false;  // of generated images by their own codes; else of seeds
-  std::size_t space = 0;
-  bool half_space = false;
-  std::vector<float> vector;  // centre, or direction
-  double limit = 0;           // squared radius, or cut
-  double evidence = 0;        // nats
-
-  // How deep a point lies inside, in the geometry's own units; negative outside.
-  double depth(std::span<const float> x) const {
-    if (!half_space) return std::sqrt(limit) - std::sqrt(squared_distance(x, vector));
-    return std::inner_product(x.begin(), x.end(), vector.begin(), -limit, std::plus<>(),
-                              [](float a, float b) { return static_cast<double>(a) * static_cast<double>(b); });
-  }
-};
-using Cuts = std::array<std::optional<Cut>, kKinds.size()>;
-
-double value_of(const SeedObservation& o, Measure measure) {
-  if (!o.usable) return std::numeric_limits<double>::quiet_NaN();
-  return measure == Measure::flips ? o.net : o.clear_net;
-}
-int value_of(const DrawObservation& o, Measure measure) { return measure == Measure::flips ? o.net : o.clear_net; }
-
-bool knows_draws(const RegionSearchInput& input, std::size_t space) {
-  return input.spaces[space].draw_points != nullptr || (input.spaces[space].name == "codes" && input.draw_codes);
-}
-
-// The draws of one seed in a space, [draws, d].
-void draw_points(const RegionSearchInput& input, std::size_t space, std::uint32_t seed, Matrix& out) {
-  const Matrix* points = input.spaces[space].draw_points;
-  if (points == nullptr) return input.draw_codes(seed, out);
-  const auto draws = static_cast<std::size_t>(input.probes->draws);
-  if (out.rows != draws || out.cols != points->cols) out = Matrix(draws, points->cols);
-  std::copy_n(points->row(seed * draws).data(), draws * points->cols, out.data.data());
-}
-
-struct Rows {
-  Matrix points;
-  std::vector<double> value;
-  std::vector<std::uint32_t> group;
-  std::vector<std::int32_t> kind;  // what the candidate says
-
-  void add(std::span<const float> point, double v, std::uint32_t seed, std::int32_t predicted) {
-    points.cols = point.size();
-    points.data.insert(points.data.end(), point.begin(), point.end());
-    ++points.rows;
-    value.push_back(v);
-    group.push_back(seed);
-    kind.push_back(predicted);
-  }
-};
-
-class Finder {
- public:
-  explicit Finder(const SearchView& view) : view_(view), draws_(static_cast<std::size_t>(view.input.probes->draws)) {
-    for (std::size_t k = 0; k < kKinds.size(); ++k) {
-      for (const SeedObservation& o : view.observations.of(kKinds[k].evidence))
-        score_[k].push_back(value_of(o, kKinds[k].measure));
-    }
-  }
-
-  // The best geometry of every kind on these seeds (one class, one half).
-  Cuts find(const std::vector<std::uint32_t>& seeds) const {
-    Cuts best;
-    for (std::size_t s = 0; s < view_.input.spaces.size(); ++s) {
-      if (view_.settings.shapes.balls) balls(s, seeds, best);
-      if (!view_.settings.shapes.half_spaces) continue;
-      half_spaces_of_seeds(s, seeds, best);
-      if (knows_draws(view_.input, s)) half_spaces_of_draws(s, seeds, best);
-    }
-    return best;
-  }
-
- private:
-  double scan_limit(std::size_t k) const {
-    return std::max(kLeastScanLimit, kScanLimit * limit_of(view_.settings, kKinds[k].measure));
-  }
-  bool wanted(std::size_t k) const {
-    const auto& shapes = view_.settings.shapes;
-    return kKinds[k].evidence == ImageKind::real ? shapes.real : shapes.generated && view_.input.generated_usable;
-  }
-
-  static void keep_better(std::optional<Cut>& best, Cut cut) {
-    if (cut.evidence > 0 && (!best || cut.evidence > best->evidence)) best = std::move(cut);
-  }
-
-  void balls(std::size_t space, const std::vector<std::uint32_t>& seeds, Cuts& best) const {
-    ScanSettings scan;
-    scan.sizes = view_.settings.neighbourhood;
-    scan.keep = 1;
-    std::vector<ScanQuestion> questions;
-    std::vector<std::size_t> kind_of;
-    for (std::size_t k = 0; k < kKinds.size(); ++k) {
-      if (!wanted(k)) continue;
-      questions.push_back({score_[k], promising_centers(score_[k], seeds), scan_limit(k)});
-      kind_of.push_back(k);
-    }
-    const Matrix& points = *view_.input.spaces[space].points;
-    const auto found = scan_balls(points, seeds, questions, Matrix(0, points.cols), scan);
-    for (std::size_t q = 0; q < found.size(); ++q) {
-      if (found[q].empty()) continue;
-      const ScanBall& ball = found[q].front();
-      // A ball was chosen among many for what these very seeds show; a half-space's evidence is that of unseen ones.
-      // What choosing among m windows gains is about ln m nats.
-      const double chosen_among = std::log(static_cast<double>(questions[q].centers.size() * scan.sizes.size() + 1));
-      keep_better(best[kind_of[q]],
-                  {false, space, false, ball.center, ball.radius * ball.radius, ball.evidence - chosen_among});
-    }
-  }
-
-  void half_spaces_of_seeds(std::size_t space, const std::vector<std::uint32_t>& seeds, Cuts& best) const {
-    const Matrix& points = *view_.input.spaces[space].points;
-    for (std::size_t k = 0; k < kKinds.size(); ++k) {
-      if (!wanted(k)) continue;
-      Rows rows;
-      for (const std::uint32_t s : seeds) {
-        if (!std::isnan(score_[k][s]) && is_finite(points.row(s)))
-          rows.add(points.row(s), score_[k][s], s, view_.input.candidate->real[s]);
-      }
-      take_half_space(rows, k, space, false, best);
-    }
-  }
-
-  void half_spaces_of_draws(std::size_t space, const std::vector<std::uint32_t>& seeds, Cuts& best) const {
-    std::array<Rows, kKinds.size()> rows;
-    Matrix codes;
-    for (const std::uint32_t s : seeds) {
-      if (!view_.observations.generated[s].usable) continue;
-      draw_points(view_.input, space, s, codes);
-      for (std::size_t q = 0; q < draws_; ++q) {
-        const DrawObservation& o = view_.observations.draws[s * draws_ + q];
-        if (!o.usable) continue;
-        for (std::size_t k = 0; k < kKinds.size(); ++k) {
-          if (kKinds[k].evidence != ImageKind::generated || !wanted(k)) continue;
-          rows[k].add(codes.row(q), value_of(o, kKinds[k].measure), s,
-                      view_.input.candidate->perturbed[s * draws_ + q]);
-        }
-      }
-    }
-    for (std::size_t k = 0; k < kKinds.size(); ++k) {
-      if (rows[k].points.rows > 0) take_half_space(rows[k], k, space, true, best);
-    }
-  }
-
-  void take_half_space(const Rows& rows, std::size_t k, std::size_t space, bool draws, Cuts& best) const {
-    const HalfSpaceSettings settings{.limit = scan_limit(k)};
-    auto found = best_half_space(rows.points, rows.value, rows.group, rows.kind, settings);
-    if (found) keep_better(best[k], {draws, space, true, std::move(found->direction), found->cut, found->evidence});
-    if (!view_.input.spaces[space].axes) return;
-    found = best_axis(rows.points, rows.value, rows.group, settings);
-    if (found) keep_better(best[k], {draws, space, true, std::move(found->direction), found->cut, found->evidence});
-  }
-
-  const SearchView& view_;
-  std::size_t draws_;
-  std::array<std::vector<double>, kKinds.size()> score_;  // [seeds], NaN where a seed says nothing
-};
 
 // One seed inside a region.
 struct Member {
@@ -219,8 +45,8 @@ FourCounts counts_of_draw(const SearchView& view, std::size_t at, std::int32_t l
 }
 
 // The seeds of one half that lie in a region found on the other.
-void collect(const SearchView& view, const Cut& cut, const Kind& kind, const std::vector<std::uint32_t>& seeds,
-             std::vector<Member>& members) {
+void collect(const SearchView& view, const Cut& cut, const RegressionKind& kind,
+             const std::vector<std::uint32_t>& seeds, std::vector<Member>& members) {
   const auto draws = static_cast<std::size_t>(view.input.probes->draws);
   Matrix codes;
   for (const std::uint32_t s : seeds) {
@@ -230,7 +56,7 @@ void collect(const SearchView& view, const Cut& cut, const Kind& kind, const std
     if (!cut.draws) {
       const auto point = view.input.spaces[cut.space].points->row(s);
       if (!is_finite(point) || (member.depth = cut.depth(point)) < 0) continue;
-      member.d = value_of(o, kind.measure);
+      member.d = net_of(o, kind.measure);
       members.push_back(member);
       continue;
     }
@@ -244,7 +70,7 @@ void collect(const SearchView& view, const Cut& cut, const Kind& kind, const std
       const double depth = cut.depth(codes.row(q));
       if (depth < 0) continue;
       member.depth = std::max(member.depth, depth);
-      sum += value_of(draw, kind.measure);
+      sum += net_of(draw, kind.measure);
       member.draws.push_back(static_cast<std::uint32_t>(s * draws + q));
       member.generated += counts_of_draw(view, s * draws + q, view.input.probes->seeds[s].label);
     }
@@ -334,8 +160,9 @@ RegressionTest test_of(const Judged& judged) {
           score.net_lower, judged.limit,    score.p_adjusted, region.members};
 }
 
-std::optional<Judged> judge(const SearchView& view, const Kind& kind, std::int32_t label, const Halves& halves,
-                            const std::optional<Cut>& found_on_first, const std::optional<Cut>& found_on_second) {
+std::optional<Judged> judge(const SearchView& view, const RegressionKind& kind, std::int32_t label,
+                            const Halves& halves, const std::optional<Cut>& found_on_first,
+                            const std::optional<Cut>& found_on_second) {
   if (!found_on_first && !found_on_second) return std::nullopt;
   std::vector<Member> members;  // unseen by the region they lie in
   std::vector<Member> seen;
@@ -384,13 +211,14 @@ std::optional<Judged> judge(const SearchView& view, const Kind& kind, std::int32
   return Judged{std::move(region), limit, confirmed || repeats};
 }
 
-std::vector<Judged> regressions_of_class(const SearchView& view, const Finder& finder, std::int32_t label,
+std::vector<Judged> regressions_of_class(const SearchView& view, const KindScores& score, std::int32_t label,
                                          const Halves& halves) {
-  const Cuts first = finder.find(halves[0]);
-  const Cuts second = finder.find(halves[1]);
+  const Cuts first = find_cuts(view, score, halves[0]);
+  const Cuts second = find_cuts(view, score, halves[1]);
   std::vector<Judged> all;
-  for (std::size_t k = 0; k < kKinds.size(); ++k) {
-    if (auto judged = judge(view, kKinds[k], label, halves, first[k], second[k])) all.push_back(std::move(*judged));
+  for (std::size_t k = 0; k < kRegressionKinds.size(); ++k) {
+    if (auto judged = judge(view, kRegressionKinds[k], label, halves, first[k], second[k]))
+      all.push_back(std::move(*judged));
   }
   return all;
 }
@@ -398,8 +226,9 @@ std::vector<Judged> regressions_of_class(const SearchView& view, const Finder& f
 }  // namespace
 
 double regression_level(const RegionSearchSettings& settings, ImageKind evidence, Measure measure, int classes) {
-  const auto kind = std::find_if(kKinds.begin(), kKinds.end(),
-                                 [&](const Kind& k) { return k.evidence == evidence && k.measure == measure; });
+  const auto kind = std::find_if(kRegressionKinds.begin(), kRegressionKinds.end(), [&](const RegressionKind& k) {
+    return k.evidence == evidence && k.measure == measure;
+  });
   return settings.alpha * kind->weight / static_cast<double>(std::max(1, classes));
 }
 
@@ -414,12 +243,12 @@ std::vector<Region> find_regressions(const SearchView& view) {
   for (std::uint32_t i = 0; i < seeds.size(); ++i)
     by_class[static_cast<std::size_t>(seeds[i].label)][seeds[i].half == Half::discover ? 0 : 1].push_back(i);
 
-  const Finder finder(view);
+  const KindScores score = scores_of(view);
   std::vector<std::vector<Judged>> found(by_class.size());
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
     for (std::size_t c = next++; c < by_class.size(); c = next++)
-      found[c] = regressions_of_class(view, finder, static_cast<std::int32_t>(c), by_class[c]);
+      found[c] = regressions_of_class(view, score, static_cast<std::int32_t>(c), by_class[c]);
   };
   {
     std::vector<std::jthread> helpers;

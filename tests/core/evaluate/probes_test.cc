@@ -137,32 +137,42 @@ TEST_F(ProbesTest, CopiesOfAnImageShareAHalfAndHalvesAreBalanced) {
   EXPECT_LT(discover, 130);
 }
 
-TEST_F(ProbesTest, PlausibilityIsWhatTheNearestTrainingCodesSay) {
+TEST_F(ProbesTest, PlausibilityIsWhatTheNearestTrainingCodesSayOfTheCodeAndOfItsImage) {
   RegionSettings settings = small_settings();
   settings.noise_scale = 1.5;  // strong enough that some perturbations change class
   const ProbeSet probes = build(settings);
   const std::vector<float> references = testing::all_images(train_);
+  const auto agreeing = [&](const Seed& seed, std::span<const float> code) {
+    std::vector<std::pair<double, std::size_t>> all;
+    for (std::size_t r = 0; r < train_.size(); ++r) {
+      if (seed.split == Split::train && seed.index == r) continue;
+      double distance = 0;
+      for (std::size_t j = 0; j < 48; ++j)
+        distance += std::pow(static_cast<double>(code[j]) - static_cast<double>(references[r * 48 + j]), 2);
+      all.emplace_back(distance, r);
+    }
+    std::sort(all.begin(), all.end());
+    int agree = 0;
+    for (std::size_t n = 0; n < 5; ++n) agree += train_.labels()[all[n].second] == seed.label ? 1 : 0;
+    return agree;
+  };
   Matrix codes;
-  std::size_t kept = 0;
+  std::vector<float> images(3 * 48);
+  std::size_t kept = 0, dropped = 0;
   for (std::size_t i = 0; i < probes.seeds.size(); ++i) {
     perturbed_codes(probes, settings, 1, i, 0, 3, codes);
+    ASSERT_TRUE(generator().decode(codes, images));
+    const auto again = generator().encode(images, 3);
+    ASSERT_TRUE(again);
     for (std::size_t q = 0; q < 3; ++q) {
-      std::vector<std::pair<double, std::size_t>> all;
-      for (std::size_t r = 0; r < train_.size(); ++r) {
-        if (probes.seeds[i].split == Split::train && probes.seeds[i].index == r) continue;
-        double distance = 0;
-        for (std::size_t j = 0; j < 48; ++j) {
-          distance += std::pow(static_cast<double>(codes.row(q)[j]) - static_cast<double>(references[r * 48 + j]), 2);
-        }
-        all.emplace_back(distance, r);
-      }
-      std::sort(all.begin(), all.end());
-      int agree = 0;
-      for (std::size_t n = 0; n < 5; ++n) agree += train_.labels()[all[n].second] == probes.seeds[i].label ? 1 : 0;
-      EXPECT_EQ(probes.plausible[i * 3 + q], agree >= 4 ? 1 : 0) << i << " " << q;
-      kept += agree >= 4 ? 1 : 0;
+      const bool code = agreeing(probes.seeds[i], codes.row(q)) >= 4;
+      const bool image = agreeing(probes.seeds[i], again->mean.row(q)) >= 4;  // three quarters of 5
+      EXPECT_EQ(probes.plausible[i * 3 + q], code && image ? 1 : 0) << i << " " << q;
+      kept += code && image ? 1 : 0;
+      dropped += code && !image ? 1 : 0;
     }
   }
+  EXPECT_GT(dropped, 3U) << "some images are no longer of the class their code is of";
   EXPECT_GT(kept, 30U);
   EXPECT_LT(kept, 270U);
   EXPECT_DOUBLE_EQ(probes.plausible_share, static_cast<double>(kept) / 300);

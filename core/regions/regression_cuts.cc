@@ -1,0 +1,182 @@
+// Source: methods "gate quality", lessons 5, 6 and 8.
+#include "core/regions/regression_cuts.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include "core/regions/half_spaces.h"
+#include "core/regions/regressions.h"
+#include "core/regions/scan.h"
+
+namespace defuse {
+namespace {
+
+// The scan asks for a mean above this share of the limit; what is confirmed must exceed all of it. A region that also
+// holds some of a pocket's surroundings has more unseen seeds to be confirmed with.
+constexpr double kScanLimit = 0.5;
+// Yet at a low limit the strongest evidence is that of a region most of which is surroundings: people should be shown
+// the bug.
+constexpr double kLeastScanLimit = 0.10;
+
+bool knows_draws(const RegionSearchInput& input, std::size_t space) {
+  return input.spaces[space].draw_points != nullptr || (input.spaces[space].name == "codes" && input.draw_codes);
+}
+
+struct Rows {
+  Matrix points;
+  std::vector<double> value;
+  std::vector<std::uint32_t> group;
+  std::vector<std::int32_t> kind;  // what the candidate says
+
+  void add(std::span<const float> point, double v, std::uint32_t seed, std::int32_t predicted) {
+    points.cols = point.size();
+    points.data.insert(points.data.end(), point.begin(), point.end());
+    ++points.rows;
+    value.push_back(v);
+    group.push_back(seed);
+    kind.push_back(predicted);
+  }
+};
+
+class Finder {
+ public:
+  Finder(const SearchView& view, const KindScores& score)
+      : view_(view), draws_(static_cast<std::size_t>(view.input.probes->draws)), score_(score) {}
+
+  Cuts find(const std::vector<std::uint32_t>& seeds) const {
+    Cuts best;
+    for (std::size_t s = 0; s < view_.input.spaces.size(); ++s) {
+      if (view_.settings.shapes.balls) balls(s, seeds, best);
+      if (!view_.settings.shapes.half_spaces) continue;
+      half_spaces_of_seeds(s, seeds, best);
+      if (knows_draws(view_.input, s)) half_spaces_of_draws(s, seeds, best);
+    }
+    return best;
+  }
+
+ private:
+  double scan_limit(std::size_t k) const {
+    return std::max(kLeastScanLimit, kScanLimit * limit_of(view_.settings, kRegressionKinds[k].measure));
+  }
+  bool wanted(std::size_t k) const {
+    const auto& shapes = view_.settings.shapes;
+    return kRegressionKinds[k].evidence == ImageKind::real ? shapes.real
+                                                           : shapes.generated && view_.input.generated_usable;
+  }
+
+  static void keep_better(std::optional<Cut>& best, Cut cut) {
+    if (cut.evidence > 0 && (!best || cut.evidence > best->evidence)) best = std::move(cut);
+  }
+
+  void balls(std::size_t space, const std::vector<std::uint32_t>& seeds, Cuts& best) const {
+    ScanSettings scan;
+    scan.sizes = view_.settings.neighbourhood;
+    scan.keep = 1;
+    std::vector<ScanQuestion> questions;
+    std::vector<std::size_t> kind_of;
+    for (std::size_t k = 0; k < kRegressionKinds.size(); ++k) {
+      if (!wanted(k)) continue;
+      questions.push_back({score_[k], promising_centers(score_[k], seeds), scan_limit(k)});
+      kind_of.push_back(k);
+    }
+    const Matrix& points = *view_.input.spaces[space].points;
+    const auto found = scan_balls(points, seeds, questions, Matrix(0, points.cols), scan);
+    for (std::size_t q = 0; q < found.size(); ++q) {
+      if (found[q].empty()) continue;
+      const ScanBall& ball = found[q].front();
+      // A ball was chosen among many for what these very seeds show; a half-space's evidence is that of unseen ones.
+      // What choosing among m windows gains is about ln m nats.
+      const double chosen_among = std::log(static_cast<double>(questions[q].centers.size() * scan.sizes.size() + 1));
+      keep_better(best[kind_of[q]],
+                  {false, space, false, ball.center, ball.radius * ball.radius, ball.evidence - chosen_among});
+    }
+  }
+
+  void half_spaces_of_seeds(std::size_t space, const std::vector<std::uint32_t>& seeds, Cuts& best) const {
+    const Matrix& points = *view_.input.spaces[space].points;
+    for (std::size_t k = 0; k < kRegressionKinds.size(); ++k) {
+      if (!wanted(k)) continue;
+      Rows rows;
+      for (const std::uint32_t s : seeds) {
+        if (!std::isnan(score_[k][s]) && is_finite(points.row(s)))
+          rows.add(points.row(s), score_[k][s], s, view_.input.candidate->real[s]);
+      }
+      take_half_space(rows, k, space, false, best);
+    }
+  }
+
+  void half_spaces_of_draws(std::size_t space, const std::vector<std::uint32_t>& seeds, Cuts& best) const {
+    std::array<Rows, kRegressionKinds.size()> rows;
+    Matrix codes;
+    for (const std::uint32_t s : seeds) {
+      if (!view_.observations.generated[s].usable) continue;
+      draw_points(view_.input, space, s, codes);
+      for (std::size_t q = 0; q < draws_; ++q) {
+        const DrawObservation& o = view_.observations.draws[s * draws_ + q];
+        if (!o.usable) continue;
+        for (std::size_t k = 0; k < kRegressionKinds.size(); ++k) {
+          if (kRegressionKinds[k].evidence != ImageKind::generated || !wanted(k)) continue;
+          rows[k].add(codes.row(q), net_of(o, kRegressionKinds[k].measure), s,
+                      view_.input.candidate->perturbed[s * draws_ + q]);
+        }
+      }
+    }
+    for (std::size_t k = 0; k < kRegressionKinds.size(); ++k) {
+      if (rows[k].points.rows > 0) take_half_space(rows[k], k, space, true, best);
+    }
+  }
+
+  void take_half_space(const Rows& rows, std::size_t k, std::size_t space, bool draws, Cuts& best) const {
+    const HalfSpaceSettings settings{.limit = scan_limit(k)};
+    auto found = best_half_space(rows.points, rows.value, rows.group, rows.kind, settings);
+    if (found) keep_better(best[k], {draws, space, true, std::move(found->direction), found->cut, found->evidence});
+    if (!view_.input.spaces[space].axes) return;
+    found = best_axis(rows.points, rows.value, rows.group, settings);
+    if (found) keep_better(best[k], {draws, space, true, std::move(found->direction), found->cut, found->evidence});
+  }
+
+  const SearchView& view_;
+  std::size_t draws_;
+  const KindScores& score_;
+};
+
+}  // namespace
+
+double Cut::depth(std::span<const float> x) const {
+  if (!half_space) return std::sqrt(limit) - std::sqrt(squared_distance(x, vector));
+  return std::inner_product(x.begin(), x.end(), vector.begin(), -limit, std::plus<>(),
+                            [](float a, float b) { return static_cast<double>(a) * static_cast<double>(b); });
+}
+
+double net_of(const SeedObservation& o, Measure measure) {
+  if (!o.usable) return std::numeric_limits<double>::quiet_NaN();
+  return measure == Measure::flips ? o.net : o.clear_net;
+}
+int net_of(const DrawObservation& o, Measure measure) { return measure == Measure::flips ? o.net : o.clear_net; }
+
+void draw_points(const RegionSearchInput& input, std::size_t space, std::uint32_t seed, Matrix& out) {
+  const Matrix* points = input.spaces[space].draw_points;
+  if (points == nullptr) return input.draw_codes(seed, out);
+  const auto draws = static_cast<std::size_t>(input.probes->draws);
+  if (out.rows != draws || out.cols != points->cols) out = Matrix(draws, points->cols);
+  std::copy_n(points->row(seed * draws).data(), draws * points->cols, out.data.data());
+}
+
+KindScores scores_of(const SearchView& view) {
+  KindScores score;
+  for (std::size_t k = 0; k < kRegressionKinds.size(); ++k) {
+    for (const SeedObservation& o : view.observations.of(kRegressionKinds[k].evidence))
+      score[k].push_back(net_of(o, kRegressionKinds[k].measure));
+  }
+  return score;
+}
+
+Cuts find_cuts(const SearchView& view, const KindScores& score, const std::vector<std::uint32_t>& seeds) {
+  return Finder(view, score).find(seeds);
+}
+
+}  // namespace defuse
