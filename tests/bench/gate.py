@@ -23,6 +23,7 @@ FULL = {"null": 66, "logic": 20, "training": 12, "beyond": 12, "reopened": 12, "
 FULL_OF = {"mnist": {"training": 6}}                                            # training on MNIST is the dearest part
 QUICK = {"null": 20, "logic": 6, "training": 3, "beyond": 3, "reopened": 3}
 FULL_COLUMNS, QUICK_COLUMNS = "all", "gate,regions,known_regions,rivals"         # nine parts cost four more searches a pair
+FULL_COLUMNS_OF = {"mnist": QUICK_COLUMNS}
 FULL_DEAR = {"mnist": 4, "synthetic": 6}                                         # first pairs of a kind or band with parts and published searches
 FULL_BOOTSTRAPS_OF = {"mnist": 0}
 FULL_BOOTSTRAPS = 10                                                            # searches again, for the first four pairs of each band
@@ -45,7 +46,7 @@ class Source:
         log = self.options.work / f"logs/{self.name}-{self.options.pool}-{kind}.log"
         command = [self.options.build / "bin/gate-bench", "--source", self.name, "--pool", self.options.pool, "--kinds", kind,
                    "--pairs", str(pairs), "--work", self.options.work / "work", "--rows", self.rows,
-                   "--columns", self.options.columns or (FULL_COLUMNS if self.options.full else QUICK_COLUMNS),
+                   "--columns", self.options.columns or (FULL_COLUMNS_OF.get(self.name, FULL_COLUMNS) if self.options.full else QUICK_COLUMNS),
                    "--bootstraps", str(FULL_BOOTSTRAPS_OF.get(self.name, FULL_BOOTSTRAPS) if self.options.full else 0), "--threads", str(threads)]
         if self.options.full and self.name in FULL_DEAR:
             command += ["--dear-pairs", str(FULL_DEAR[self.name])]
