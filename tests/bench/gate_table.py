@@ -194,6 +194,8 @@ def false_block_line(rows, where):
 
 def rate_line(figure, target, rows, column="gate", note=""):
     found = blocked(rows, column)
+    if target is None:
+        return line(figure, "shown", found, found["n"] > 0, note)
     return line(figure, f"≥ {100 * target:.0f} %", found, found["n"] > 0 and found["rate"] >= target, note)
 
 
@@ -255,6 +257,9 @@ def must_show(rows, sources, comparison):
     lines.append(rate_line("reopened known bug, ≥ 0.1 %", REOPENED, again, "known_regions",
                            f"a fresh search finds {search['k']} of {search['n']}; never frozen, so not counted: "
                            f"{len(of_cell(rows, 'reopened_unknown'))}"))
+    for sure, words in ((True, "its region confirmed before"), (False, "its region only suspected, as a person may confirm it")):
+        of_kind = [r for r in again if (answer(r, "known_regions") or {}).get("confirmed") is sure]
+        lines.append(rate_line(f"reopened known bug, {words}", None, of_kind, "known_regions"))
     lines += [region_line(rows, "precision", PRECISION), region_line(rows, "recall", RECALL),
               region_line(rows, "recall_all", None, "of all blocking regions together"), false_shown_line(rows),
               generated_line([r for band in BANDS for r in of_cell(rows, band)], "planted in the test split"),

@@ -136,6 +136,18 @@ class Table(unittest.TestCase):
         self.assertEqual((entry["k"], entry["n"]), (3, 3))
         self.assertIn("a fresh search finds 0 of 3", entry["note"])
 
+    def test_reopened_bugs_are_told_apart_by_whether_the_search_had_confirmed_them(self):
+        rows = benchmark()
+        for number, sure in enumerate((True, True, False)):
+            known = next(r for r in rows if r["kind"] == "reopened" and r["pair"].endswith(f"{number:04}"))["columns"]["known_regions"]
+            known.update(confirmed=sure, blocked=sure)
+        summary = summarise(rows, None, ["digits"])
+        before, suspected = (next(e for e in summary["must_show"] if e["figure"].startswith("reopened") and words in e["figure"])
+                             for words in ("confirmed before", "only suspected"))
+        self.assertEqual((before["k"], before["n"], suspected["k"], suspected["n"]), (2, 2, 0, 1))
+        self.assertEqual((before["target"], suspected["target"]), ("shown", "shown"))
+        self.assertFalse(figure(summary, "reopened known bug, ≥ 0.1 %")["holds"])
+
     def test_rival_is_flagged_exactly_where_it_finds_more_at_our_false_blocks(self):
         summary = summarise(benchmark())
         cell = summary["comparison"]["mcnemar"]["sources"]["digits"]["cells"]

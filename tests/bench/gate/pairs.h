@@ -44,6 +44,7 @@ struct Pair {
   bool reopened = false;
   KnownRegion known;  // what the earlier candidate left behind, answered by this pair
   std::vector<std::uint32_t> known_members;
+  bool known_confirmed = false;  // the earlier search confirmed the region; else a person would have had to
 };
 
 struct Band {

@@ -92,6 +92,7 @@ Result<Pair> reopened_pair(Bench& bench, int number) {
   }
   pair.reopened = true;
   pair.known_members = members_of(*region);
+  pair.known_confirmed = region->status != RegionStatus::suspected;
   pair.known = freeze(*region, first_gate, pair.candidate);
   return pair;
 }

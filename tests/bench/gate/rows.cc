@@ -199,13 +199,10 @@ Result<Json> known_json(const Pair& pair) {
   const auto started = std::chrono::steady_clock::now();
   TRY(answer, judge_reopened({*pair.world, pair.incumbent, pair.candidate, pair.health}, pair.known));
   const auto fit = match(pair.known_members, pair.planted);
-  return Json{{"score", json_number(answer.lower)},
-              {"blocked", answer.blocked},
-              {"precision", json_number(fit.precision)},
-              {"recall", json_number(fit.recall)},
-              {"p_adjusted", json_number(answer.p)},
-              {"frozen_seeds", answer.seeds},
-              {"seconds", rounded(seconds_since(started), 100)}};
+  return Json{{"score", json_number(answer.lower)},      {"blocked", answer.blocked},
+              {"precision", json_number(fit.precision)}, {"recall", json_number(fit.recall)},
+              {"p_adjusted", json_number(answer.p)},     {"frozen_seeds", answer.seeds},
+              {"confirmed", pair.known_confirmed},       {"seconds", rounded(seconds_since(started), 100)}};
 }
 
 }  // namespace
