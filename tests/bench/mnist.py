@@ -23,7 +23,6 @@ models:
     data:
       train: {{ idx: {{ images: {mnist}/train-images-idx3-ubyte.gz, labels: {mnist}/train-labels-idx1-ubyte.gz }} }}
       test:  {{ idx: {{ images: {mnist}/t10k-images-idx3-ubyte.gz,  labels: {mnist}/t10k-labels-idx1-ubyte.gz }} }}
-    generator: {{ kind: vae, latent: 16, epochs: 10 }}
 """
 
 
