@@ -25,8 +25,10 @@
 //     with B_k = ld_k - 1/2 d ln nu_k; constants dropped.
 // Requires: n >= K, n >= 2, x finite.   Ensures: L never falls beyond rounding and lambda; same input gives same bytes
 // on one machine.
-// Differs from the source: works on x - mean(x), which changes nothing but rounding (m_0 becomes 0), and takes the
-// outer products and quadratic forms of all components as one matrix product over the d(d+1)/2 products x_i x_j.
+// Differs from the source in rounding only: works on x - mean(x), so that m_0 becomes 0, and on f(x) = (1, x, products
+// of two coordinates: all for full, squares for diagonal, none for tied). Of every component u_ik is linear in f(x_i),
+// and all that M needs of it is sum_i r_ik f(x_i). So E and M of all components are two matrix products, block of rows
+// by block of rows: of r only a block exists until the last E step.
 #include "core/ml/dp_gmm.h"
 
 #include <algorithm>
@@ -36,7 +38,9 @@
 #include <string>
 #include <utility>
 
+#include "core/ml/inference.h"
 #include "core/ml/kmeans.h"
+#include "core/ml/soft_rows.h"
 #include "core/ml/torch.h"
 
 namespace defuse {
@@ -47,19 +51,23 @@ using torch::indexing::Slice;
 
 constexpr double kMeanPrecisionPrior = 1.0;           // kappa_0
 constexpr double kTiny = 10 * 2.220446049250313e-16;  // keeps N_k above 0, as scikit-learn does
-constexpr std::int64_t kBlockRows = 2048;
-constexpr std::int64_t kMostProducts = std::int64_t{1} << 24;  // values kept for the whole fit: 128 MiB
+constexpr std::int64_t kBlockRows = 256;              // f, u and r of a block stay in the second cache
+// Rows are summed in shards, and those in their order: the sums do not depend on who worked on which.
+constexpr std::int64_t kMostShards = 16;
+constexpr std::int64_t kMostPartials = std::int64_t{1} << 22;  // values in the sums of all shards: 32 MiB
 
 struct Problem {
-  Tensor x;         // [n,d] centred
-  Tensor centre;    // [d] what was subtracted: m_0 in the caller's coordinates
-  Tensor scatter;   // Sigma_0: [d,d], or [d] for diagonal
-  Tensor left;      // [d(d+1)/2] i and …
-  Tensor right;     // … j of every pair i <= j
-  Tensor products;  // [n,d(d+1)/2] x_i x_j; undefined where that is too much, and for diagonal and tied
+  Tensor x;        // [n,d] centred
+  Tensor centre;   // [d] what was subtracted: m_0 in the caller's coordinates
+  Tensor scatter;  // Sigma_0: [d,d], or [d] for diagonal
+  Tensor square;   // x'x [d,d], for tied
+  Tensor left;     // [d(d+1)/2] i and …
+  Tensor right;    // … j of every pair i <= j
   std::int64_t n = 0;
   std::int64_t d = 0;
   std::int64_t k = 0;
+  std::int64_t width = 0;  // of f(x)
+  std::int64_t shards = 1;
   Covariance covariance = Covariance::full;
   double alpha = 0;
   double regularisation = 0;
@@ -77,59 +85,57 @@ struct Parameters {
   Tensor log_det;     // [K] ld_k
 };
 
+// What one pass over the points leaves.
+struct Sums {
+  Tensor of_f;         // [K,width] sum_i r_ik f(x_i)
+  double entropy = 0;  // -sum r ln r
+};
+
 torch::TensorOptions f64() { return torch::TensorOptions().dtype(torch::kFloat64); }
 
-// The d(d+1)/2 products x_i x_j, i <= j, of a block of rows. Kept for the whole fit where they fit into memory.
-Tensor products_of(const Problem& p, std::int64_t first, std::int64_t last) {
-  if (p.products.defined()) return p.products.slice(0, first, last);
-  const Tensor x = p.x.slice(0, first, last);
-  return x.index_select(1, p.left) * x.index_select(1, p.right);
-}
-
-// sum_i r_ik (x_i - xbar_k)(x_i - xbar_k)' for every k: [K,d,d]. As sum r x x' - (N_k + 10 eps) xbar xbar', so that all
-// components are one matrix product; x is centred and Sigma_0 is added next, so what cancels is small against what
-// stays.
-Tensor scatter_matrices(const Problem& p, const Tensor& r, const Tensor& centres, const Tensor& counts) {
-  Tensor flat = torch::zeros({p.k, p.left.size(0)}, f64());
-  for (std::int64_t first = 0; first < p.n; first += kBlockRows) {
-    const std::int64_t last = std::min(p.n, first + kBlockRows);
-    flat.addmm_(r.slice(0, first, last).t(), products_of(p, first, last));
-  }
-  Tensor sums = torch::empty({p.k, p.d, p.d}, f64());
-  sums.index_put_({Slice(), p.left, p.right}, flat);
-  sums.index_put_({Slice(), p.right, p.left}, flat);
-  return sums.sub_((counts + kTiny).view({p.k, 1, 1}) * centres.unsqueeze(2) * centres.unsqueeze(1));
-}
-
-// sum_i r_ik (x_i - xbar_k)^2 on each coordinate: [K,d].
-Tensor scatter_diagonals(const Problem& p, const Tensor& r, const Tensor& centres) {
-  Tensor sums = torch::zeros({p.k, p.d}, f64());
-  for (std::int64_t first = 0; first < p.n; first += kBlockRows) {
-    const Slice rows(first, std::min(p.n, first + kBlockRows));
-    const Tensor x = p.x.index({rows});
-    for (std::int64_t k = 0; k < p.k; ++k) {
-      sums[k] += torch::mv((x - centres[k]).square_().t(), r.index({rows, k}));
+// f of `rows` rows from x on, to out [rows,width].
+void write_features(const Problem& p, const double* x, std::int64_t rows, double* out) {
+  for (std::int64_t row = 0; row < rows; ++row, x += p.d) {
+    *out++ = 1;
+    out = std::copy(x, x + p.d, out);
+    if (p.covariance == Covariance::tied) continue;
+    for (std::int64_t i = 0; i < p.d; ++i) {
+      const std::int64_t end = p.covariance == Covariance::full ? p.d : i + 1;
+      const double by = x[i];
+      for (std::int64_t j = i; j < end; ++j) *out++ = by * x[j];
     }
   }
-  return sums;
 }
 
-Tensor unnormalised_covariance(const Problem& p, const Tensor& r, const Tensor& centres, const Parameters& out) {
+// sum_i r_ik (x_i - xbar_k)(x_i - xbar_k)' for every k: [K,d,d]. As sum r x x' - (N_k + 10 eps) xbar xbar'; x is
+// centred and Sigma_0 is added next, so what cancels is small against what stays. On the diagonal alone for diagonal:
+// [K,d].
+Tensor scatter_of(const Problem& p, const Tensor& of_products, const Tensor& centres, const Tensor& counts) {
+  const Tensor lifted = counts + kTiny;
+  if (p.covariance == Covariance::diagonal) return of_products - lifted.unsqueeze(1) * centres.square();
+  Tensor sums = torch::empty({p.k, p.d, p.d}, f64());
+  sums.index_put_({Slice(), p.left, p.right}, of_products);
+  sums.index_put_({Slice(), p.right, p.left}, of_products);
+  return sums.sub_(lifted.view({p.k, 1, 1}) * centres.unsqueeze(2) * centres.unsqueeze(1));
+}
+
+Tensor unnormalised_covariance(const Problem& p, const Tensor& of_products, const Tensor& centres,
+                               const Parameters& out) {
   const Tensor pull =
       out.counts * kMeanPrecisionPrior / out.kappa;  // weight of (xbar_k - m_0)(xbar_k - m_0)'; m_0 = 0 here
   if (p.covariance == Covariance::diagonal) {
-    return p.scatter + scatter_diagonals(p, r, centres) + p.regularisation * out.counts.unsqueeze(1) +
+    return p.scatter + scatter_of(p, of_products, centres, out.counts) + p.regularisation * out.counts.unsqueeze(1) +
            pull.unsqueeze(1) * centres.square();
   }
   const Tensor eye = torch::eye(p.d, f64());
   if (p.covariance == Covariance::tied) {
-    const Tensor within = torch::mm(p.x.t(), p.x) - torch::mm((centres * out.counts.unsqueeze(1)).t(), centres) +
+    const Tensor within = p.square - torch::mm((centres * out.counts.unsqueeze(1)).t(), centres) +
                           p.regularisation * out.counts.sum() * eye;
     const Tensor between = torch::mm((centres * pull.unsqueeze(1)).t(), centres);
     return p.scatter + (within + between) / static_cast<double>(p.k);
   }
   const Tensor between = pull.view({p.k, 1, 1}) * centres.unsqueeze(2) * centres.unsqueeze(1);
-  return p.scatter + scatter_matrices(p, r, centres, out.counts) +
+  return p.scatter + scatter_of(p, of_products, centres, out.counts) +
          p.regularisation * out.counts.view({p.k, 1, 1}) * eye + between;
 }
 
@@ -158,10 +164,11 @@ Result<void> factorise(const Problem& p, Parameters& out) {
   return {};
 }
 
-Result<Parameters> maximise(const Problem& p, const Tensor& r) {
+Result<Parameters> maximise(const Problem& p, const Tensor& sums) {
   Parameters out;
-  out.counts = r.sum(0) + kTiny;
-  const Tensor centres = torch::mm(r.t(), p.x) / out.counts.unsqueeze(1);
+  out.counts = sums.select(1, 0) + kTiny;
+  const Tensor centres = sums.slice(1, 1, 1 + p.d) / out.counts.unsqueeze(1);
+  const Tensor of_products = sums.slice(1, 1 + p.d);
   out.a = 1 + out.counts;
   const Tensor from_here = out.counts.flip({0}).cumsum(0).flip({0});  // sum_{j>=k} N_j
   out.b = torch::full({p.k}, p.alpha, f64());
@@ -171,48 +178,13 @@ Result<Parameters> maximise(const Problem& p, const Tensor& r) {
   const double nu0 = static_cast<double>(p.d);
   if (p.covariance == Covariance::tied) {
     out.nu = (nu0 + out.counts.sum() / static_cast<double>(p.k)).expand({p.k}).contiguous();
-    out.covariance = unnormalised_covariance(p, r, centres, out) / out.nu[0];
+    out.covariance = unnormalised_covariance(p, of_products, centres, out) / out.nu[0];
   } else {
     out.nu = nu0 + out.counts;
     const Tensor divisor = p.covariance == Covariance::full ? out.nu.view({p.k, 1, 1}) : out.nu.unsqueeze(1);
-    out.covariance = unnormalised_covariance(p, r, centres, out) / divisor;
+    out.covariance = unnormalised_covariance(p, of_products, centres, out) / divisor;
   }
   TRY_OK(factorise(p, out));
-  return out;
-}
-
-// x'Ax - 2 m'Ax + m'Am with A_k = P_k P_k', as one product of the block's x_i x_j and x_i with the coefficients of all
-// components.
-struct Quadratic {
-  Tensor of_products;  // [d(d+1)/2,K]
-  Tensor of_x;         // [d,K]
-  Tensor constant;     // [K]
-};
-
-Quadratic quadratic_of(const Problem& p, const Parameters& q) {
-  const Tensor precision = torch::bmm(q.factor, q.factor.transpose(1, 2));
-  const Tensor twice_off_diagonal = torch::where(p.left == p.right, 1, 2).to(torch::kFloat64);
-  const Tensor pulled = torch::bmm(precision, q.means.unsqueeze(2)).squeeze(2);  // A m
-  return {(precision.index({Slice(), p.left, p.right}) * twice_off_diagonal).t().contiguous(),
-          (-2 * pulled).t().contiguous(), (pulled * q.means).sum(1)};
-}
-
-// |(x_i - m_k)' P_k|^2 for rows [first, last): [rows,K].
-Tensor mahalanobis(const Problem& p, const Parameters& q, const Quadratic& form, std::int64_t first,
-                   std::int64_t last) {
-  const Tensor x = p.x.slice(0, first, last);
-  if (p.covariance == Covariance::full) {
-    return torch::addmm(form.constant, x, form.of_x).addmm_(products_of(p, first, last), form.of_products);
-  }
-  Tensor out = torch::empty({x.size(0), p.k}, f64());
-  const bool tied = p.covariance == Covariance::tied;
-  const Tensor turned = tied ? torch::mm(x, q.factor) : x;
-  const Tensor means = tied ? torch::mm(q.means, q.factor) : q.means;
-  for (std::int64_t k = 0; k < p.k; ++k) {
-    Tensor shifted = turned - means[k];
-    if (!tied) shifted *= q.factor[k];
-    out.index_put_({Slice(), k}, shifted.square_().sum(1));
-  }
   return out;
 }
 
@@ -223,8 +195,9 @@ Tensor over_degrees(const Problem& p, const Parameters& q, Function f) {
   return f(0.5 * (q.nu.unsqueeze(1) - steps)).sum(1);
 }
 
-// ln r [n,K].
-Tensor log_responsibilities(const Problem& p, const Parameters& q) {
+// u_ik = f(x_i) times column k, up to what is the same for every k: [width,K]. With A = P P' the quadratic form is
+// x'Ax - 2 x'Am + m'Am; its first term does not depend on k for tied.
+Tensor coefficients_of(const Problem& p, const Parameters& q) {
   const double d = static_cast<double>(p.d);
   const Tensor of_both = torch::digamma(q.a + q.b);
   const Tensor stick = torch::digamma(q.b) - of_both;
@@ -232,23 +205,72 @@ Tensor log_responsibilities(const Problem& p, const Parameters& q) {
   const Tensor log_precision = over_degrees(p, q, [](const Tensor& v) { return torch::digamma(v); });
   const Tensor offset = log_weight - 0.5 * d * std::log(2 * std::numbers::pi) + q.log_det - 0.5 * d * q.nu.log() +
                         0.5 * (d * std::numbers::ln2 + log_precision - d / q.kappa);
-  const Quadratic form = p.covariance == Covariance::full ? quadratic_of(p, q) : Quadratic{};
-  Tensor out = torch::empty({p.n, p.k}, f64());
-  for (std::int64_t first = 0; first < p.n; first += kBlockRows) {
-    const std::int64_t last = std::min(p.n, first + kBlockRows);
-    Tensor u = mahalanobis(p, q, form, first, last).mul_(-0.5).add_(offset);
-    out.slice(0, first, last).copy_(u - torch::logsumexp(u, {1}, /*keepdim=*/true));
+  Tensor by_k = torch::empty({p.k, p.width}, f64());
+  Tensor pulled;  // A m
+  if (p.covariance == Covariance::diagonal) {
+    const Tensor precision = q.factor.square();
+    pulled = precision * q.means;
+    by_k.slice(1, 1 + p.d).copy_(precision).mul_(-0.5);
+  } else if (p.covariance == Covariance::tied) {
+    pulled = torch::mm(torch::mm(q.means, q.factor), q.factor.t());
+  } else {
+    const Tensor precision = torch::bmm(q.factor, q.factor.transpose(1, 2));
+    const Tensor minus_half = torch::where(p.left == p.right, -0.5, -1.0).to(torch::kFloat64);  // both i,j and j,i
+    pulled = torch::bmm(precision, q.means.unsqueeze(2)).squeeze(2);
+    by_k.slice(1, 1 + p.d).copy_(precision.index({Slice(), p.left, p.right}) * minus_half);
   }
-  return out;
+  by_k.slice(1, 1, 1 + p.d).copy_(pulled);
+  by_k.select(1, 0).copy_(offset - 0.5 * (pulled * q.means).sum(1));
+  return by_k.t().contiguous();
 }
 
-double lower_bound(const Problem& p, const Parameters& q, const Tensor& r, const Tensor& log_r) {
+// E step and what the M step needs of it. `last` also receives the responsibilities and labels.
+Result<Sums> sweep(const Problem& p, ThreadTeam& team, const Tensor& coefficients, DpGmm* last) {
+  const std::int64_t blocks = (p.n + kBlockRows - 1) / kBlockRows;
+  const std::int64_t per_shard = (blocks + p.shards - 1) / p.shards * kBlockRows;
+  const std::int64_t shards = (p.n + per_shard - 1) / per_shard;
+  std::vector<Sums> parts(static_cast<std::size_t>(shards));
+  const auto work = [&](std::size_t shard) -> Result<void> {
+    const torch::NoGradGuard no_grad;
+    Sums& part = parts[shard];
+    part.of_f = torch::zeros({p.k, p.width}, f64());
+    const Tensor features = torch::empty({kBlockRows, p.width}, f64());
+    const Tensor scores = torch::empty({kBlockRows, p.k}, f64());
+    const auto begin = static_cast<std::int64_t>(shard) * per_shard;
+    const std::int64_t end = std::min(p.n, begin + per_shard);
+    for (std::int64_t first = begin; first < end; first += kBlockRows) {
+      const std::int64_t rows = std::min(kBlockRows, end - first);
+      write_features(p, p.x.data_ptr<double>() + first * p.d, rows, features.data_ptr<double>());
+      const Tensor f = features.slice(0, 0, rows);
+      Tensor r = scores.slice(0, 0, rows);
+      torch::mm_out(r, f, coefficients);
+      const auto values = std::span(r.data_ptr<double>(), static_cast<std::size_t>(rows * p.k));
+      part.entropy += soften_rows(values, static_cast<std::size_t>(p.k));
+      if (last == nullptr) {
+        part.of_f.addmm_(r.t(), f);
+      } else {
+        std::copy(values.begin(), values.end(), last->responsibilities.begin() + first * p.k);
+      }
+    }
+    return {};
+  };
+  TRY_OK(team.run(static_cast<std::size_t>(shards), work));
+  Sums all = std::move(parts.front());
+  for (std::size_t shard = 1; shard < parts.size(); ++shard) {
+    all.of_f += parts[shard].of_f;
+    all.entropy += parts[shard].entropy;
+  }
+  if (!std::isfinite(all.entropy)) return fail(ErrorCode::internal, "mixture: a responsibility is not finite");
+  return all;
+}
+
+double lower_bound(const Problem& p, const Parameters& q, double entropy) {
   const double d = static_cast<double>(p.d);
   const Tensor log_gamma = over_degrees(p, q, [](const Tensor& v) { return torch::lgamma(v); });
   const Tensor wishart = q.nu * (q.log_det - 0.5 * d * q.nu.log()) + 0.5 * d * std::numbers::ln2 * q.nu + log_gamma;
   const Tensor log_beta = torch::lgamma(q.a) + torch::lgamma(q.b) - torch::lgamma(q.a + q.b);
-  const Tensor bound = wishart.sum() + log_beta.sum() - 0.5 * d * q.kappa.log().sum() - (r * log_r).sum();
-  return bound.item<double>();
+  const Tensor bound = wishart.sum() + log_beta.sum() - 0.5 * d * q.kappa.log().sum();
+  return bound.item<double>() + entropy;
 }
 
 // a_k/(a_k+b_k) prod_{j<k} b_j/(a_j+b_j), then made to sum to 1.
@@ -281,11 +303,16 @@ Problem make_problem(std::span<const double> points, std::size_t n, std::size_t 
   p.x = x - p.centre;
   const double divisor = static_cast<double>(n - 1);
   p.scatter = p.covariance == Covariance::diagonal ? p.x.square().sum(0) / divisor : torch::mm(p.x.t(), p.x) / divisor;
-  if (p.covariance != Covariance::full) return p;
-  const Tensor pairs = torch::triu_indices(p.d, p.d);
-  p.left = pairs[0];
-  p.right = pairs[1];
-  if (p.n * p.left.size(0) <= kMostProducts) p.products = p.x.index_select(1, p.left) * p.x.index_select(1, p.right);
+  p.width = 1 + p.d;
+  if (p.covariance == Covariance::diagonal) p.width += p.d;
+  if (p.covariance == Covariance::tied) p.square = torch::mm(p.x.t(), p.x);
+  if (p.covariance == Covariance::full) {
+    const Tensor pairs = torch::triu_indices(p.d, p.d);
+    p.left = pairs[0];
+    p.right = pairs[1];
+    p.width += p.left.size(0);
+  }
+  p.shards = std::clamp<std::int64_t>(kMostPartials / (p.k * p.width), 2, kMostShards);
   return p;
 }
 
@@ -308,37 +335,48 @@ Result<void> check(std::span<const double> points, std::size_t n, std::size_t d,
   return {};
 }
 
+// sum_i r_ik f(x_i) for r = 1 where k is the label of i, else 0.
+Tensor sums_of_labels(const Problem& p, std::span<const int> labels) {
+  Tensor sums = torch::zeros({p.k, p.width}, f64());
+  std::vector<double> f(static_cast<std::size_t>(p.width));
+  for (std::int64_t i = 0; i < p.n; ++i) {
+    write_features(p, p.x.data_ptr<double>() + i * p.d, 1, f.data());
+    double* of_label = sums.data_ptr<double>() + labels[static_cast<std::size_t>(i)] * p.width;
+    for (std::size_t j = 0; j < f.size(); ++j) of_label[j] += f[j];
+  }
+  return sums;
+}
+
 Result<DpGmm> fit_from_labels(std::span<const double> points, std::size_t n, std::size_t d, std::span<const int> labels,
                               const DpGmmSettings& settings) {
   const torch::NoGradGuard no_grad;
   const Problem p = make_problem(points, n, d, settings);
-  Tensor r = torch::zeros({p.n, p.k}, f64());
-  auto cells = r.accessor<double, 2>();
-  for (std::size_t i = 0; i < n; ++i) cells[static_cast<std::int64_t>(i)][labels[i]] = 1;
+  ThreadTeam team(settings.threads);
 
   DpGmm fit;
   fit.components = settings.components;
   fit.dimensions = static_cast<int>(d);
-  TRY(parameters, maximise(p, r));
+  TRY(parameters, maximise(p, sums_of_labels(p, labels)));
   double before = -std::numeric_limits<double>::infinity();
   for (int iteration = 0; iteration < settings.max_iterations && !fit.converged; ++iteration) {
-    const Tensor log_r = log_responsibilities(p, parameters);
-    r = log_r.exp();
-    TRY(next, maximise(p, r));
+    TRY(sums, sweep(p, team, coefficients_of(p, parameters), nullptr));
+    TRY(next, maximise(p, sums.of_f));
     parameters = std::move(next);
-    const double bound = lower_bound(p, parameters, r, log_r);
+    const double bound = lower_bound(p, parameters, sums.entropy);
     if (!std::isfinite(bound)) return fail(ErrorCode::internal, "mixture: the bound is not finite");
     fit.bound.push_back(bound);
     fit.converged = std::abs(bound - before) < settings.tolerance;
     before = bound;
   }
 
-  r = log_responsibilities(p, parameters).exp();
-  const Tensor best = r.argmax(1);
-  const auto label = best.accessor<std::int64_t, 1>();
+  const auto k = static_cast<std::size_t>(p.k);
+  fit.responsibilities.resize(n * k);
+  TRY_OK(sweep(p, team, coefficients_of(p, parameters), &fit));
   fit.labels.resize(n);
-  for (std::size_t i = 0; i < n; ++i) fit.labels[i] = static_cast<int>(label[static_cast<std::int64_t>(i)]);
-  fit.responsibilities = values_of(r);
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto row = std::span<const double>(fit.responsibilities).subspan(i * k, k);
+    fit.labels[i] = static_cast<int>(std::max_element(row.begin(), row.end()) - row.begin());
+  }
   fit.weights = values_of(expected_weights(parameters));
   fit.means = values_of(parameters.means + p.centre);
   fit.covariances = values_of(parameters.covariance);

@@ -1,0 +1,67 @@
+// What tests/bench/speed/mixture.py times against scikit-learn, on the arrays of peers/make_mixture_data.py.
+#include <benchmark/benchmark.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/evaluate/neighbours.h"
+#include "core/ml/dp_gmm.h"
+#include "core/ml/kmeans.h"
+#include "core/pipeline/station_cache.h"
+
+namespace defuse {
+namespace {
+
+constexpr int kComponents = 100;
+constexpr int kMostIterations = 100;
+constexpr double kTolerance = 1e-3;
+constexpr int kNearest = 20;
+
+std::filesystem::path data_file(const std::string& name) {
+  const char* folder = std::getenv("DEFUSED_SPEED_DATA");
+  return std::filesystem::path(folder == nullptr ? "." : folder) / name;
+}
+
+void mixture(benchmark::State& state, int threads) {
+  const auto points = load_npy(data_file("mixture_points.npy"));
+  const auto labels = load_npy_int32(data_file("mixture_labels.npy"));
+  if (!points || !labels) return state.SkipWithError("the points or labels cannot be read");
+  const std::vector<double> values(points->data.begin(), points->data.end());
+  const DpGmmSettings settings{
+      .components = kComponents, .tolerance = kTolerance, .max_iterations = kMostIterations, .threads = threads};
+  for (auto _ : state) {
+    const auto fit = fit_dp_gmm_from(values, points->rows, points->cols, *labels, settings);
+    if (!fit) return state.SkipWithError(fit.error().describe().c_str());
+    state.counters["bound"] = fit->bound.back();
+    state.counters["iterations"] = static_cast<double>(fit->bound.size());
+  }
+}
+
+void neighbours(benchmark::State& state) {
+  const auto queries = load_npy(data_file("neighbours_queries.npy"));
+  const auto wanted = load_npy_int32(data_file("neighbours_wanted.npy"));
+  auto references = load_npy(data_file("neighbours_references.npy"));
+  auto labels = load_npy_int32(data_file("neighbours_labels.npy"));
+  if (!queries || !wanted || !references || !labels) return state.SkipWithError("the codes or labels cannot be read");
+  for (auto _ : state) {
+    const auto made = Neighbours::create(*references, *labels);
+    if (!made) return state.SkipWithError(made.error().describe().c_str());
+    const auto counts = made->agreeing(*queries, *wanted, {}, kNearest);
+    state.counters["agreeing"] = std::accumulate(counts.begin(), counts.end(), 0.0);
+  }
+}
+
+BENCHMARK_CAPTURE(mixture, two, 2)->Name("mixture/dp_gmm")->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(1);
+BENCHMARK_CAPTURE(mixture, one, 1)
+    ->Name("mixture/dp_gmm_1_thread")
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->Iterations(1);
+BENCHMARK(neighbours)->Name("mixture/neighbours")->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(1);
+
+}  // namespace
+}  // namespace defuse
