@@ -63,7 +63,7 @@ class Bench:
     def ours(self, name):
         """One run of a google-benchmark of the program speed-bench: its JSON entry, with `seconds`."""
         out = self.work / "benchmark.json"
-        run([self.build / "bin/speed-bench", f"--benchmark_filter=^{name}$", f"--benchmark_out={out}", "--benchmark_out_format=json"],
+        run([self.build / "bin/speed-bench", f"--benchmark_filter=^{name}(/iterations:[0-9]+)?(/real_time)?$", f"--benchmark_out={out}", "--benchmark_out_format=json"],
             env=self.environment())
         entries = json.loads(out.read_text())["benchmarks"]
         if not entries or entries[0].get("error_occurred"):

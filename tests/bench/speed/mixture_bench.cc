@@ -1,8 +1,6 @@
 // What tests/bench/speed/mixture.py times against scikit-learn, on the arrays of peers/make_mixture_data.py.
 #include <benchmark/benchmark.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -11,7 +9,7 @@
 #include "core/evaluate/neighbours.h"
 #include "core/ml/dp_gmm.h"
 #include "core/ml/kmeans.h"
-#include "core/pipeline/station_cache.h"
+#include "tests/bench/speed/arrays.h"
 
 namespace defuse {
 namespace {
@@ -21,14 +19,9 @@ constexpr int kMostIterations = 100;
 constexpr double kTolerance = 1e-3;
 constexpr int kNearest = 20;
 
-std::filesystem::path data_file(const std::string& name) {
-  const char* folder = std::getenv("DEFUSED_SPEED_DATA");
-  return std::filesystem::path(folder == nullptr ? "." : folder) / name;
-}
-
 void mixture(benchmark::State& state, int threads) {
-  const auto points = load_npy(data_file("mixture_points.npy"));
-  const auto labels = load_npy_int32(data_file("mixture_labels.npy"));
+  const auto points = read_matrix("mixture_points.npy");
+  const auto labels = read_labels("mixture_labels.npy");
   if (!points || !labels) return state.SkipWithError("the points or labels cannot be read");
   const std::vector<double> values(points->data.begin(), points->data.end());
   const DpGmmSettings settings{
@@ -42,10 +35,10 @@ void mixture(benchmark::State& state, int threads) {
 }
 
 void neighbours(benchmark::State& state) {
-  const auto queries = load_npy(data_file("neighbours_queries.npy"));
-  const auto wanted = load_npy_int32(data_file("neighbours_wanted.npy"));
-  auto references = load_npy(data_file("neighbours_references.npy"));
-  auto labels = load_npy_int32(data_file("neighbours_labels.npy"));
+  const auto queries = read_matrix("neighbours_queries.npy");
+  const auto wanted = read_labels("neighbours_wanted.npy");
+  auto references = read_matrix("neighbours_references.npy");
+  auto labels = read_labels("neighbours_labels.npy");
   if (!queries || !wanted || !references || !labels) return state.SkipWithError("the codes or labels cannot be read");
   for (auto _ : state) {
     const auto made = Neighbours::create(*references, *labels);
