@@ -54,6 +54,8 @@ constexpr double kTiny = 10 * 2.220446049250313e-16;  // keeps N_k above 0, as s
 constexpr std::int64_t kBlockRows = 256;              // f, u and r of a block stay in the second cache
 // Rows are summed in shards, and those in their order: the sums do not depend on who worked on which.
 constexpr std::int64_t kMostShards = 16;
+constexpr double kFilled = 0.25;    // a block of which less is above 0 is summed value by value
+constexpr double kDeserted = 1e-9;  // points in a component that is as good as the prior's: r is off by N_k^2
 constexpr std::int64_t kMostPartials = std::int64_t{1} << 22;  // values in the sums of all shards: 32 MiB
 
 struct Problem {
@@ -85,13 +87,30 @@ struct Parameters {
   Tensor log_det;     // [K] ld_k
 };
 
+// u_ik = f(x_i) times a column, up to what is the same for every k. The deserted components share one column, the last:
+// they have the prior's mean and covariance, so each has the same share of their sum at every point.
+struct Columns {
+  Tensor coefficients;              // [width,columns]
+  std::vector<std::int64_t> alone;  // component of each column that has one of its own
+  std::vector<std::int64_t> deserted;
+  std::vector<double> share;  // of each of these in the last column
+  double entropy = 0;         // of these shares
+  std::int64_t count() const { return coefficients.size(1); }
+};
+
 // What one pass over the points leaves.
 struct Sums {
-  Tensor of_f;         // [K,width] sum_i r_ik f(x_i)
+  Tensor of_f;         // [columns,width], then [K,width]: sum_i r_ik f(x_i)
   double entropy = 0;  // -sum r ln r
 };
 
 torch::TensorOptions f64() { return torch::TensorOptions().dtype(torch::kFloat64); }
+
+std::vector<double> values_of(const Tensor& tensor) {
+  const Tensor flat = tensor.contiguous();
+  const double* first = flat.data_ptr<double>();
+  return {first, first + flat.numel()};
+}
 
 // f of `rows` rows from x on, to out [rows,width].
 void write_features(const Problem& p, const double* x, std::int64_t rows, double* out) {
@@ -195,8 +214,7 @@ Tensor over_degrees(const Problem& p, const Parameters& q, Function f) {
   return f(0.5 * (q.nu.unsqueeze(1) - steps)).sum(1);
 }
 
-// u_ik = f(x_i) times column k, up to what is the same for every k: [width,K]. With A = P P' the quadratic form is
-// x'Ax - 2 x'Am + m'Am; its first term does not depend on k for tied.
+// [K,width]. With A = P P' the quadratic form is x'Ax - 2 x'Am + m'Am; its first term does not depend on k for tied.
 Tensor coefficients_of(const Problem& p, const Parameters& q) {
   const double d = static_cast<double>(p.d);
   const Tensor of_both = torch::digamma(q.a + q.b);
@@ -221,46 +239,100 @@ Tensor coefficients_of(const Problem& p, const Parameters& q) {
   }
   by_k.slice(1, 1, 1 + p.d).copy_(pulled);
   by_k.select(1, 0).copy_(offset - 0.5 * (pulled * q.means).sum(1));
-  return by_k.t().contiguous();
+  return by_k;
 }
 
-// E step and what the M step needs of it. `last` also receives the responsibilities and labels.
-Result<Sums> sweep(const Problem& p, ThreadTeam& team, const Tensor& coefficients, DpGmm* last) {
+Columns columns_of(const Problem& p, const Parameters& q) {
+  const Tensor by_k = coefficients_of(p, q);
+  const double* counts = q.counts.data_ptr<double>();
+  Columns columns;
+  for (std::int64_t k = 0; k < p.k; ++k) (counts[k] < kDeserted ? columns.deserted : columns.alone).push_back(k);
+  if (columns.deserted.size() < 2) {
+    columns.alone.insert(columns.alone.end(), columns.deserted.begin(), columns.deserted.end());
+    columns.deserted.clear();
+  }
+  std::vector<std::int64_t> chosen = columns.alone;
+  if (!columns.deserted.empty()) chosen.push_back(columns.deserted.front());
+  const Tensor rows = by_k.index_select(0, torch::tensor(chosen, torch::kInt64));
+  if (!columns.deserted.empty()) {
+    const Tensor constants = by_k.select(1, 0).index_select(0, torch::tensor(columns.deserted, torch::kInt64));
+    const double all = torch::logsumexp(constants, {0}).item<double>();
+    rows[-1][0] = all;
+    columns.share = values_of((constants - all).exp());
+    for (const double w : columns.share) columns.entropy -= w > 0 ? w * std::log(w) : 0;
+  }
+  columns.coefficients = rows.t().contiguous();
+  return columns;
+}
+
+// `width` values of every column, to as many of every component.
+void spread(const Columns& columns, const double* from, double* to, std::int64_t width) {
+  for (const auto k : columns.alone) {
+    std::copy(from, from + width, to + k * width);
+    from += width;
+  }
+  for (std::size_t i = 0; i < columns.deserted.size(); ++i) {
+    double* row = to + columns.deserted[i] * width;
+    for (std::int64_t j = 0; j < width; ++j) row[j] = columns.share[i] * from[j];
+  }
+}
+
+Tensor spread_sums(const Problem& p, const Columns& columns, const Tensor& sums) {
+  Tensor all = torch::empty({p.k, p.width}, f64());
+  spread(columns, sums.data_ptr<double>(), all.data_ptr<double>(), p.width);
+  return all;
+}
+
+// sum_i r_ik f(x_i) of rows [begin, end), and their entropy. `last` also receives the responsibilities.
+Sums sweep_shard(const Problem& p, const Columns& columns, std::int64_t begin, std::int64_t end, DpGmm* last) {
+  const torch::NoGradGuard no_grad;
+  const std::int64_t count = columns.count();
+  Sums part{torch::zeros({count, p.width}, f64())};
+  const Tensor features = torch::empty({kBlockRows, p.width}, f64());
+  const Tensor scores = torch::empty({kBlockRows, count}, f64());
+  const auto k = static_cast<std::size_t>(count);
+  for (std::int64_t first = begin; first < end; first += kBlockRows) {
+    const std::int64_t rows = std::min(kBlockRows, end - first);
+    write_features(p, p.x.data_ptr<double>() + first * p.d, rows, features.data_ptr<double>());
+    const Tensor f = features.slice(0, 0, rows);
+    Tensor r = scores.slice(0, 0, rows);
+    torch::mm_out(r, f, columns.coefficients);
+    const auto values = std::span(r.data_ptr<double>(), static_cast<std::size_t>(rows) * k);
+    const SoftRows soft = soften_rows(values, k);
+    part.entropy += soft.entropy;
+    if (static_cast<double>(soft.filled) < kFilled * static_cast<double>(values.size())) {
+      add_weighted_rows(values, k, f.data_ptr<double>(), static_cast<std::size_t>(p.width),
+                        part.of_f.data_ptr<double>());
+    } else {
+      part.of_f.addmm_(r.t(), f);
+    }
+    if (last == nullptr) continue;
+    for (std::int64_t i = 0; i < rows; ++i)
+      spread(columns, values.data() + i * count, last->responsibilities.data() + (first + i) * p.k, 1);
+  }
+  return part;
+}
+
+// E step, and what the M step needs of it.
+Result<Sums> sweep(const Problem& p, ThreadTeam& team, const Parameters& q, DpGmm* last) {
+  const Columns columns = columns_of(p, q);
   const std::int64_t blocks = (p.n + kBlockRows - 1) / kBlockRows;
   const std::int64_t per_shard = (blocks + p.shards - 1) / p.shards * kBlockRows;
-  const std::int64_t shards = (p.n + per_shard - 1) / per_shard;
-  std::vector<Sums> parts(static_cast<std::size_t>(shards));
-  const auto work = [&](std::size_t shard) -> Result<void> {
-    const torch::NoGradGuard no_grad;
-    Sums& part = parts[shard];
-    part.of_f = torch::zeros({p.k, p.width}, f64());
-    const Tensor features = torch::empty({kBlockRows, p.width}, f64());
-    const Tensor scores = torch::empty({kBlockRows, p.k}, f64());
+  std::vector<Sums> parts(static_cast<std::size_t>((p.n + per_shard - 1) / per_shard));
+  TRY_OK(team.run(parts.size(), [&](std::size_t shard) -> Result<void> {
     const auto begin = static_cast<std::int64_t>(shard) * per_shard;
-    const std::int64_t end = std::min(p.n, begin + per_shard);
-    for (std::int64_t first = begin; first < end; first += kBlockRows) {
-      const std::int64_t rows = std::min(kBlockRows, end - first);
-      write_features(p, p.x.data_ptr<double>() + first * p.d, rows, features.data_ptr<double>());
-      const Tensor f = features.slice(0, 0, rows);
-      Tensor r = scores.slice(0, 0, rows);
-      torch::mm_out(r, f, coefficients);
-      const auto values = std::span(r.data_ptr<double>(), static_cast<std::size_t>(rows * p.k));
-      part.entropy += soften_rows(values, static_cast<std::size_t>(p.k));
-      if (last == nullptr) {
-        part.of_f.addmm_(r.t(), f);
-      } else {
-        std::copy(values.begin(), values.end(), last->responsibilities.begin() + first * p.k);
-      }
-    }
+    parts[shard] = sweep_shard(p, columns, begin, std::min(p.n, begin + per_shard), last);
     return {};
-  };
-  TRY_OK(team.run(static_cast<std::size_t>(shards), work));
+  }));
   Sums all = std::move(parts.front());
   for (std::size_t shard = 1; shard < parts.size(); ++shard) {
     all.of_f += parts[shard].of_f;
     all.entropy += parts[shard].entropy;
   }
+  // -sum (w r) ln (w r) over the shares w of what a column has of a point: its own entropy, and r times theirs.
+  if (!columns.deserted.empty()) all.entropy += columns.entropy * all.of_f[-1][0].item<double>();
   if (!std::isfinite(all.entropy)) return fail(ErrorCode::internal, "mixture: a responsibility is not finite");
+  all.of_f = spread_sums(p, columns, all.of_f);
   return all;
 }
 
@@ -281,12 +353,6 @@ Tensor expected_weights(const Parameters& q) {
   if (k > 1) left.index({Slice(1, k)}) = rest.cumprod(0).index({Slice(0, k - 1)});
   const Tensor weights = q.a / (q.a + q.b) * left;
   return weights / weights.sum();
-}
-
-std::vector<double> values_of(const Tensor& tensor) {
-  const Tensor flat = tensor.contiguous();
-  const double* first = flat.data_ptr<double>();
-  return {first, first + flat.numel()};
 }
 
 Problem make_problem(std::span<const double> points, std::size_t n, std::size_t d, const DpGmmSettings& settings) {
@@ -359,7 +425,7 @@ Result<DpGmm> fit_from_labels(std::span<const double> points, std::size_t n, std
   TRY(parameters, maximise(p, sums_of_labels(p, labels)));
   double before = -std::numeric_limits<double>::infinity();
   for (int iteration = 0; iteration < settings.max_iterations && !fit.converged; ++iteration) {
-    TRY(sums, sweep(p, team, coefficients_of(p, parameters), nullptr));
+    TRY(sums, sweep(p, team, parameters, nullptr));
     TRY(next, maximise(p, sums.of_f));
     parameters = std::move(next);
     const double bound = lower_bound(p, parameters, sums.entropy);
@@ -371,7 +437,7 @@ Result<DpGmm> fit_from_labels(std::span<const double> points, std::size_t n, std
 
   const auto k = static_cast<std::size_t>(p.k);
   fit.responsibilities.resize(n * k);
-  TRY_OK(sweep(p, team, coefficients_of(p, parameters), &fit));
+  TRY_OK(sweep(p, team, parameters, &fit));
   fit.labels.resize(n);
   for (std::size_t i = 0; i < n; ++i) {
     const auto row = std::span<const double>(fit.responsibilities).subspan(i * k, k);

@@ -18,7 +18,7 @@ constexpr std::size_t kLanes = 4;
 using Lanes = double __attribute__((vector_size(kLanes * sizeof(double))));
 using Bits = std::int64_t __attribute__((vector_size(kLanes * sizeof(std::int64_t))));
 
-constexpr double kLeast = -60;  // e^-60 = 9e-27
+constexpr double kLeast = -46;  // e^-46 = 1e-20
 constexpr double kLog2E = 1.4426950408889634;
 constexpr double kLn2High = 6.93147180369123816490e-01;
 constexpr double kLn2Low = 1.90821492927058770002e-10;
@@ -66,16 +66,18 @@ constexpr std::array<double, 14> kInverseFactorials{
   return std::max(std::max(most[0], most[1]), std::max(most[2], most[3]));
 }
 
-// One row; returns its entropy.
-[[gnu::always_inline]] inline double soften(double* row, std::size_t k) {
+// One row.
+[[gnu::always_inline]] inline void soften(double* row, std::size_t k, SoftRows& out) {
   const double most = largest(row, k);
   Lanes sum{}, weighted{};
+  Bits zeros{};
   for (std::size_t j = 0; j < k; j += kLanes) {
     Lanes x;
     load(x, row + j, k - j, most + 2 * kLeast);
     x -= most;
     const Lanes below = x;
-    const Bits negligible = x < kLeast;
+    const Bits negligible = x < kLeast;  // -1 where it is
+    zeros -= negligible;
     if ((negligible[0] & negligible[1] & negligible[2] & negligible[3]) != 0) {
       x = Lanes{};
     } else {
@@ -93,15 +95,37 @@ constexpr std::array<double, 14> kInverseFactorials{
     x *= by;
     std::memcpy(row + j, &x, std::min(kLanes, k - j) * sizeof(double));
   }
-  return std::log(s) - total(weighted) * by;
+  out.entropy += std::log(s) - total(weighted) * by;
+  const std::size_t lanes = (k + kLanes - 1) / kLanes * kLanes;
+  out.filled += lanes - static_cast<std::size_t>((zeros[0] + zeros[1]) + (zeros[2] + zeros[3]));
 }
 
 }  // namespace
 
-DEFUSE_WIDE double soften_rows(std::span<double> values, std::size_t k) {
-  double entropy = 0;
-  for (std::size_t first = 0; first < values.size(); first += k) entropy += soften(values.data() + first, k);
-  return entropy;
+DEFUSE_WIDE SoftRows soften_rows(std::span<double> values, std::size_t k) {
+  SoftRows out;
+  for (std::size_t first = 0; first < values.size(); first += k) soften(values.data() + first, k, out);
+  return out;
+}
+
+DEFUSE_WIDE void add_weighted_rows(std::span<const double> weights, std::size_t k, const double* rows,
+                                   std::size_t width, double* sums) {
+  for (std::size_t first = 0; first < weights.size(); first += k, rows += width) {
+    for (std::size_t c = 0; c < k; ++c) {
+      const double weight = weights[first + c];
+      if (weight == 0) continue;
+      double* sum = sums + c * width;
+      std::size_t j = 0;
+      for (; j + kLanes <= width; j += kLanes) {
+        Lanes x, y;
+        std::memcpy(&x, rows + j, sizeof(x));
+        std::memcpy(&y, sum + j, sizeof(y));
+        y += x * weight;
+        std::memcpy(sum + j, &y, sizeof(y));
+      }
+      for (; j < width; ++j) sum[j] += rows[j] * weight;
+    }
+  }
 }
 
 }  // namespace defuse
