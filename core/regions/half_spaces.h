@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/matrix.h"
+#include "core/regions/shapes.h"
 
 namespace defuse {
 
@@ -30,13 +31,13 @@ struct HalfSpaceSettings {
 // points: [n, d], finite. value: [n] in [-1, 1]. group: [n], what counts once (the seed a draw came from): folds go by
 // group, and n in the evidence is the number of groups inside. Directions are fitted to all points of positive value,
 // and to those of each kind (the class they were taken for, [n]) with enough groups. Nothing if no half-space has
-// evidence.
+// evidence. `shape`: of these points, if it is known already.
 std::optional<HalfSpace> best_half_space(const Matrix& points, std::span<const double> value,
                                          std::span<const std::uint32_t> group, std::span<const std::int32_t> kind,
-                                         const HalfSpaceSettings& settings);
+                                         const HalfSpaceSettings& settings, const ClassShape* shape = nullptr);
 
-// The best half-space along one axis (column) of the points, either side: for spaces whose axes mean something. Its direction is not
-// fitted, but chosen among 2 d, and its evidence is lessened by ln(2 d cuts) for that.
+// The best half-space along one axis (column) of the points, either side: for spaces whose axes mean something. Its
+// direction is not fitted, but chosen among 2 d, and its evidence is lessened by ln(2 d cuts) for that.
 std::optional<HalfSpace> best_axis(const Matrix& points, std::span<const double> value,
                                    std::span<const std::uint32_t> group, const HalfSpaceSettings& settings);
 

@@ -26,17 +26,17 @@ bool knows_draws(const RegionSearchInput& input, std::size_t space) {
   return input.spaces[space].draw_points != nullptr || (input.spaces[space].name == "codes" && input.draw_codes);
 }
 
+// Points that bear evidence of one kind, with a value for each measure of it.
 struct Rows {
   Matrix points;
-  std::vector<double> value;
+  std::array<std::vector<double>, kRegressionKinds.size()> value;  // by kind; empty where it is not wanted
   std::vector<std::uint32_t> group;
   std::vector<std::int32_t> kind;  // what the candidate says
 
-  void add(std::span<const float> point, double v, std::uint32_t seed, std::int32_t predicted) {
+  void add(std::span<const float> point, std::uint32_t seed, std::int32_t predicted) {
     points.cols = point.size();
     points.data.insert(points.data.end(), point.begin(), point.end());
     ++points.rows;
-    value.push_back(v);
     group.push_back(seed);
     kind.push_back(predicted);
   }
@@ -50,9 +50,10 @@ class Finder {
   Cuts find(const std::vector<std::uint32_t>& seeds) const {
     Cuts best;
     for (std::size_t s = 0; s < view_.input.spaces.size(); ++s) {
-      if (view_.settings.shapes.balls) balls(s, seeds, best);
+      ClassSpace space(*view_.input.spaces[s].points, seeds);
+      if (view_.settings.shapes.balls) balls(s, space, seeds, best);
       if (!view_.settings.shapes.half_spaces) continue;
-      half_spaces_of_seeds(s, seeds, best);
+      half_spaces_of_seeds(s, space, best);
       if (knows_draws(view_.input, s)) half_spaces_of_draws(s, seeds, best);
     }
     return best;
@@ -72,7 +73,7 @@ class Finder {
     if (cut.evidence > 0 && (!best || cut.evidence > best->evidence)) best = std::move(cut);
   }
 
-  void balls(std::size_t space, const std::vector<std::uint32_t>& seeds, Cuts& best) const {
+  void balls(std::size_t space, ClassSpace& of_class, const std::vector<std::uint32_t>& seeds, Cuts& best) const {
     ScanSettings scan;
     scan.sizes = view_.settings.neighbourhood;
     scan.keep = 1;
@@ -83,8 +84,7 @@ class Finder {
       questions.push_back({score_[k], promising_centers(score_[k], seeds), scan_limit(k)});
       kind_of.push_back(k);
     }
-    const Matrix& points = *view_.input.spaces[space].points;
-    const auto found = scan_balls(points, seeds, questions, Matrix(0, points.cols), scan);
+    const auto found = scan_balls(of_class, questions, Matrix(0, of_class.points().cols), scan);
     for (std::size_t q = 0; q < found.size(); ++q) {
       if (found[q].empty()) continue;
       const ScanBall& ball = found[q].front();
@@ -96,21 +96,34 @@ class Finder {
     }
   }
 
-  void half_spaces_of_seeds(std::size_t space, const std::vector<std::uint32_t>& seeds, Cuts& best) const {
-    const Matrix& points = *view_.input.spaces[space].points;
+  std::vector<std::size_t> wanted_kinds(ImageKind evidence) const {
+    std::vector<std::size_t> kinds;
     for (std::size_t k = 0; k < kRegressionKinds.size(); ++k) {
-      if (!wanted(k)) continue;
+      if (kRegressionKinds[k].evidence == evidence && wanted(k)) kinds.push_back(k);
+    }
+    return kinds;
+  }
+
+  // Measures of one kind of evidence are asked of the same seeds: a seed bears all of them or none.
+  void half_spaces_of_seeds(std::size_t space, ClassSpace& of_class, Cuts& best) const {
+    for (const ImageKind evidence : {ImageKind::real, ImageKind::generated}) {
+      const auto kinds = wanted_kinds(evidence);
+      if (kinds.empty()) continue;
       Rows rows;
-      for (const std::uint32_t s : seeds) {
-        if (!std::isnan(score_[k][s]) && is_finite(points.row(s)))
-          rows.add(points.row(s), score_[k][s], s, view_.input.candidate->real[s]);
+      for (const std::uint32_t s : of_class.usable()) {
+        if (std::isnan(score_[kinds.front()][s])) continue;
+        rows.add(of_class.points().row(s), s, view_.input.candidate->real[s]);
+        for (const std::size_t k : kinds) rows.value[k].push_back(score_[k][s]);
       }
-      take_half_space(rows, k, space, false, best);
+      const bool whole_class = rows.points.rows == of_class.usable().size();
+      take_half_spaces(rows, kinds, space, false, whole_class ? &of_class : nullptr, best);
     }
   }
 
   void half_spaces_of_draws(std::size_t space, const std::vector<std::uint32_t>& seeds, Cuts& best) const {
-    std::array<Rows, kRegressionKinds.size()> rows;
+    const auto kinds = wanted_kinds(ImageKind::generated);
+    if (kinds.empty()) return;
+    Rows rows;
     Matrix codes;
     for (const std::uint32_t s : seeds) {
       if (!view_.observations.generated[s].usable) continue;
@@ -118,25 +131,29 @@ class Finder {
       for (std::size_t q = 0; q < draws_; ++q) {
         const DrawObservation& o = view_.observations.draws[s * draws_ + q];
         if (!o.usable) continue;
-        for (std::size_t k = 0; k < kRegressionKinds.size(); ++k) {
-          if (kRegressionKinds[k].evidence != ImageKind::generated || !wanted(k)) continue;
-          rows[k].add(codes.row(q), net_of(o, kRegressionKinds[k].measure), s,
-                      view_.input.candidate->perturbed[s * draws_ + q]);
-        }
+        rows.add(codes.row(q), s, view_.input.candidate->perturbed[s * draws_ + q]);
+        for (const std::size_t k : kinds) rows.value[k].push_back(net_of(o, kRegressionKinds[k].measure));
       }
     }
-    for (std::size_t k = 0; k < kRegressionKinds.size(); ++k) {
-      if (rows[k].points.rows > 0) take_half_space(rows[k], k, space, true, best);
-    }
+    take_half_spaces(rows, kinds, space, true, nullptr, best);
   }
 
-  void take_half_space(const Rows& rows, std::size_t k, std::size_t space, bool draws, Cuts& best) const {
-    const HalfSpaceSettings settings{.limit = scan_limit(k)};
-    auto found = best_half_space(rows.points, rows.value, rows.group, rows.kind, settings);
-    if (found) keep_better(best[k], {draws, space, true, std::move(found->direction), found->cut, found->evidence});
-    if (!view_.input.spaces[space].axes) return;
-    found = best_axis(rows.points, rows.value, rows.group, settings);
-    if (found) keep_better(best[k], {draws, space, true, std::move(found->direction), found->cut, found->evidence});
+  void take_half_spaces(const Rows& rows, const std::vector<std::size_t>& kinds, std::size_t space, bool draws,
+                        ClassSpace* whole_class, Cuts& best) const {
+    std::optional<ClassShape> own;
+    for (const std::size_t k : kinds) {
+      const auto& value = rows.value[k];
+      // Without a point that speaks for a regression there is no direction to look in, and no shape to be found.
+      if (std::none_of(value.begin(), value.end(), [](double v) { return v > 0; })) continue;
+      const HalfSpaceSettings settings{.limit = scan_limit(k)};
+      if (whole_class == nullptr && !own) own.emplace(rows.points);
+      const ClassShape& shape = whole_class != nullptr ? whole_class->shape() : *own;
+      auto found = best_half_space(rows.points, value, rows.group, rows.kind, settings, &shape);
+      if (found) keep_better(best[k], {draws, space, true, std::move(found->direction), found->cut, found->evidence});
+      if (!view_.input.spaces[space].axes) continue;
+      found = best_axis(rows.points, value, rows.group, settings);
+      if (found) keep_better(best[k], {draws, space, true, std::move(found->direction), found->cut, found->evidence});
+    }
   }
 
   const SearchView& view_;

@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -22,108 +21,130 @@
 #include <utility>
 
 #include "core/random.h"
+#include "core/regions/neighbourhood.h"
 #include "core/regions/shapes.h"
 
 namespace defuse {
 namespace {
 
-// Squared distance and seed in one integer that sorts like the pair: the bits of floats that are not negative rise
-// with them. Sorting neighbours is a third of a scan, and integers of 8 bytes sort twice as fast as structs of 16.
-class Neighbour {
- public:
-  Neighbour() = default;
-  Neighbour(double squared, std::uint32_t seed)
-      : key_((std::uint64_t{std::bit_cast<std::uint32_t>(rounded_up(squared))} << 32) | seed) {}
-  double squared() const { return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(key_ >> 32))); }
-  std::uint32_t seed() const { return static_cast<std::uint32_t>(key_); }
-  bool operator<(const Neighbour& other) const { return key_ < other.key_; }
-
- private:
-  // Up, so that a ball of this radius holds the seed it was measured to.
-  static float rounded_up(double value) {
-    const auto near = static_cast<float>(value);
-    return static_cast<double>(near) < value ? std::nextafter(near, std::numeric_limits<float>::infinity()) : near;
-  }
-
-  std::uint64_t key_ = 0;
+// One question in the places of a neighbourhood: who bears a score, and the few whose score moves a sum.
+struct Asked {
+  std::size_t audience = 0;                              // index of the places that bear a score
+  std::vector<std::pair<std::uint32_t, double>> moving;  // place, score; not zero
 };
 
-// The seeds of the class by distance from one centre, sorted only as far as anybody has asked.
+// The class around one centre after another. What questions with the same scored seeds share is found once a centre.
 class Order {
  public:
-  Order(const Matrix& points, std::span<const std::uint32_t> seeds, std::size_t first_guess)
-      : packed_(seeds.size(), points.cols), seeds_(seeds), guess_(first_guess) {
-    for (std::size_t i = 0; i < seeds.size(); ++i) {
-      const auto from = points.row(seeds[i]);
-      std::copy(from.begin(), from.end(), packed_.row(i).begin());
+  Order(Neighbourhood& near, std::span<const ScanQuestion> questions, std::span<const int> sizes)
+      : near_(near), sizes_(sizes) {
+    for (const ScanQuestion& question : questions) {
+      std::vector<std::uint32_t> places;
+      Asked asked;
+      for (std::uint32_t place = 0; place < near.size(); ++place) {
+        const double score = question.score[near.seeds()[place]];
+        if (std::isnan(score)) continue;
+        places.push_back(place);
+        if (score != 0) asked.moving.emplace_back(place, score);
+      }
+      const auto same = std::find(audiences_.begin(), audiences_.end(), places);
+      asked.audience = static_cast<std::size_t>(same - audiences_.begin());
+      if (same == audiences_.end()) audiences_.push_back(std::move(places));
+      asked_.push_back(std::move(asked));
     }
+    reach_.resize(audiences_.size());
+    fresh_.resize(audiences_.size());
   }
 
   void look_from(std::span<const float> center) {
-    all_.clear();
-    for (std::size_t i = 0; i < seeds_.size(); ++i) {
-      all_.emplace_back(squared_distance(packed_.row(i), center), seeds_[i]);
-    }
-    sorted_ = 0;
+    near_.look_from(center);
+    std::fill(fresh_.begin(), fresh_.end(), false);
   }
 
-  std::size_t size() const { return all_.size(); }
+  // The neighbour at each size, among the seeds that bear a score for this question.
+  const std::vector<NearKey>& reach(std::size_t question) {
+    const std::size_t audience = asked_[question].audience;
+    if (!fresh_[audience]) near_.reach(audiences_[audience], sizes_, reach_[audience]);
+    fresh_[audience] = true;
+    return reach_[audience];
+  }
 
-  const Neighbour& at(std::size_t i) {
-    while (i >= sorted_) {
-      const std::size_t until = std::min(all_.size(), sorted_ + guess_);
-      const auto from = all_.begin() + static_cast<std::ptrdiff_t>(sorted_);
-      const auto to = all_.begin() + static_cast<std::ptrdiff_t>(until);
-      if (to != all_.end()) std::nth_element(from, to, all_.end());
-      std::sort(from, to);
-      sorted_ = until;
+  // The seeds whose score is not zero, nearest first, as far as `last`.
+  const std::vector<std::pair<NearKey, double>>& moving(std::size_t question, NearKey last) {
+    moving_.clear();
+    for (const auto& [place, score] : asked_[question].moving) {
+      const NearKey key = near_.key(place);
+      if (key <= last) moving_.emplace_back(key, score);
     }
-    return all_[i];
+    std::sort(moving_.begin(), moving_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    return moving_;
+  }
+
+  // Seeds with a score as far as `last`, ascending.
+  std::vector<std::uint32_t> members(std::size_t question, NearKey last) const {
+    std::vector<std::uint32_t> out;
+    for (const std::uint32_t place : audiences_[asked_[question].audience]) {
+      if (near_.key(place) <= last) out.push_back(near_.seeds()[place]);
+    }
+    return out;
+  }
+
+  // The `count` nearest seeds with a positive score, nearest first.
+  std::vector<std::uint32_t> nearest_positive(std::size_t question, std::size_t count) const {
+    std::vector<std::pair<NearKey, std::uint32_t>> found;
+    for (const auto& [place, score] : asked_[question].moving) {
+      if (score > 0) found.emplace_back(near_.key(place), near_.seeds()[place]);
+    }
+    count = std::min(count, found.size());
+    std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end());
+    std::vector<std::uint32_t> out;
+    for (std::size_t i = 0; i < count; ++i) out.push_back(found[i].second);
+    return out;
   }
 
  private:
-  Matrix packed_;  // the class's rows side by side: they are read once per centre
-  std::span<const std::uint32_t> seeds_;
-  std::size_t guess_;
-  std::vector<Neighbour> all_;
-  std::size_t sorted_ = 0;
+  Neighbourhood& near_;
+  std::span<const int> sizes_;
+  std::vector<Asked> asked_;
+  std::vector<std::vector<std::uint32_t>> audiences_;  // places, ascending
+  std::vector<std::vector<NearKey>> reach_;            // by audience
+  std::vector<bool> fresh_;
+  std::vector<std::pair<NearKey, double>> moving_;
 };
 
 struct Best {
   double evidence = -1;
   int size = 0;
-  double squared = 0;     // radius
-  std::size_t reach = 0;  // neighbours looked at, those without a score included
+  NearKey reach;  // of the last member
 };
 
-Best best_size(Order& order, const ScanQuestion& question, const ScanSettings& settings) {
+// What a centre is asked, with the question's number in the order.
+struct Question {
+  const ScanQuestion& of;
+  std::size_t index;
+};
+
+Best best_size(Order& order, const Question& question, const ScanSettings& settings) {
   Best best;
+  const auto& reach = order.reach(question.index);
+  if (reach.empty()) return best;
+  const auto& moving = order.moving(question.index, reach.back());
   double sum = 0;
-  int count = 0;
-  std::size_t next_size = 0;
-  for (std::size_t i = 0; i < order.size() && next_size < settings.sizes.size(); ++i) {
-    const Neighbour& near = order.at(i);
-    const double s = question.score[near.seed()];
-    if (std::isnan(s)) continue;
-    sum += s;
-    if (++count != settings.sizes[next_size]) continue;
-    ++next_size;
-    const double n = count;
-    const double evidence = log_evidence(sum, n, question.limit);
-    if (evidence > best.evidence) best = {evidence, count, near.squared(), i + 1};
+  std::size_t next = 0;
+  for (std::size_t s = 0; s < reach.size(); ++s) {
+    for (; next < moving.size() && moving[next].first <= reach[s]; ++next) sum += moving[next].second;
+    const double evidence = log_evidence(sum, settings.sizes[s], question.of.limit);
+    if (evidence > best.evidence) best = {evidence, settings.sizes[s], reach[s]};
   }
   return best;
 }
 
-ScanBall ball_of(Order& order, const Best& best, std::span<const float> center, std::span<const double> score) {
+ScanBall ball_of(Order& order, const Question& question, const Best& best, std::span<const float> center) {
   ScanBall ball;
   ball.center.assign(center.begin(), center.end());
-  ball.radius = std::sqrt(best.squared);
+  ball.radius = std::sqrt(best.reach.squared());
   ball.evidence = best.evidence;
-  for (std::size_t i = 0; i < best.reach; ++i) {
-    if (!std::isnan(score[order.at(i).seed()])) ball.members.push_back(order.at(i).seed());
-  }
-  std::sort(ball.members.begin(), ball.members.end());
+  if (best.size > 0) ball.members = order.members(question.index, best.reach);
   return ball;
 }
 
@@ -144,17 +165,17 @@ std::optional<std::vector<float>> mean_of_scoring(const Matrix& points, const Sc
 }
 
 // The ball around `center`, then around the mean of its scoring members as long as that raises the evidence.
-ScanBall refined_ball(const Matrix& points, Order& order, std::span<const float> center, const ScanQuestion& question,
+ScanBall refined_ball(const Matrix& points, Order& order, std::span<const float> center, const Question& question,
                       const ScanSettings& settings) {
   order.look_from(center);
-  ScanBall ball = ball_of(order, best_size(order, question, settings), center, question.score);
+  ScanBall ball = ball_of(order, question, best_size(order, question, settings), center);
   for (int step = 0; step < settings.refinements; ++step) {
-    const auto mean = mean_of_scoring(points, ball, question.score);
+    const auto mean = mean_of_scoring(points, ball, question.of.score);
     if (!mean || !is_finite(*mean)) break;
     order.look_from(*mean);
     const Best moved = best_size(order, question, settings);
     if (moved.evidence <= ball.evidence) break;
-    ball = ball_of(order, moved, *mean, question.score);
+    ball = ball_of(order, question, moved, *mean);
   }
   return ball;
 }
@@ -173,7 +194,7 @@ bool overlaps_any(const std::vector<ScanBall>& taken, const ScanBall& ball) {
                      [&](const ScanBall& t) { return overlap_coefficient(t.members, ball.members) >= 0.5; });
 }
 
-std::vector<ScanBall> pick(const Matrix& points, Order& order, const ScanQuestion& question, std::vector<Tried> tried,
+std::vector<ScanBall> pick(const Matrix& points, Order& order, const Question& question, std::vector<Tried> tried,
                            const ScanSettings& settings) {
   sort_by_evidence(tried);
   std::vector<ScanBall> taken;
@@ -188,17 +209,15 @@ std::vector<ScanBall> pick(const Matrix& points, Order& order, const ScanQuestio
 }
 
 // The mean of the `count` scoring seeds that come first in the order.
-std::vector<double> middle_of_first(const Matrix& points, Order& order, std::span<const double> score,
+std::vector<double> middle_of_first(const Matrix& points, const Order& order, const Question& question,
                                     std::size_t count) {
   std::vector<double> sum(points.cols, 0.0);
   double weight = 0;
-  for (std::size_t i = 0, met = 0; i < order.size() && met < count; ++i) {
-    const std::uint32_t seed = order.at(i).seed();
-    if (!(score[seed] > 0)) continue;
-    ++met;
-    weight += score[seed];
+  for (const std::uint32_t seed : order.nearest_positive(question.index, count)) {
+    const double score = question.of.score[seed];
+    weight += score;
     const auto point = points.row(seed);
-    for (std::size_t j = 0; j < point.size(); ++j) sum[j] += score[seed] * static_cast<double>(point[j]);
+    for (std::size_t j = 0; j < point.size(); ++j) sum[j] += score * static_cast<double>(point[j]);
   }
   for (double& v : sum) v /= weight;
   return sum;
@@ -207,25 +226,23 @@ std::vector<double> middle_of_first(const Matrix& points, Order& order, std::spa
 // Centres grown from the middles of groups of scoring seeds: all of the class's, and those around the most promising
 // centres.
 std::vector<std::vector<float>> grown_centers(const Matrix& points, const ClassShape& shape, Order& order,
-                                              const ScanQuestion& question, std::vector<Tried> tried,
+                                              const Question& question, std::vector<Tried> tried,
                                               const ScanSettings& settings) {
   std::vector<std::vector<float>> grown;
-  if (question.centers.empty() || tried.empty()) return grown;
   const auto grow = [&](std::size_t count) {
-    for (auto& center : shape.grow(middle_of_first(points, order, question.score, count)))
-      grown.push_back(std::move(center));
+    for (auto& center : shape.grow(middle_of_first(points, order, question, count))) grown.push_back(std::move(center));
   };
   sort_by_evidence(tried);
   std::vector<ScanBall> anchors;
   for (std::size_t i = 0; i < tried.size() && i < settings.look_at && anchors.size() < settings.anchors; ++i) {
     order.look_from(tried[i].center);
     const Best best = best_size(order, question, settings);
-    ScanBall ball = ball_of(order, best, tried[i].center, question.score);
+    ScanBall ball = ball_of(order, question, best, tried[i].center);
     if (overlaps_any(anchors, ball)) continue;
     anchors.push_back(std::move(ball));
-    if (anchors.size() == 1) grow(question.centers.size());
+    if (anchors.size() == 1) grow(question.of.centers.size());
     for (const int group : settings.groups) {
-      if (static_cast<std::size_t>(group) < question.centers.size()) grow(static_cast<std::size_t>(group));
+      if (static_cast<std::size_t>(group) < question.of.centers.size()) grow(static_cast<std::size_t>(group));
     }
   }
   return grown;
@@ -280,26 +297,45 @@ bool is_finite(std::span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }
 
+ClassSpace::ClassSpace(const Matrix& points, std::span<const std::uint32_t> seeds) : points_(points) {
+  std::copy_if(seeds.begin(), seeds.end(), std::back_inserter(usable_),
+               [&](std::uint32_t s) { return is_finite(points.row(s)); });
+}
+
+Neighbourhood& ClassSpace::near() {
+  if (!near_) near_.emplace(points_, usable_);
+  return *near_;
+}
+
+const ClassShape& ClassSpace::shape() {
+  if (!shape_) shape_.emplace(points_, usable_);
+  return *shape_;
+}
+
 std::vector<std::vector<ScanBall>> scan_balls(const Matrix& points, std::span<const std::uint32_t> seeds,
                                               std::span<const ScanQuestion> questions, const Matrix& extra_centers,
                                               const ScanSettings& settings) {
-  std::vector<std::uint32_t> usable;
-  std::copy_if(seeds.begin(), seeds.end(), std::back_inserter(usable),
-               [&](std::uint32_t s) { return is_finite(points.row(s)); });
-  Order order(points, usable, 2 * static_cast<std::size_t>(settings.sizes.back()));
+  ClassSpace space(points, seeds);
+  return scan_balls(space, questions, extra_centers, settings);
+}
 
-  // Which questions each seed is a centre for, so that its neighbours are sorted once.
+std::vector<std::vector<ScanBall>> scan_balls(ClassSpace& space, std::span<const ScanQuestion> questions,
+                                              const Matrix& extra_centers, const ScanSettings& settings) {
+  const Matrix& points = space.points();
+  // Which questions each seed is a centre for, so that its surroundings are measured once.
   std::vector<std::pair<std::uint32_t, std::size_t>> asked;
   for (std::size_t q = 0; q < questions.size(); ++q) {
     for (const std::uint32_t seed : questions[q].centers) {
       if (is_finite(points.row(seed))) asked.emplace_back(seed, q);
     }
   }
+  if (asked.empty() && extra_centers.rows == 0) return std::vector<std::vector<ScanBall>>(questions.size());
   std::sort(asked.begin(), asked.end());
+  Order order(space.near(), questions, settings.sizes);
 
   std::vector<std::vector<Tried>> tried(questions.size());
   const auto try_for = [&](std::size_t q, std::span<const float> center) {
-    const Best best = best_size(order, questions[q], settings);
+    const Best best = best_size(order, {questions[q], q}, settings);
     if (best.size > 0) tried[q].push_back({best.evidence, {center.begin(), center.end()}});
   };
   for (std::size_t i = 0; i < asked.size(); ++i) {
@@ -313,15 +349,17 @@ std::vector<std::vector<ScanBall>> scan_balls(const Matrix& points, std::span<co
     for (std::size_t q = 0; q < questions.size(); ++q) try_for(q, extra_centers.row(m));
   }
 
-  const ClassShape shape(points, usable);
   std::vector<std::vector<ScanBall>> found;
   for (std::size_t q = 0; q < questions.size(); ++q) {
-    for (const auto& center : grown_centers(points, shape, order, questions[q], tried[q], settings)) {
-      if (!is_finite(center)) continue;
-      order.look_from(center);
-      try_for(q, center);
+    const Question question{questions[q], q};
+    if (!questions[q].centers.empty() && !tried[q].empty()) {
+      for (const auto& center : grown_centers(points, space.shape(), order, question, tried[q], settings)) {
+        if (!is_finite(center)) continue;
+        order.look_from(center);
+        try_for(q, center);
+      }
     }
-    found.push_back(pick(points, order, questions[q], std::move(tried[q]), settings));
+    found.push_back(pick(points, order, question, std::move(tried[q]), settings));
   }
   return found;
 }

@@ -3,10 +3,13 @@
 // or of the confirmation half. Pure; deterministic.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "core/matrix.h"
+#include "core/regions/neighbourhood.h"
+#include "core/regions/shapes.h"
 
 namespace defuse {
 
@@ -53,12 +56,33 @@ struct ScanSettings {
 // Seeds to try as centres: those with a positive score, the largest first, then in a fixed shuffled order; at most 300.
 std::vector<std::uint32_t> promising_centers(std::span<const double> score, std::span<const std::uint32_t> seeds);
 
+// The discovery half's seeds of one class in one space, prepared as far as somebody has asked; rows that are not finite
+// are left out. Whoever looks at the same seeds again (scans, half-spaces) shares it. Not thread-safe.
+class ClassSpace {
+ public:
+  // `seeds` ascending; `points` must outlive this.
+  ClassSpace(const Matrix& points, std::span<const std::uint32_t> seeds);
+
+  const Matrix& points() const { return points_; }
+  const std::vector<std::uint32_t>& usable() const { return usable_; }
+  Neighbourhood& near();
+  const ClassShape& shape();
+
+ private:
+  const Matrix& points_;
+  std::vector<std::uint32_t> usable_;
+  std::optional<Neighbourhood> near_;
+  std::optional<ClassShape> shape_;
+};
+
 // For every question its best balls, best first; two of one question share fewer than half of the smaller one's
 // members. `seeds`: the discovery half's seeds of the class; rows that are not finite are ignored. `extra_centers`: [m,
 // d], tried for every question.
 std::vector<std::vector<ScanBall>> scan_balls(const Matrix& points, std::span<const std::uint32_t> seeds,
                                               std::span<const ScanQuestion> questions, const Matrix& extra_centers,
                                               const ScanSettings& settings);
+std::vector<std::vector<ScanBall>> scan_balls(ClassSpace& space, std::span<const ScanQuestion> questions,
+                                              const Matrix& extra_centers, const ScanSettings& settings);
 
 // Shared elements over the size of the smaller one; both ascending. 0 if one is empty.
 double overlap_coefficient(std::span<const std::uint32_t> a, std::span<const std::uint32_t> b);

@@ -30,7 +30,27 @@ void factorise(std::vector<double>& a, std::size_t d) {
   }
 }
 
+std::vector<std::uint32_t> every_row(const Matrix& points) {
+  std::vector<std::uint32_t> rows(points.rows);
+  std::iota(rows.begin(), rows.end(), 0U);
+  return rows;
+}
+
+using Doubles = double __attribute__((vector_size(4 * sizeof(double))));
+
+// One point's part of the covariance, its lower triangle and what four lanes at a time take of the upper one: `sums`
+// has rows of `lanes` fours. Side by side because the division is what costs.
+void add_products(std::span<const Doubles> step, std::size_t d, double n, std::vector<Doubles>& sums) {
+  const std::size_t lanes = step.size();
+  for (std::size_t i = 0; i < d; ++i) {
+    const double own = step[i / 4][i % 4];
+    for (std::size_t l = 0; l <= i / 4; ++l) sums[i * lanes + l] += own * step[l] / n;
+  }
+}
+
 }  // namespace
+
+ClassShape::ClassShape(const Matrix& points) : ClassShape(points, every_row(points)) {}
 
 ClassShape::ClassShape(const Matrix& points, std::span<const std::uint32_t> seeds)
     : d_(points.cols), mean_(points.cols, 0.0) {
@@ -41,15 +61,16 @@ ClassShape::ClassShape(const Matrix& points, std::span<const std::uint32_t> seed
   }
   const bool full = d_ <= kMostFull;
   factor_.assign(full ? d_ * d_ : d_, 0.0);
-  std::vector<double> step(d_);
+  const std::size_t lanes = (d_ + 3) / 4;
+  std::vector<Doubles> step(lanes), sums(full ? d_ * lanes : 0);
   for (const std::uint32_t seed : seeds) {
     const auto x = points.row(seed);
-    for (std::size_t j = 0; j < d_; ++j) step[j] = static_cast<double>(x[j]) - mean_[j];
-    for (std::size_t i = 0; i < d_; ++i) {
-      if (!full) factor_[i] += step[i] * step[i] / n;
-      for (std::size_t j = 0; full && j <= i; ++j) factor_[i * d_ + j] += step[i] * step[j] / n;
-    }
+    for (std::size_t j = 0; j < d_; ++j) step[j / 4][j % 4] = static_cast<double>(x[j]) - mean_[j];
+    if (full) add_products(step, d_, n, sums);
+    for (std::size_t i = 0; !full && i < d_; ++i) factor_[i] += step[i / 4][i % 4] * step[i / 4][i % 4] / n;
   }
+  for (std::size_t i = 0; full && i < d_; ++i)
+    for (std::size_t j = 0; j <= i; ++j) factor_[i * d_ + j] = sums[i * lanes + j / 4][j % 4];
   double trace = 0;
   for (std::size_t i = 0; i < d_; ++i) trace += full ? factor_[i * d_ + i] : factor_[i];
   spread_ = std::sqrt(trace);

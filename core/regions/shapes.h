@@ -15,6 +15,7 @@ namespace defuse {
 class ClassShape {
  public:
   ClassShape(const Matrix& points, std::span<const std::uint32_t> seeds);
+  explicit ClassShape(const Matrix& points);  // of all rows
 
   // The centres grown from one group's middle a, with m the class's mean and v = a - m: a itself; m + 2v and m + 4v;
   // and the half-spaces far out along v and along the direction that tells the group from its class best (Fisher:
