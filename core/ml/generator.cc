@@ -21,8 +21,7 @@ namespace defuse {
 
 namespace {
 
-constexpr std::size_t kBatch = 64;  // activations of a batch stay in the cache
-constexpr int kFormat = 1;          // of generator.json
+constexpr int kFormat = 1;  // of generator.json
 
 struct Pair {
   torch::jit::Module encoder, decoder;
@@ -245,38 +244,69 @@ Result<Generator> Generator::load(const std::filesystem::path& folder, const Ima
 }
 
 Result<Generator::Codes> Generator::encode(std::span<const float> images, std::size_t n) const {
-  const State& state = *state_;
-  const auto pixels = static_cast<std::size_t>(state.shape.pixels());
+  const auto pixels = static_cast<std::size_t>(state_->shape.pixels());
   if (images.size() != n * pixels)
     return fail(ErrorCode::internal, "encode was given another number of pixels than n images have");
-  const auto latent = static_cast<std::size_t>(state.latent);
+  const auto latent = static_cast<std::size_t>(state_->latent);
   Codes codes{Matrix(n, latent), Matrix(n, latent)};
-  TRY_OK(for_batches(n, kBatch, state.threads, [&](std::size_t first, std::size_t count) {
-    return catching(ErrorCode::invalid_input, "the generator's encoder failed", [&]() -> Result<void> {
-      const c10::InferenceMode inference;
-      TRY(posterior, state.encode(image_tensor(images.subspan(first * pixels, count * pixels), count, state.shape)));
-      copy_out(posterior.mean, {codes.mean.data.data() + first * latent, count * latent});
-      copy_out(posterior.log_var, {codes.log_var.data.data() + first * latent, count * latent});
-      if (posterior.mean.isfinite().all().item<bool>()) return {};
-      return fail(ErrorCode::invalid_input, "the generator's encoder gives codes that are not finite");
-    });
+  const std::span mean(codes.mean.data);
+  const std::span log_var(codes.log_var.data);
+  TRY_OK(for_batches(n, kUnit, state_->threads, [&](std::size_t first, std::size_t count) {
+    return encode_here(images.subspan(first * pixels, count * pixels), count,
+                       mean.subspan(first * latent, count * latent), log_var.subspan(first * latent, count * latent));
   }));
   return codes;
 }
 
-Result<void> Generator::decode(const Matrix& codes, std::span<float> images) const {
+Result<void> Generator::encode_here(std::span<const float> images, std::size_t n, std::span<float> mean,
+                                    std::span<float> log_var) const {
   const State& state = *state_;
   const auto pixels = static_cast<std::size_t>(state.shape.pixels());
-  if (codes.cols != static_cast<std::size_t>(state.latent) || images.size() != codes.rows * pixels) {
+  const auto latent = static_cast<std::size_t>(state.latent);
+  if (images.size() != n * pixels || mean.size() != n * latent || log_var.size() != n * latent) {
+    return fail(ErrorCode::internal, "encode was given images or room of the wrong size");
+  }
+  return catching(ErrorCode::invalid_input, "the generator's encoder failed", [&]() -> Result<void> {
+    const c10::InferenceMode inference;
+    for (std::size_t first = 0; first < n; first += kUnit) {
+      const std::size_t count = std::min(kUnit, n - first);
+      TRY(posterior, state.encode(image_tensor(images.subspan(first * pixels, count * pixels), count, state.shape)));
+      copy_out(posterior.mean, mean.subspan(first * latent, count * latent));
+      copy_out(posterior.log_var, log_var.subspan(first * latent, count * latent));
+      if (!posterior.mean.isfinite().all().item<bool>()) {
+        return fail(ErrorCode::invalid_input, "the generator's encoder gives codes that are not finite");
+      }
+    }
+    return {};
+  });
+}
+
+Result<void> Generator::decode(const Matrix& codes, std::span<float> images) const {
+  const auto pixels = static_cast<std::size_t>(state_->shape.pixels());
+  if (images.size() != codes.rows * pixels) {
     return fail(ErrorCode::internal, "decode was given codes or room of the wrong size");
   }
-  return for_batches(codes.rows, kBatch, state.threads, [&](std::size_t first, std::size_t count) {
-    return catching(ErrorCode::invalid_input, "the generator's decoder failed", [&]() -> Result<void> {
-      const c10::InferenceMode inference;
-      TRY(decoded, state.decode(rows_tensor(codes, first, count)));
-      copy_out(decoded, images.subspan(first * pixels, count * pixels));
-      return {};
-    });
+  return for_batches(codes.rows, kUnit, state_->threads, [&](std::size_t first, std::size_t count) {
+    return decode_here(codes, first, count, images.subspan(first * pixels, count * pixels));
+  });
+}
+
+Result<void> Generator::decode_here(const Matrix& codes, std::size_t first, std::size_t count,
+                                    std::span<float> images) const {
+  const State& state = *state_;
+  const auto pixels = static_cast<std::size_t>(state.shape.pixels());
+  if (codes.cols != static_cast<std::size_t>(state.latent) || first > codes.rows || count > codes.rows - first ||
+      images.size() != count * pixels) {
+    return fail(ErrorCode::internal, "decode was given codes or room of the wrong size");
+  }
+  return catching(ErrorCode::invalid_input, "the generator's decoder failed", [&]() -> Result<void> {
+    const c10::InferenceMode inference;
+    for (std::size_t done = 0; done < count; done += kUnit) {
+      const std::size_t own = std::min(kUnit, count - done);
+      TRY(decoded, state.decode(rows_tensor(codes, first + done, own)));
+      copy_out(decoded, images.subspan(done * pixels, own * pixels));
+    }
+    return {};
   });
 }
 

@@ -41,6 +41,14 @@ class Generator {
 
   Result<Codes> encode(std::span<const float> images, std::size_t n) const;       // images [n,C,H,W] in [0,1]
   Result<void> decode(const Matrix& codes, std::span<float> images) const;        // out [n,C,H,W] in [0,1]
+
+  // The same on the calling thread and without a round of its own, for callers that shard by themselves; safe from
+  // several threads. Pieces that begin at multiples of kUnit give the bits of the calls above.
+  static constexpr std::size_t kUnit = 64;  // images per forward call: their activations stay in the cache
+  Result<void> encode_here(std::span<const float> images, std::size_t n, std::span<float> mean,
+                           std::span<float> log_var) const;
+  Result<void> decode_here(const Matrix& codes, std::size_t first, std::size_t count, std::span<float> images) const;
+
   int latent() const;
   const std::string& digest() const;     // of the weights
   const TrainingLog& log() const;

@@ -1,9 +1,10 @@
 // Batches over worker threads. Torch's own intra-op threads are never used: two of them spin against each other on
 // small batches, so every worker computes with one, and the work is split by whole batches instead. Torch-free header.
+// The workers belong to the process: they are started when a round first needs them and wait between rounds, so a round
+// costs a wake-up, not a start. Rounds may be run from several threads at a time, and from within a round.
 #pragma once
 #include <cstddef>
 #include <functional>
-#include <memory>
 
 #include "core/result.h"
 
@@ -11,23 +12,19 @@ namespace defuse {
 
 int resolve_threads(int threads);  // 0 or less = one per core
 
-// Worker threads that stay alive between rounds, each set up for Torch. The caller of `run` works as well, so a team of
-// one starts no thread. One round at a time.
+// Up to `threads` threads of the process's workers, the caller of `run` among them; a team of one uses no other thread.
+// Holds nothing. Where the system gives fewer threads (a limit of the sandbox), fewer do the same work.
 class ThreadTeam {
  public:
   explicit ThreadTeam(int threads);
-  ~ThreadTeam();
-  ThreadTeam(const ThreadTeam&) = delete;
-  ThreadTeam& operator=(const ThreadTeam&) = delete;
 
   // Calls work(0) … work(tasks-1), each once, on any thread. After a failure no further task is begun; the answer is
   // the failure of the lowest task, which does not depend on the number of threads. `work` may throw: that becomes
   // `internal`.
-  Result<void> run(std::size_t tasks, const std::function<Result<void>(std::size_t task)>& work);
+  Result<void> run(std::size_t tasks, const std::function<Result<void>(std::size_t task)>& work) const;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::size_t helpers_;  // beside the caller
 };
 
 // Splits [0, n) at multiples of `batch`, always the same way, and calls work(first, count) for each piece.

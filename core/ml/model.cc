@@ -1,9 +1,15 @@
 // TorchModel: loading, the first batch that settles what the outputs mean, and the sharded run.
 #include "core/ml/model.h"
 
-#include <algorithm>
-#include <optional>
+#include <time.h>
 
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "core/ml/frozen_copy.h"
 #include "core/ml/inference.h"
 #include "core/ml/penultimate.h"
 #include "core/ml/torch_tools.h"
@@ -12,7 +18,14 @@ namespace defuse {
 
 namespace {
 
-constexpr std::size_t kBatch = 128;             // small networks run fastest while activations stay in the cache
+// Untuned images per forward call: small networks run fastest while activations stay in the cache. What other batches
+// and layouts give is compared with this.
+constexpr std::size_t kFirstBatch = Tuning{}.batch;
+// Images that must follow before the trial of layouts (some 5 batches) and of batch sizes (some 12) is cheap beside
+// them.
+constexpr std::size_t kWorthLayouts = 30 * 5 * kFirstBatch;
+constexpr std::size_t kWorthBatches = 30 * 17 * kFirstBatch;
+constexpr double kGain = 0.97;                  // of the time until now; less is noise
 constexpr float kSmallestProbability = 1e-12F;  // so that a probability of 0 has a finite logarithm
 
 // What forward returned, taken apart. `embedding` is undefined unless the model returned a pair of tensors.
@@ -89,75 +102,133 @@ Result<torch::Device> device_of(const std::string& name) {
   });
 }
 
+// Whether a remembered batch fits the grid of kFirstBatch.
+bool whole_batches(std::size_t batch) { return batch > 0 && (kFirstBatch % batch == 0 || batch % kFirstBatch == 0); }
+
+bool equal_bits(const at::Tensor& a, const at::Tensor& b) {
+  if (!a.defined() || !b.defined()) return a.defined() == b.defined();
+  if (!a.sizes().equals(b.sizes()) || a.scalar_type() != b.scalar_type()) return false;
+  const at::Tensor left = a.contiguous();
+  const at::Tensor right = b.contiguous();
+  return std::memcmp(left.data_ptr(), right.data_ptr(), left.nbytes()) == 0;
+}
+
+// One way of running the model.
+struct Way {
+  torch::jit::Module module;
+  Layout layout = Layout::as_written;
+  std::optional<Penultimate> penultimate;  // set while embeddings come from the graph
+  bool graph_is_exact = false;             // its logits are the model's, bit by bit
+};
+
+double cpu_seconds() {  // of this thread: other work on the machine does not count
+  struct timespec time {};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
 }  // namespace
 
 struct TorchModel::State {
-  torch::jit::Module module;
   std::string name;
   InputSettings input;
   at::Tensor mean, std;  // undefined where the configuration gives none
   torch::Device device{torch::kCPU};
   int threads = 1;
 
+  Way written;              // the module as its author wrote it
+  std::optional<Way> fast;  // used instead where there is one
+  Tuning tuning;
+  std::optional<Tuning> given;  // by the caller, not yet tried
+  bool tuned = false;
+
   // Settled by the first batch.
   bool settled = false;
   bool probabilities_known = false;
   bool probabilities = false;
   std::int64_t classes = 0;
-  std::int64_t width = 0;                  // of the embedding; 0 = none
-  std::optional<Penultimate> penultimate;  // set while embeddings come from the graph
-  bool graph_is_exact = false;             // its logits are the model's, bit by bit
+  std::int64_t width = 0;  // of the embedding; 0 = none
   std::string source = "none: nothing has been run yet";
 
-  at::Tensor prepare(std::span<const float> images, std::size_t n) const {
-    at::Tensor batch = image_tensor(images, n, input.shape);
-    if (mean.defined()) batch.sub_(mean);
-    if (std.defined()) batch.div_(std);
-    return batch.to(device);
-  }
+  const Way& way() const { return fast ? *fast : written; }
+  std::size_t pixels() const { return static_cast<std::size_t>(input.shape.pixels()); }
 
-  Result<RawOutput> forward(const at::Tensor& batch) {
-    return catching(ErrorCode::invalid_input, name + " threw an exception", [&]() -> Result<RawOutput> {
-      const c10::InferenceMode inference;
-      return take_apart(module.forward({batch}));
-    });
-  }
+  at::Tensor batch_of(std::span<const float> images, Layout layout) const;
+  Result<RawOutput> forward(const Way& way, const at::Tensor& batch) const;
+  Result<RawOutput> answer(const Way& way, const at::Tensor& batch, bool want_embedding) const;
 
-  // Logits and, if wanted and there, the embedding [n, d].
-  Result<RawOutput> answer(const at::Tensor& batch, bool want_embedding) {
-    RawOutput output;
-    if (want_embedding && penultimate) {
-      TRY(found, catching(ErrorCode::invalid_input, name + " threw an exception", [&]() -> Result<RawOutput> {
-            const c10::InferenceMode inference;
-            const auto result = penultimate->run(batch);
-            return RawOutput{result.logits, result.activations};
-          }));
-      output = std::move(found);
-      if (!graph_is_exact) {
-        TRY(own, forward(batch));
-        output.logits = own.logits;
-      }
-    } else {
-      TRY(own, forward(batch));
-      output = std::move(own);
-    }
-    if (!want_embedding || width == 0) output.embedding = at::Tensor();
-    return output;
-  }
-
-  Result<void> settle(std::span<const float> images, std::size_t n);
-  Result<void> run_batch(std::span<const float> images, std::size_t first, std::size_t n, Output& out) const;
+  Result<void> settle(std::span<const float> images);
   std::string try_graph(const at::Tensor& batch, const at::Tensor& logits);
+  std::optional<Way> faster_way(Layout layout, std::span<const float> images) const;
+  Result<RawOutput> answers(const Way& way, std::size_t batch, std::span<const float> images,
+                            bool want_embedding) const;
+  bool same_bits(const Way& way, std::size_t batch, std::span<const float> images) const;
+  double seconds(const Way& way, std::size_t batch, std::span<const float> images) const;
+  void tune(std::span<const float> images, std::size_t expected);
+  Result<void> expect_pixels(std::span<const float> images, std::size_t n, const char* doing) const;
+  Result<void> run_pieces(std::span<const float> images, std::size_t n, std::span<float> logits,
+                          std::span<float> embeddings) const;
+  Result<void> run_batch(std::span<const float> images, std::span<float> logits, std::span<float> embeddings) const;
 };
 
+// The model gets memory of its own: it may work in place, and what it is given may be a read-only mapping.
+at::Tensor TorchModel::State::batch_of(std::span<const float> images, Layout layout) const {
+  const auto& shape = input.shape;
+  const auto n = static_cast<std::int64_t>(images.size() / pixels());
+  const at::Tensor given_images =
+      at::from_blob(const_cast<float*>(images.data()), {n, shape.channels, shape.height, shape.width}, at::kFloat);
+  at::Tensor batch;
+  if (layout == Layout::channels_last) {
+    batch =
+        at::empty(given_images.sizes(), at::TensorOptions(at::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
+    batch.copy_(given_images);
+    if (mean.defined()) batch.sub_(mean);
+  } else {
+    batch = mean.defined() ? given_images.sub(mean) : given_images.clone();
+  }
+  if (std.defined()) batch.div_(std);
+  return batch.to(device);
+}
+
+Result<RawOutput> TorchModel::State::forward(const Way& way, const at::Tensor& batch) const {
+  return catching(ErrorCode::invalid_input, name + " threw an exception", [&]() -> Result<RawOutput> {
+    const c10::InferenceMode inference;
+    torch::jit::Module module = way.module;  // another reference: forward is not const in Torch's interface
+    return take_apart(module.forward({batch}));
+  });
+}
+
+// Logits and, if wanted and there, the embedding [n, d].
+Result<RawOutput> TorchModel::State::answer(const Way& way, const at::Tensor& batch, bool want_embedding) const {
+  RawOutput output;
+  if (want_embedding && way.penultimate) {
+    TRY(found, catching(ErrorCode::invalid_input, name + " threw an exception", [&]() -> Result<RawOutput> {
+          const c10::InferenceMode inference;
+          const auto result = way.penultimate->run(batch);
+          return RawOutput{result.logits, result.activations};
+        }));
+    output = std::move(found);
+    if (!way.graph_is_exact) {
+      TRY(own, forward(way, batch));
+      output.logits = own.logits;
+    }
+  } else {
+    TRY(own, forward(way, batch));
+    output = std::move(own);
+  }
+  if (!want_embedding || width == 0) output.embedding = at::Tensor();
+  return output;
+}
+
 // Runs the model as its author wrote it once, and compares everything else with that.
-Result<void> TorchModel::State::settle(std::span<const float> images, std::size_t n) {
+Result<void> TorchModel::State::settle(std::span<const float> images) {
   if (settled && probabilities_known) return {};
-  const auto count = static_cast<std::int64_t>(n);
+  images = images.first(std::min(images.size(), kFirstBatch * pixels()));
+  const auto count = static_cast<std::int64_t>(images.size() / pixels());
   return catching(ErrorCode::invalid_input, name, [&]() -> Result<void> {
     const c10::InferenceMode inference;
-    const at::Tensor batch = prepare(images, n);
-    TRY(output, forward(batch));
+    const at::Tensor batch = batch_of(images, Layout::as_written);
+    TRY(output, forward(written, batch));
     TRY(logits, while_doing("while running " + name, checked_logits(output.logits, count)));
     if (const auto known = are_probabilities(logits)) {
       probabilities_known = true;
@@ -180,7 +251,7 @@ Result<void> TorchModel::State::settle(std::span<const float> images, std::size_
 // Empty if the graph's activations may be believed, else why not.
 std::string TorchModel::State::try_graph(const at::Tensor& batch, const at::Tensor& logits) {
   const auto n = batch.size(0);
-  auto found = Penultimate::find(module);
+  auto found = Penultimate::find(written.module);
   if (!found) return found.error().message;
   Penultimate::Answer answer;
   const auto ran = catching(ErrorCode::internal, "the rewritten graph failed", [&]() -> Result<void> {
@@ -197,33 +268,154 @@ std::string TorchModel::State::try_graph(const at::Tensor& batch, const at::Tens
       !at::allclose(answer.logits, logits, 1e-4, 1e-5, /*equal_nan=*/true)) {
     return "the rewritten graph gives other logits than the model";
   }
-  graph_is_exact = at::equal(answer.logits, logits);
+  written.graph_is_exact = at::equal(answer.logits, logits);
   width = answer.activations.numel() / n;
-  penultimate = std::move(*found);
+  written.penultimate = std::move(*found);
   return {};
 }
 
-Result<void> TorchModel::State::run_batch(std::span<const float> images, std::size_t first, std::size_t n,
-                                          Output& out) const {
-  auto& self = const_cast<State&>(*this);  // forward is not const in Torch's interface
-  const bool want_embedding = !out.embeddings.empty();
-  const auto count = static_cast<std::int64_t>(n);
+// The way that `wanted` speaks of, if it exists for this model and gives the bits of the module as written.
+std::optional<Way> TorchModel::State::faster_way(Layout layout, std::span<const float> images) const {
+  auto copy = frozen_copy(written.module, layout);
+  if (!copy) return std::nullopt;
+  Way way;
+  way.module = std::move(*copy);
+  way.layout = layout;
+  if (written.penultimate) {
+    auto found = Penultimate::find(way.module);
+    if (!found) return std::nullopt;
+    way.penultimate = std::move(*found);
+    way.graph_is_exact = written.graph_is_exact;
+  }
+  if (!same_bits(way, kFirstBatch, images)) return std::nullopt;
+  return way;
+}
+
+// Whether `way` in batches of `batch` answers as the module as written does in batches of kFirstBatch.
+bool TorchModel::State::same_bits(const Way& way, std::size_t batch, std::span<const float> images) const {
+  const auto same = catching(ErrorCode::internal, name, [&]() -> Result<void> {
+    const c10::InferenceMode inference;
+    for (const bool embedding : {false, true}) {
+      if (embedding && width == 0) break;
+      TRY(expected, answers(written, kFirstBatch, images, embedding));
+      TRY(found, answers(way, batch, images, embedding));
+      if (!equal_bits(expected.logits, found.logits)) return fail(ErrorCode::internal, "other logits");
+      if (!embedding) continue;
+      if (!equal_bits(expected.embedding, found.embedding)) return fail(ErrorCode::internal, "other embeddings");
+    }
+    return {};
+  });
+  return same.has_value();
+}
+
+Result<RawOutput> TorchModel::State::answers(const Way& way, std::size_t batch, std::span<const float> images,
+                                             bool want_embedding) const {
+  std::vector<at::Tensor> logits, embeddings;
+  for (std::size_t first = 0; first < images.size(); first += batch * pixels()) {
+    const auto own = images.subspan(first, std::min(images.size() - first, batch * pixels()));
+    TRY(output, answer(way, batch_of(own, way.layout), want_embedding));
+    logits.push_back(output.logits);
+    if (output.embedding.defined()) embeddings.push_back(output.embedding.flatten(1));
+  }
+  return RawOutput{at::cat(logits), embeddings.empty() ? at::Tensor() : at::cat(embeddings)};
+}
+
+// The better of two passes; infinite if the model throws.
+double TorchModel::State::seconds(const Way& way, std::size_t batch, std::span<const float> images) const {
+  const c10::InferenceMode inference;
+  double best = std::numeric_limits<double>::infinity();
+  for (int pass = 0; pass < 2; ++pass) {
+    const double begun = cpu_seconds();
+    const auto ran = catching(ErrorCode::internal, name, [&] { return answers(way, batch, images, false); });
+    if (!ran) break;
+    best = std::min(best, cpu_seconds() - begun);
+  }
+  return best;
+}
+
+// Finds out how the model runs fastest where enough images follow to pay for it (or takes what the caller remembers).
+void TorchModel::State::tune(std::span<const float> images, std::size_t expected) {
+  const std::size_t n = images.size() / pixels();
+  if (tuned || n < kFirstBatch || !device.is_cpu()) return;
+  const auto first = images.first(kFirstBatch * pixels());
+  if (given) {
+    const Tuning wanted = *std::exchange(given, std::nullopt);
+    const Layout layout = wanted.channels_last ? Layout::channels_last : Layout::as_written;
+    if (wanted.frozen || wanted.channels_last) fast = faster_way(layout, first);
+    tuned = fast.has_value() == (wanted.frozen || wanted.channels_last) && whole_batches(wanted.batch);
+    if (tuned) tuning = wanted;
+    if (tuned) return;
+    fast.reset();
+  }
+  if (expected < kWorthLayouts) return;
+  tuned = true;
+  double best = seconds(written, kFirstBatch, first);
+  for (const Layout layout : {Layout::channels_last, Layout::as_written}) {
+    auto way = faster_way(layout, first);
+    if (!way) continue;
+    const double time = seconds(*way, kFirstBatch, first);
+    if (time > kGain * best) continue;
+    best = time;
+    fast = std::move(way);
+    tuning = {kFirstBatch, layout == Layout::channels_last, true};
+    break;
+  }
+  if (expected < kWorthBatches || n < 2 * kFirstBatch) return;
+  const auto sample = images.first(2 * kFirstBatch * pixels());
+  best *= 2;
+  for (const std::size_t batch : {kFirstBatch / 2, kFirstBatch * 2}) {
+    if (!same_bits(way(), batch, sample)) continue;
+    const double time = seconds(way(), batch, sample);
+    if (time > kGain * best) continue;
+    best = time;
+    tuning.batch = batch;
+  }
+}
+
+// Pieces are cut so that every image meets the batch of the untuned model or a batch that gave the same bits: the last,
+// incomplete one is never merged or cut.
+Result<void> TorchModel::State::run_pieces(std::span<const float> images, std::size_t n, std::span<float> logits,
+                                           std::span<float> embeddings) const {
+  const auto columns = static_cast<std::size_t>(classes);
+  const auto wide = static_cast<std::size_t>(width);
+  for (std::size_t first = 0; first < n;) {
+    const std::size_t left = n - first;
+    std::size_t count = left;
+    if (left >= kFirstBatch) count = std::min(tuning.batch, left / kFirstBatch * kFirstBatch);
+    TRY_OK(run_batch(images.subspan(first * pixels(), count * pixels()),
+                     logits.subspan(first * columns, count * columns),
+                     embeddings.empty() ? embeddings : embeddings.subspan(first * wide, count * wide)));
+    first += count;
+  }
+  return {};
+}
+
+Result<void> TorchModel::State::run_batch(std::span<const float> images, std::span<float> out_logits,
+                                          std::span<float> out_embeddings) const {
+  const bool want_embedding = !out_embeddings.empty();
+  const auto count = static_cast<std::int64_t>(images.size() / pixels());
   return catching(ErrorCode::invalid_input, name, [&]() -> Result<void> {
     const c10::InferenceMode inference;
-    TRY(raw, self.answer(prepare(images, n), want_embedding));
+    TRY(raw, answer(way(), batch_of(images, way().layout), want_embedding));
     TRY(logits, while_doing("while running " + name, checked_logits(raw.logits, count)));
     if (logits.size(1) != classes) {
       return fail(ErrorCode::invalid_input, name + " gives another number of outputs from batch to batch");
     }
     if (probabilities) logits = logits.clamp_min(kSmallestProbability).log();
-    copy_out(logits, {out.logits.data.data() + first * out.logits.cols, n * out.logits.cols});
+    copy_out(logits, out_logits);
     if (!want_embedding) return {};
     if (!usable_embedding(raw.embedding, count) || raw.embedding.numel() != count * width) {
       return fail(ErrorCode::invalid_input, name + " gives embeddings of another width from batch to batch");
     }
-    copy_out(raw.embedding, {out.embeddings.data.data() + first * out.embeddings.cols, n * out.embeddings.cols});
+    copy_out(raw.embedding, out_embeddings);
     return {};
   });
+}
+
+Result<void> TorchModel::State::expect_pixels(std::span<const float> images, std::size_t n, const char* doing) const {
+  if (images.size() == n * pixels()) return {};
+  return fail(ErrorCode::internal, std::string(doing) + " was given " + std::to_string(images.size()) + " pixels for " +
+                                       std::to_string(n) + " images of " + std::to_string(pixels()));
 }
 
 TorchModel::TorchModel() : state_(std::make_unique<State>()) {}
@@ -239,46 +431,74 @@ Result<TorchModel> TorchModel::load(const std::filesystem::path& artifact, const
   TRY(module, load_script(artifact, device));
   TorchModel model;
   State& state = *model.state_;
-  state.module = std::move(module);
+  state.written.module = std::move(module);
   state.name = short_name(artifact);
   state.input = input;
   state.device = device;
   state.threads = resolve_threads(options.threads);
+  state.given = options.tuning;
   if (!input.mean.empty()) state.mean = per_channel(input.mean);
   if (!input.std.empty()) state.std = per_channel(input.std);
   return model;
 }
 
-Result<TorchModel::Output> TorchModel::run(std::span<const float> images, std::size_t n, bool want_embeddings) const {
+Result<Classifier::Widths> TorchModel::prepare(std::span<const float> images, std::size_t n,
+                                               std::size_t expected) const {
   State& state = *state_;
-  const auto pixels = static_cast<std::size_t>(state.input.shape.pixels());
-  if (images.size() != n * pixels) {
-    return fail(ErrorCode::internal, "run was given " + std::to_string(images.size()) + " pixels for " +
-                                         std::to_string(n) + " images of " + std::to_string(pixels));
+  TRY_OK(state.expect_pixels(images, n, "prepare"));
+  if (n == 0) return fail(ErrorCode::internal, "prepare was given no image");
+  TRY_OK(state.settle(images));
+  state.tune(images, expected);
+  return Widths{static_cast<std::size_t>(state.classes), static_cast<std::size_t>(state.width)};
+}
+
+Result<void> TorchModel::run_here(std::span<const float> images, std::size_t n, std::span<float> logits,
+                                  std::span<float> embeddings) const {
+  const State& state = *state_;
+  TRY_OK(state.expect_pixels(images, n, "run_here"));
+  if (!state.settled) return fail(ErrorCode::internal, "run_here was called before prepare");
+  if (logits.size() != n * static_cast<std::size_t>(state.classes) ||
+      (!embeddings.empty() && embeddings.size() != n * static_cast<std::size_t>(state.width))) {
+    return fail(ErrorCode::internal, "run_here was given room of the wrong size");
   }
+  return state.run_pieces(images, n, logits, embeddings);
+}
+
+std::size_t TorchModel::unit() const { return std::max(kFirstBatch, state_->tuning.batch); }
+
+Result<TorchModel::Output> TorchModel::run(std::span<const float> images, std::size_t n, bool want_embeddings) const {
+  const State& state = *state_;
+  TRY_OK(state.expect_pixels(images, n, "run"));
   Output out;
   if (n == 0) return out;
-  const std::size_t first_batch = std::min(n, kBatch);
-  TRY_OK(state.settle(images.first(first_batch * pixels), first_batch));
-  out.logits = Matrix(n, static_cast<std::size_t>(state.classes));
-  if (want_embeddings && state.width > 0) out.embeddings = Matrix(n, static_cast<std::size_t>(state.width));
-  TRY_OK(for_batches(n, kBatch, state.threads, [&](std::size_t first, std::size_t count) {
-    return state.run_batch(images.subspan(first * pixels, count * pixels), first, count, out);
+  TRY(widths, prepare(images, n, n));
+  out.logits = Matrix(n, widths.classes);
+  if (want_embeddings && widths.embedding > 0) out.embeddings = Matrix(n, widths.embedding);
+  const std::span logits(out.logits.data);
+  const std::span embeddings(out.embeddings.data);
+  TRY_OK(for_batches(n, unit(), state.threads, [&](std::size_t first, std::size_t count) {
+    return state.run_pieces(
+        images.subspan(first * state.pixels(), count * state.pixels()), count,
+        logits.subspan(first * widths.classes, count * widths.classes),
+        embeddings.empty() ? embeddings : embeddings.subspan(first * widths.embedding, count * widths.embedding));
   }));
   return out;
 }
 
 Result<std::vector<std::int64_t>> TorchModel::output_shape(std::span<const float> images, std::size_t n) const {
-  State& state = *state_;
+  const State& state = *state_;
+  TRY_OK(state.expect_pixels(images, n, "output_shape"));
   return catching(ErrorCode::invalid_input, state.name, [&]() -> Result<std::vector<std::int64_t>> {
     const c10::InferenceMode inference;
-    TRY(output, state.forward(state.prepare(images, n)));
+    TRY(output, state.forward(state.written, state.batch_of(images, Layout::as_written)));
     return output.logits.sizes().vec();
   });
 }
 
 bool TorchModel::gives_probabilities() const { return state_->probabilities; }
 const std::string& TorchModel::embedding_source() const { return state_->source; }
-std::size_t TorchModel::batch() const { return kBatch; }
+std::size_t TorchModel::batch() const { return state_->tuning.batch; }
+const Tuning& TorchModel::tuning() const { return state_->tuning; }
+bool TorchModel::tuned() const { return state_->tuned; }
 
 }  // namespace defuse

@@ -2,17 +2,21 @@
 // Inputs are images in [0,1]; the configured mean and std are applied inside. Outputs are logits; a model that gives
 // probabilities (rows in [0,1] summing to 1) is turned into log-probabilities. Embeddings are the model's own second output if
 // it returns (logits, embedding), else the input of the last linear layer found in its graph, else none.
-// One object per thread of use; `run` itself shards its batches over `threads` workers with one intra-op thread each.
+// Batches are sharded over `threads` workers with one intra-op thread each. The first batch is run by the module as its author
+// wrote it; faster ways of running it (weights frozen into the graph, channels-last, other batch sizes) are used only where
+// they gave the same bits on real images, so results do not depend on what was found to be fast.
 #pragma once
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/matrix.h"
 #include "core/ml/classifier.h"
+#include "core/ml/tuning.h"
 #include "core/pipeline/settings.h"
 #include "core/result.h"
 
@@ -23,6 +27,7 @@ class TorchModel final : public Classifier {
   struct Options {
     int threads = 1;            // 0 = one per core
     std::string device = "cpu";
+    std::optional<Tuning> tuning = std::nullopt;  // of an earlier run on this machine; else found when it is worth it
   };
 
   // `corrupt` for a file that is no TorchScript archive or is cut short (names it), `invalid_input` for an operator that is
@@ -34,9 +39,17 @@ class TorchModel final : public Classifier {
   // What the raw output looked like for n images, without any interpretation; for the contract check.
   Result<std::vector<std::int64_t>> output_shape(std::span<const float> images, std::size_t n) const;
 
+  // The engine for callers that shard by themselves: see Classifier.
+  Result<Widths> prepare(std::span<const float> images, std::size_t n, std::size_t expected) const override;
+  Result<void> run_here(std::span<const float> images, std::size_t n, std::span<float> logits,
+                        std::span<float> embeddings) const override;
+  std::size_t unit() const override;
+
   bool gives_probabilities() const;        // decided on the first batch that was run
   const std::string& embedding_source() const;  // "output", "graph" or "none: <why>"
-  std::size_t batch() const;               // images per forward call
+  std::size_t batch() const override;           // images per forward call
+  const Tuning& tuning() const;            // in use
+  bool tuned() const;                      // it was found or given and holds here: worth keeping
 
   TorchModel(TorchModel&&) noexcept;
   TorchModel& operator=(TorchModel&&) noexcept;
