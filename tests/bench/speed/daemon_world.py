@@ -102,15 +102,20 @@ class World:
         path = f"/tmp/defused-bench-{os.getpid()}"   # the path of a socket is short by law
         Path(path).unlink(missing_ok=True)
         told.bind(path)
-        told.settimeout(600)
+        told.settimeout(5)
         environment = {**os.environ, "NOTIFY_SOCKET": path}
         if worker:
             environment["DEFUSED_WORKER"] = str(worker)
         with open(self.root / "daemon.log", "a", encoding="utf-8") as log:
             begun = time.perf_counter()
             self.process = subprocess.Popen([self.bin / "defused", "--config", self.config], stdout=log, stderr=log, env=environment)
-            while b"READY=1" not in told.recv(4096):
-                pass
+            said = b""
+            while b"READY=1" not in said:
+                try:
+                    said = told.recv(4096)
+                except TimeoutError:
+                    if self.process.poll() is not None or time.perf_counter() - begun > 600:
+                        sys.exit(f"daemon rows: the daemon did not start:\n{self.log()[-2000:]}")
             took = time.perf_counter() - begun
         told.close()
         Path(path).unlink()
