@@ -237,8 +237,7 @@ TEST_F(Cache, WhatMayNotBeRemovedIsNamedAndTheRestGoes) {
       ASSERT_EQ(::chown(path.c_str(), kNobody, kNobody), 0);
   }
   fs::permissions(tree.root(), fs::perms::owner_all | fs::perms::group_all | fs::perms::others_all);
-  fs::permissions(asked.root / "probes",
-                  fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read | fs::perms::others_exec);
+  fs::permissions(asked.root / "probes", static_cast<fs::perms>(0555));
   ASSERT_EQ(root ? ::seteuid(kNobody) : 0, 0);
   const auto sweep = collect_cache(asked);
   ASSERT_EQ(root ? ::seteuid(0) : 0, 0);
