@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/evaluate/evaluator.h"
+#include "core/ml/inference.h"
 #include "core/regions/distil.h"
 
 namespace defuse {
@@ -42,7 +43,7 @@ RegionSearchSettings search_settings(const RegionSettings& settings, double alph
           .min_clear_increase = settings.min_clear_increase,
           .min_support = settings.min_support,
           .max_regions = settings.max_shown,
-          .threads = threads};
+          .threads = resolve_threads(threads)};
 }
 
 Result<std::vector<Region>> regions_between(const RegionPair& pair, const RegionSettings& settings,

@@ -164,11 +164,16 @@ std::optional<std::vector<float>> mean_of_scoring(const Matrix& points, const Sc
   return mean;
 }
 
-// The ball around `center`, then around the mean of its scoring members as long as that raises the evidence.
-ScanBall refined_ball(const Matrix& points, Order& order, std::span<const float> center, const Question& question,
+struct Tried {
+  Best best;
+  std::vector<float> center;
+};
+
+// The ball that was tried, then around the mean of its scoring members as long as that raises the evidence.
+ScanBall refined_ball(const Matrix& points, Order& order, const Tried& tried, const Question& question,
                       const ScanSettings& settings) {
-  order.look_from(center);
-  ScanBall ball = ball_of(order, question, best_size(order, question, settings), center);
+  order.look_from(tried.center);
+  ScanBall ball = ball_of(order, question, tried.best, tried.center);
   for (int step = 0; step < settings.refinements; ++step) {
     const auto mean = mean_of_scoring(points, ball, question.of.score);
     if (!mean || !is_finite(*mean)) break;
@@ -180,13 +185,9 @@ ScanBall refined_ball(const Matrix& points, Order& order, std::span<const float>
   return ball;
 }
 
-struct Tried {
-  double evidence = 0;
-  std::vector<float> center;
-};
-
 void sort_by_evidence(std::vector<Tried>& tried) {
-  std::stable_sort(tried.begin(), tried.end(), [](const Tried& a, const Tried& b) { return a.evidence > b.evidence; });
+  std::stable_sort(tried.begin(), tried.end(),
+                   [](const Tried& a, const Tried& b) { return a.best.evidence > b.best.evidence; });
 }
 
 bool overlaps_any(const std::vector<ScanBall>& taken, const ScanBall& ball) {
@@ -199,8 +200,8 @@ std::vector<ScanBall> pick(const Matrix& points, Order& order, const Question& q
   sort_by_evidence(tried);
   std::vector<ScanBall> taken;
   for (std::size_t i = 0; i < tried.size() && i < settings.look_at && taken.size() < settings.keep; ++i) {
-    if (tried[i].evidence < settings.least_evidence) break;
-    ScanBall ball = refined_ball(points, order, tried[i].center, question, settings);
+    if (tried[i].best.evidence < settings.least_evidence) break;
+    ScanBall ball = refined_ball(points, order, tried[i], question, settings);
     if (!overlaps_any(taken, ball)) taken.push_back(std::move(ball));
   }
   std::stable_sort(taken.begin(), taken.end(),
@@ -236,8 +237,7 @@ std::vector<std::vector<float>> grown_centers(const Matrix& points, const ClassS
   std::vector<ScanBall> anchors;
   for (std::size_t i = 0; i < tried.size() && i < settings.look_at && anchors.size() < settings.anchors; ++i) {
     order.look_from(tried[i].center);
-    const Best best = best_size(order, question, settings);
-    ScanBall ball = ball_of(order, question, best, tried[i].center);
+    ScanBall ball = ball_of(order, question, tried[i].best, tried[i].center);
     if (overlaps_any(anchors, ball)) continue;
     anchors.push_back(std::move(ball));
     if (anchors.size() == 1) grow(question.of.centers.size());
@@ -336,7 +336,7 @@ std::vector<std::vector<ScanBall>> scan_balls(ClassSpace& space, std::span<const
   std::vector<std::vector<Tried>> tried(questions.size());
   const auto try_for = [&](std::size_t q, std::span<const float> center) {
     const Best best = best_size(order, {questions[q], q}, settings);
-    if (best.size > 0) tried[q].push_back({best.evidence, {center.begin(), center.end()}});
+    if (best.size > 0) tried[q].push_back({best, {center.begin(), center.end()}});
   };
   for (std::size_t i = 0; i < asked.size(); ++i) {
     const auto center = points.row(asked[i].first);

@@ -36,15 +36,22 @@ std::vector<std::uint32_t> every_row(const Matrix& points) {
   return rows;
 }
 
-using Doubles = double __attribute__((vector_size(4 * sizeof(double))));
+constexpr std::size_t kLanes = 4;
 
-// One point's part of the covariance, its lower triangle and what four lanes at a time take of the upper one: `sums`
-// has rows of `lanes` fours. Side by side because the division is what costs.
-void add_products(std::span<const Doubles> step, std::size_t d, double n, std::vector<Doubles>& sums) {
-  const std::size_t lanes = step.size();
+// One point's products x_i x_j / n, its lower triangle and what four lanes at a time take of the upper one. `step` and
+// the rows of `sums` are `padded` long, a multiple of four. Side by side
+// because the divisions are what costs.
+void add_products(const double* step, std::size_t d, std::size_t padded, double n, double* sums) {
+  using Doubles = double __attribute__((vector_size(kLanes * sizeof(double))));
   for (std::size_t i = 0; i < d; ++i) {
-    const double own = step[i / 4][i % 4];
-    for (std::size_t l = 0; l <= i / 4; ++l) sums[i * lanes + l] += own * step[l] / n;
+    double* row = sums + i * padded;
+    for (std::size_t j = 0; j <= i; j += kLanes) {
+      Doubles x, sum;
+      __builtin_memcpy(&x, step + j, sizeof x);
+      __builtin_memcpy(&sum, row + j, sizeof sum);
+      sum += step[i] * x / n;
+      __builtin_memcpy(row + j, &sum, sizeof sum);
+    }
   }
 }
 
@@ -61,16 +68,16 @@ ClassShape::ClassShape(const Matrix& points, std::span<const std::uint32_t> seed
   }
   const bool full = d_ <= kMostFull;
   factor_.assign(full ? d_ * d_ : d_, 0.0);
-  const std::size_t lanes = (d_ + 3) / 4;
-  std::vector<Doubles> step(lanes), sums(full ? d_ * lanes : 0);
+  const std::size_t padded = (d_ + kLanes - 1) / kLanes * kLanes;
+  std::vector<double> step(padded, 0.0), sums(full ? d_ * padded : 0, 0.0);
   for (const std::uint32_t seed : seeds) {
     const auto x = points.row(seed);
-    for (std::size_t j = 0; j < d_; ++j) step[j / 4][j % 4] = static_cast<double>(x[j]) - mean_[j];
-    if (full) add_products(step, d_, n, sums);
-    for (std::size_t i = 0; !full && i < d_; ++i) factor_[i] += step[i / 4][i % 4] * step[i / 4][i % 4] / n;
+    for (std::size_t j = 0; j < d_; ++j) step[j] = static_cast<double>(x[j]) - mean_[j];
+    if (full) add_products(step.data(), d_, padded, n, sums.data());
+    for (std::size_t i = 0; !full && i < d_; ++i) factor_[i] += step[i] * step[i] / n;
   }
   for (std::size_t i = 0; full && i < d_; ++i)
-    for (std::size_t j = 0; j <= i; ++j) factor_[i * d_ + j] = sums[i * lanes + j / 4][j % 4];
+    for (std::size_t j = 0; j <= i; ++j) factor_[i * d_ + j] = sums[i * padded + j];
   double trace = 0;
   for (std::size_t i = 0; i < d_; ++i) trace += full ? factor_[i * d_ + i] : factor_[i];
   spread_ = std::sqrt(trace);
