@@ -70,6 +70,47 @@ TEST(DpGmm, WeightsAfterOneIterationMatchTheReference) {
   expect_close(fit->weights, {0.415403813251, 0.357534447142, 0.211484828755, 0.015576910852}, 2e-11, "weights");
 }
 
+// Five of eight components start without a point, between and after the others: they are still the prior's when the
+// first E step shares the points out, and get what scikit-learn 1.2.1 gives them.
+TEST(DpGmm, ComponentsWithoutPointsGetTheirShareFromTheReference) {
+  struct Golden {
+    Covariance covariance;
+    std::vector<double> bound, counts, weights;
+  };
+  const std::vector<Golden> golden{
+      {Covariance::full,
+       {-16.829185809668, -16.644885196321, -16.638554215513},
+       {4.62578999003, 0.057988463432, 4.27819085316, 0.0339394424065, 0.0237310999823, 2.98035494346,
+        5.20578374763e-06, 1.74630665484e-09},
+       {0.428648692372, 0.071127226551, 0.312808804487, 0.046556762784, 0.034933115243, 0.102738668837, 0.002868058242,
+        0.000318671484}},
+      {Covariance::diagonal,
+       {-18.023780297339, -17.821007826149, -17.816336167089},
+       {4.64742165636, 0.0606447527701, 4.26506291036, 0.0353848776757, 0.0246894363486, 2.96679095625,
+        5.40842849506e-06, 1.81428538859e-09},
+       {0.430296822977, 0.071281533200, 0.311803610156, 0.046548314985, 0.034876503337, 0.102018013403, 0.002857683290,
+        0.000317518653}},
+      {Covariance::tied,
+       {-22.162507283180, -21.962841009710, -21.957439229142},
+       {4.56908013119, 0.212479329656, 4.20410424417, 0.113963486669, 0.0757306381465, 2.82462727804, 1.48871351635e-05,
+        4.9938724267e-09},
+       {0.424327376842, 0.081585422005, 0.308204244675, 0.050034632429, 0.036314167003, 0.096421359172, 0.002801522246,
+        0.000311275628}},
+  };
+  const std::vector<int> start{0, 0, 0, 0, 2, 2, 2, 2, 5, 5, 5, 5};
+  for (const auto& want : golden) {
+    const auto fit =
+        fit_dp_gmm_from(kTwelve, 12, 2, start,
+                        {.components = 8, .covariance = want.covariance, .tolerance = 1e-9, .max_iterations = 3});
+    ASSERT_TRUE(fit) << fit.error().describe();
+    expect_close(fit->bound, want.bound, 1e-11, "bound");
+    expect_close(fit->counts, want.counts, 1e-10, "counts");
+    expect_close(fit->weights, want.weights, 1e-11, "weights");
+    EXPECT_NEAR(fit->counts[6] / want.counts[6], 1, 1e-9);
+    EXPECT_NEAR(fit->counts[7] / want.counts[7], 1, 1e-5);  // of 1.7e-9, 2e-15 are there from the start
+  }
+}
+
 struct GoldenCase {
   const char* file;
   const char* covariance;
@@ -180,6 +221,19 @@ TEST(DpGmm, SameSeedGivesTheSameNumbers) {
   EXPECT_EQ(one->bound, two->bound);
 }
 
+TEST(DpGmm, TheNumberOfThreadsChangesNoBit) {
+  const Matrix points = planted(3000, 4, 5, 8);
+  for (const Covariance c : {Covariance::full, Covariance::diagonal, Covariance::tied}) {
+    const auto one = fit_dp_gmm(points, {.components = 9, .covariance = c, .max_iterations = 20, .threads = 1});
+    const auto three = fit_dp_gmm(points, {.components = 9, .covariance = c, .max_iterations = 20, .threads = 3});
+    ASSERT_TRUE(one && three);
+    EXPECT_EQ(one->bound, three->bound);
+    EXPECT_EQ(one->means, three->means);
+    EXPECT_EQ(one->covariances, three->covariances);
+    EXPECT_EQ(one->responsibilities, three->responsibilities);
+  }
+}
+
 TEST(DpGmm, ShiftingThePointsShiftsTheMeansAndNothingElse) {
   const Matrix points = planted(400, 3, 3, 7);
   std::vector<double> here(points.data.begin(), points.data.end());
@@ -200,8 +254,8 @@ TEST(DpGmm, ShiftingThePointsShiftsTheMeansAndNothingElse) {
 }
 
 TEST(DpGmm, RowsBeyondOneBlockCountLikeTheOthers) {
-  // 2048 rows are one block. Of 1,500 points given twice, the copies lie in another block than the originals, or across
-  // its edge.
+  // 256 rows are one block. Of 1,500 points given twice, the copies lie in other blocks than the originals, elsewhere
+  // in them.
   const Matrix single = planted(1500, 2, 2, 3);
   std::vector<double> twice;
   std::vector<int> start;
@@ -218,7 +272,7 @@ TEST(DpGmm, RowsBeyondOneBlockCountLikeTheOthers) {
 }
 
 TEST(DpGmm, ManyDimensionsTakeTheirProductsBlockByBlock) {
-  const std::size_t n = 3000, d = 110;  // 18 million products: above what is kept for the whole fit
+  const std::size_t n = 3000, d = 110;
   const Matrix wide = planted(n, d, 2, 4);
   std::vector<int> start(n);
   for (std::size_t i = 0; i < n; ++i) start[i] = static_cast<int>(i % 2);
@@ -228,7 +282,7 @@ TEST(DpGmm, ManyDimensionsTakeTheirProductsBlockByBlock) {
   EXPECT_EQ(fit->labels, start);
   const auto alone = fit_dp_gmm_from(std::span(points).first(500 * d), 500, d, std::span(start).first(500),
                                      {.components = 2, .max_iterations = 2});
-  ASSERT_TRUE(alone);  // few enough to be kept: the same two groups
+  ASSERT_TRUE(alone);  // the same two groups
   for (std::size_t j = 0; j < 2 * d; ++j) EXPECT_NEAR(fit->means[j], alone->means[j], 0.1);
 }
 
