@@ -31,12 +31,17 @@ struct HttpSettings {
   std::chrono::hours max_waiver{24 * 90};  // longest a waiver may run
 };
 
+struct CacheSettings {
+  std::uint64_t size = 20ULL << 30;  // bytes on disk that results of stations may take together
+};
+
 struct Config {
   std::filesystem::path file;  // where it came from
   std::filesystem::path state_dir = "/var/lib/defused";
   RegistrySettings registry;
   HttpSettings http;
   WorkerSettings worker;
+  CacheSettings cache;
   std::string log_level = "info";  // trace | debug | info | warn | error
   double alpha = 0.05;             // what models inherit; theirs counts
   std::uint64_t seed = 1;          // likewise

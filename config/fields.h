@@ -79,6 +79,11 @@ void describe(V& v, WorkerSettings& s) {
 }
 
 template <class V>
+void describe(V& v, CacheSettings& s) {
+  v.field("size", s.size, Size{64ULL << 20}, "disk that results of stations may take; the longest unused goes first");
+}
+
+template <class V>
 void describe(V& v, InputSettings& s) {
   std::vector<std::int64_t> shape;
   if (s.shape.height > 0) shape = {s.shape.channels, s.shape.height, s.shape.width};
@@ -283,6 +288,7 @@ void describe(V& v, Config& s) {
   v.object("registry", s.registry, "where versions appear", Need::required);
   v.object("http", s.http, "API and dashboard");
   v.object("worker", s.worker, "limits of the process that runs one job");
+  v.object("cache", s.cache, "results of stations, kept to save time");
   v.field("alpha", s.alpha, Fraction{{0, 0.5, Lower::exclusive}}, "chance that two equally good models are told apart");
   v.field("seed", s.seed, Whole<std::uint64_t>{0}, "of everything random");
   ModelSettings prototype;

@@ -128,10 +128,22 @@ Result<void> App::recover() {
   TRY_OK(while_doing("while taking up interrupted jobs", jobs_.recover()));
   TRY(versions, store_->all_versions());
   std::size_t position = 0;
+  std::optional<ModelFacts> facts;
   for (const auto& version : versions) {
     if (version.presence == VersionPresence::deleted || !live_.config()->models.contains(version.model)) continue;
-    TRY_OK(enqueue_new(version, position++));  // seen, but not queued before the daemon ended
-    refresh_verdict_file(version.model, version.version);
+    const auto place = position++;
+    if (!facts || facts->model != version.model) {
+      TRY(read, model_facts(version.model, live_, *store_));
+      facts = std::move(read);
+    }
+    // There may be very many, and nobody is told READY before the last: each is looked up once.
+    TRY(standing, standing_of(*facts, version, *store_));
+    if (never_judged(standing)) {  // seen, but not queued before the daemon ended
+      TRY_OK(enqueue_new(version, place));
+      refresh_verdict_file(version.model, version.version);
+    } else {
+      write_verdict_file_of(version.model, version.version, standing);
+    }
   }
   check_waivers();
   return {};
@@ -233,18 +245,21 @@ void App::reload() {
 
 // ---- queue, verdict files, people's words
 
-Result<bool> App::never_judged(const VersionRow& version) {
-  TRY(verdict, store_->verdict(version.model, version.digest));
-  if (verdict) return false;
-  TRY(job, store_->last_job(version.model, version.digest));
+bool App::never_judged(const Standing& standing) {
+  if (standing.judged) return false;
   // A job that the daemon dropped because its version had gone is due again when the version is back; one that a person
   // cancelled is not.
+  const auto& job = standing.job;
   return !job || (job->state == JobState::cancelled && !job->error.starts_with(kCancelledBy));
 }
 
 Result<void> App::enqueue_new(const VersionRow& version, std::size_t position) {
-  TRY(due, never_judged(version));
-  if (!due) return {};
+  Standing known;
+  TRY(verdict, store_->verdict(version.model, version.digest));
+  known.judged = std::move(verdict);
+  TRY(job, store_->last_job(version.model, version.digest));
+  known.job = std::move(job);
+  if (!never_judged(known)) return {};
   TRY(id,
       jobs_.enqueue(version, priority_of(clock_.now(), position),
                     {"daemon", "job.queued", version.model + "/" + version.version, Json{{"digest", version.digest}}}));
@@ -253,9 +268,17 @@ Result<void> App::enqueue_new(const VersionRow& version, std::size_t position) {
 }
 
 void App::refresh_verdict_file(const std::string& model, const std::string& version) {
-  const auto refresh = [&]() -> Result<void> {
+  const auto standing = [&]() -> Result<Standing> {
     TRY(facts, model_facts(model, live_, *store_));
-    TRY(standing, standing_of(facts, version, *store_));
+    return standing_of(facts, version, *store_);
+  };
+  write_verdict_file_of(model, version, standing());
+}
+
+void App::write_verdict_file_of(const std::string& model, const std::string& version, const Result<Standing>& found) {
+  const auto write = [&]() -> Result<void> {
+    if (!found) return tl::unexpected<Error>(found.error());
+    const Standing& standing = *found;
     if (standing.kind == Standing::Kind::unknown) {
       std::error_code ignored;
       fs::remove(state_.verdict_file(model, version), ignored);
@@ -272,7 +295,7 @@ void App::refresh_verdict_file(const std::string& model, const std::string& vers
     return write_verdict_file(state_, model, version,
                               other_document(model, version, digest, standing.verdict, standing.reason));
   };
-  if (const auto done = refresh(); !done) {
+  if (const auto done = write(); !done) {
     // Better no file than one that may no longer be true.
     std::error_code ignored;
     fs::remove(state_.verdict_file(model, version), ignored);

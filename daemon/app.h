@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "core/store/store.h"
 #include "daemon/http/read_model.h"
+#include "daemon/http/standing.h"
 #include "daemon/job_runner.h"
 #include "daemon/judge.h"
 #include "daemon/live_state.h"
@@ -87,17 +88,17 @@ class App final : public Actions {
 
   // What the watcher says.
   WatcherHooks watcher_hooks();
-  Result<std::vector<KnownVersion>> known_versions();
   void found(const Candidate& candidate, const std::string& fingerprint, std::size_t position);
   void deleted(const KnownVersion& version);
   void scanned(const ScanReport& report);
   void withdraw_changing(const std::vector<RegistryEntry>& not_ready);
 
   // Queue, verdict files, people's words.
-  Result<bool> never_judged(const VersionRow& version);
+  static bool never_judged(const Standing& standing);
   Result<void> enqueue_new(const VersionRow& version, std::size_t position);
   void refresh_verdict_file(const std::string& model, const std::string& version);
   void refresh_verdict_files(const std::string& model);
+  void write_verdict_file_of(const std::string& model, const std::string& version, const Result<Standing>& found);
   bool is_changing(const VersionRow& version) const;
   // Versions whose verdict speaks of this finding, region or waiver are judged again.
   Result<void> judge_again(const std::string& model, const std::string& subject, const std::string& who,

@@ -10,21 +10,13 @@ namespace defuse {
 
 WatcherHooks App::watcher_hooks() {
   WatcherHooks hooks;
-  hooks.known = [this] { return known_versions(); };
+  hooks.known = [this] { return store_->known_versions(); };
   hooks.found = [this](const Candidate& candidate, const std::string& fingerprint, std::size_t position) {
     found(candidate, fingerprint, position);
   };
   hooks.deleted = [this](const KnownVersion& version) { deleted(version); };
   hooks.scanned = [this](const ScanReport& report) { scanned(report); };
   return hooks;
-}
-
-Result<std::vector<KnownVersion>> App::known_versions() {
-  TRY(rows, store_->all_versions());
-  std::vector<KnownVersion> known;
-  for (const auto& row : rows)
-    known.push_back({row.model, row.version, row.fingerprint, row.presence == VersionPresence::present});
-  return known;
 }
 
 void App::found(const Candidate& candidate, const std::string& fingerprint, std::size_t position) {
@@ -85,7 +77,7 @@ void App::scanned(const ScanReport& report) {
     live_.publish("registry", Json{{"problem", report.problem}});
   }
   if (report.problem.empty()) {
-    live_.counters().polled(clock_.now());
+    live_.counters().polled(clock_.now(), report.seconds);
     for (const auto& warning : report.warnings)
       if (std::find(before.warnings.begin(), before.warnings.end(), warning) == before.warnings.end())
         spdlog::warn("registry: {}", warning);

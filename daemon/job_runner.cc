@@ -32,6 +32,7 @@ JobRunner::JobRunner(asio::io_context& io, Store& store, LiveState& live, StateF
       live_(live),
       state_(std::move(state)),
       supervisor_(io, std::move(supervision)),
+      cache_(io, live, state_.cache()),
       wake_(io) {}
 
 JobRunner::~JobRunner() {
@@ -59,6 +60,7 @@ Result<void> JobRunner::recover() {
     spdlog::info("job {} ({}/{}): queued again after a restart", job.id, job.model, job.version);
   }
   if (current_) judge();
+  cache_.collect();
   return {};
 }
 
@@ -117,6 +119,7 @@ void JobRunner::start(std::int64_t id) {
     TRY(spec, specify(store_, *live_.config(), state_, *row));
     TRY_OK(prepare_job(state_, spec));
     TRY(earlier, store_.verdict(spec.model, spec.candidate.digest));
+    cache_.job_begins();
     Store::Move running;
     running.incumbent = spec.incumbent.value_or(ArtifactRef{});
     TRY_OK(move(id, JobState::running, running));
@@ -124,6 +127,7 @@ void JobRunner::start(std::int64_t id) {
     return {};
   };
   if (const auto begun = begin(); !begun) {
+    cache_.job_ended();
     spdlog::error("job {}: cannot be started: {}", id, begun.error().describe());
     return look_later(kTroubleWait);
   }
@@ -322,12 +326,14 @@ Result<void> JobRunner::cancel(std::int64_t id, const std::string& who) {
 
 void JobRunner::let_go() {
   current_.reset();
+  cache_.job_ended();
   asio::post(io_, [this] { advance(); });
 }
 
 void JobRunner::shut_down() {
   if (std::exchange(stopping_, true)) return;
   wake_.cancel();
+  cache_.shut_down();
   // A worker that has finished is left `running`: its result is on disk and the next start judges it.
   if (current_ && !current_->judging && !current_->cancelled) {
     Store::Move again;

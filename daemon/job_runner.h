@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 
+#include "daemon/cache_keeper.h"
 #include "daemon/judge.h"
 #include "daemon/live_state.h"
 #include "daemon/scheduler.h"
@@ -76,6 +77,7 @@ class JobRunner {
   LiveState& live_;
   StateFolder state_;
   Supervisor supervisor_;
+  CacheKeeper cache_;
   boost::asio::thread_pool work_{1};
   boost::asio::steady_timer wake_;
   std::optional<Current> current_;

@@ -58,11 +58,26 @@ Metrics::Metrics()
                      .Help("When the registry was last read in full; 0 if it never was.")
                      .Register(registry_)
                      .Add({})),
+      scan_duration_(BuildGauge()
+                         .Name("defused_registry_scan_seconds")
+                         .Help("How long the last full look at the registry took.")
+                         .Register(registry_)
+                         .Add({})),
       waivers_expiring_(BuildGauge()
                             .Name("defused_waivers_expiring")
                             .Help("Live waivers that expire within seven days.")
                             .Register(registry_)
-                            .Add({})) {
+                            .Add({})),
+      cache_size_(BuildGauge()
+                      .Name("defused_cache_bytes")
+                      .Help("Disk that results of stations take, when it was last looked at.")
+                      .Register(registry_)
+                      .Add({})),
+      cache_freed_(BuildCounter()
+                       .Name("defused_cache_freed_bytes_total")
+                       .Help("Disk freed by dropping results of stations, to keep within cache.size.")
+                       .Register(registry_)
+                       .Add({})) {
   for (const auto state : kJobStates) jobs(state, 0);
   BuildGauge()
       .Name("defused_build_info")
@@ -99,7 +114,15 @@ void Metrics::job_finished(double duration, const std::vector<StationTime>& stat
   }
 }
 
-void Metrics::polled(TimePoint at) { last_poll_.Set(seconds(at)); }
+void Metrics::polled(TimePoint at, double seconds_taken) {
+  scan_duration_.Set(seconds_taken);
+  last_poll_.Set(seconds(at));
+}
+
+void Metrics::cache(std::uint64_t bytes, std::uint64_t freed) {
+  cache_size_.Set(static_cast<double>(bytes));
+  cache_freed_.Increment(static_cast<double>(freed));
+}
 
 void Metrics::waivers_expiring(std::int64_t count) { waivers_expiring_.Set(static_cast<double>(count)); }
 

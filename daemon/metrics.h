@@ -28,7 +28,8 @@ class Metrics {
   void verdict(const std::string& model, VerdictState state, TimePoint at);
   void jobs(JobState state, double count);  // how many there are now
   void job_finished(double seconds, const std::vector<StationTime>& stations);
-  void polled(TimePoint at);
+  void polled(TimePoint at, double seconds);
+  void cache(std::uint64_t bytes, std::uint64_t freed);  // on disk after a collection, and what it freed
   void waivers_expiring(std::int64_t count);  // live ones that end within a week
 
   std::string text() const;  // exposition format 0.0.4
@@ -42,7 +43,10 @@ class Metrics {
   std::set<std::string> stages_;  // labels in use; only job_finished, on the main strand, looks at it
   prometheus::Family<prometheus::Gauge>& last_verdict_;
   prometheus::Gauge& last_poll_;
+  prometheus::Gauge& scan_duration_;
   prometheus::Gauge& waivers_expiring_;
+  prometheus::Gauge& cache_size_;
+  prometheus::Counter& cache_freed_;
 };
 
 }  // namespace defuse

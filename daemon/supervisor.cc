@@ -1,6 +1,7 @@
 #include "daemon/supervisor.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -8,9 +9,11 @@
 #include <algorithm>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -59,6 +62,13 @@ std::uint64_t resident_bytes(pid_t pid) {
   std::uint64_t pages = 0;
   std::from_chars(text->data() + space + 1, text->data() + text->size(), pages);
   return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+// Of a whole group, so that threads it may have begun already are meant as well. 0, or the errno for what forbade it.
+int lower_priority(pid_t group, int by) {
+  if (by == 0) return 0;
+  const int ours = ::getpriority(PRIO_PROCESS, 0);  // -1 is a priority too, and asking for one's own never fails
+  return ::setpriority(PRIO_PGRP, static_cast<id_t>(group), std::min(ours + by, 19)) == 0 ? 0 : errno;
 }
 
 ErrorCode error_code_from(std::string_view text) {
@@ -269,10 +279,12 @@ Result<void> Supervisor::start(const fs::path& folder, const WorkerLimits& limit
   TRY(child, spawn({options_.worker, {"--job", folder.string()}, options_.environment}));
   run->on_progress = std::move(on_progress);
   run->on_exit = std::move(on_exit);
+  const int refused = lower_priority(child.pid, options_.nice);
   // A daemon that dies leaves this behind; the next one looks for the process (kill_stray_worker).
   const auto noted = write_atomically(folder / "worker.pid", std::to_string(child.pid));
   run->begin(io_, std::move(child));
   run_ = std::move(run);
+  if (refused != 0) run_->log.add(std::string("[its priority could not be lowered: ") + std::strerror(refused) + "]\n");
   if (!noted) run_->log.add("[worker.pid could not be written: " + noted.error().message + "]\n");
   return {};
 }

@@ -36,6 +36,7 @@ struct SupervisorOptions {
   std::vector<std::string> environment;   // "NAME=value", all of it
   std::chrono::milliseconds tick{500};    // how often limits are looked at and progress is passed on
   std::chrono::milliseconds grace{5000};  // between SIGTERM and SIGKILL
+  int nice = 0;  // how much lower than ours the worker's priority is: a daemon that shares its cores must still answer
 };
 
 class Supervisor {

@@ -14,6 +14,8 @@ namespace asio = boost::asio;
 
 constexpr std::chrono::milliseconds kDebounce{20};  // a copy makes many events
 constexpr std::chrono::milliseconds kSettlingScan{1000};
+constexpr std::chrono::milliseconds kSettleSlack{5};    // file times are stamped by ticks of the kernel
+constexpr std::chrono::milliseconds kShortestWait{10};  // between scans, whatever clocks say
 
 }  // namespace
 
@@ -99,6 +101,7 @@ void Watcher::poll_once() {
     return;
   }
   scanning_ = true;
+  scan_began_ = std::chrono::steady_clock::now();
   timer_.cancel();
   asio::post(pool_, [this, source = source_, guard = asio::make_work_guard(io_)] {
     asio::post(io_, [this, snapshot = source->poll()] { take_snapshot(snapshot); });
@@ -126,14 +129,20 @@ void Watcher::take_snapshot(const Result<RegistrySnapshot>& snapshot) {
   std::erase_if(unreadable_, [&](const auto& item) { return !listed.contains(item.first); });
 
   std::string settling;
-  for (const auto& entry : last_.not_ready)
-    if (entry.state == EntryState::settling)
-      settling += entry.model + '/' + entry.version + ' ' + entry.fingerprint + '\n';
+  settled_at_.reset();
+  for (const auto& entry : last_.not_ready) {
+    if (entry.state != EntryState::settling) continue;
+    settling += entry.model + '/' + entry.version + ' ' + entry.fingerprint + '\n';
+    if (!entry.settles_in) continue;
+    const auto at = scan_began_ + *entry.settles_in + kSettleSlack;
+    settled_at_ = std::min(settled_at_.value_or(at), at);
+  }
   if (settling != settling_) moved_at_ = std::chrono::steady_clock::now();
   settling_ = std::move(settling);
 
   for (const auto& version : changes.deleted) hooks_.deleted(version);
   for (std::size_t i = 0; i < changes.to_hash.size(); ++i) hash(changes.to_hash[i], i);
+  last_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - scan_began_).count();
   report();
   if (std::exchange(again_, false)) return poll_once();
   plan_next();
@@ -198,7 +207,12 @@ void Watcher::plan_next() {
   const bool waiting = !settling_.empty() || !to_retry_.empty();
   const bool moving = std::chrono::steady_clock::now() - moved_at_ < settings_.settle + 2 * kSettlingScan;
   const auto soon = std::max(std::chrono::milliseconds(50), std::min(settings_.settle, kSettlingScan));
-  timer_.expires_after(waiting && moving ? std::min(soon, settings_.rescan) : settings_.rescan);
+  std::chrono::steady_clock::duration wait = waiting && moving ? std::min(soon, settings_.rescan) : settings_.rescan;
+  if (settled_at_) {
+    const auto now = std::chrono::steady_clock::now();
+    wait = std::min(wait, std::max<std::chrono::steady_clock::duration>(*settled_at_ - now, kShortestWait));
+  }
+  timer_.expires_after(wait);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) poll_once();
   });

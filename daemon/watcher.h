@@ -44,6 +44,7 @@ struct ScanReport {
   std::string problem;  // why the registry could not be read; empty if it was
   std::vector<RegistryEntry> not_ready;
   std::vector<std::string> warnings;
+  double seconds = 0;  // that the last scan took, with what was made of it
 };
 
 struct WatcherHooks {
@@ -97,7 +98,9 @@ class Watcher {
   std::map<Key, RegistryEntry> unreadable_;  // hashing failed for this fingerprint; not tried again while it stays
   std::map<Key, RegistryEntry> to_retry_;    // hashing failed for a passing reason
   ScanReport last_;
+  std::chrono::steady_clock::time_point scan_began_;
   std::string settling_;  // what was settling, to see whether anything still moves
+  std::optional<std::chrono::steady_clock::time_point> settled_at_;  // when the first of them should have
   std::chrono::steady_clock::time_point moved_at_;
   boost::asio::thread_pool pool_{1};
 };

@@ -182,21 +182,28 @@ void FilesystemSource::judge_readiness(const Look& look, const fs::path& folder,
     missing = has_manifest ? "manifest.json names no sha256" : "no manifest.json yet";
   if (rule == Readiness::marker) missing = problem_with_marker(files);
   const bool must_settle = rule == Readiness::settle || find_file(files, kArtifactName)->size == 0;
-  if (missing.empty() && must_settle && !has_settled(look.now, files))
-    missing = "still changing; ready once nothing has changed for " + std::to_string(settle_.count()) + " ms";
+  if (missing.empty() && must_settle) {
+    entry.settles_in = time_to_settle(look.now, files);
+    if (entry.settles_in != std::chrono::milliseconds(0))
+      missing = "still changing; ready once nothing has changed for " + std::to_string(settle_.count()) + " ms";
+  }
   if (!missing.empty()) return wait_for(entry, std::move(missing));
   entry.state = EntryState::ready;
 }
 
-bool FilesystemSource::has_settled(TimePoint now, const std::vector<VersionFile>& files) const {
+std::optional<std::chrono::milliseconds> FilesystemSource::time_to_settle(TimePoint now,
+                                                                          const std::vector<VersionFile>& files) const {
   const auto to_time = [](std::int64_t nanoseconds) {
     return TimePoint(std::chrono::floor<std::chrono::milliseconds>(std::chrono::nanoseconds(nanoseconds)));
   };
-  return std::all_of(files.begin(), files.end(), [&](const VersionFile& file) {
+  std::chrono::milliseconds longest{0};
+  for (const VersionFile& file : files) {
     const TimePoint changed = to_time(file.changed);
     const TimePoint modified = to_time(file.modified);
-    return now - (modified > now ? changed : std::max(modified, changed)) >= settle_ && changed <= now;
-  });
+    if (changed > now) return std::nullopt;
+    longest = std::max(longest, settle_ - (now - (modified > now ? changed : std::max(modified, changed))));
+  }
+  return longest;
 }
 
 }  // namespace defuse

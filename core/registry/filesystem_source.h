@@ -17,6 +17,7 @@
 #pragma once
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,8 @@ class FilesystemSource final : public RegistrySource {
   void inspect(const Look& look, const std::filesystem::path& folder, RegistryEntry& entry) const;
   void judge_readiness(const Look& look, const std::filesystem::path& folder, const std::vector<VersionFile>& files,
                        RegistryEntry& entry) const;
-  bool has_settled(TimePoint now, const std::vector<VersionFile>& files) const;
+  // Zero for files that have settled; nothing for files of a future, of which nobody knows.
+  std::optional<std::chrono::milliseconds> time_to_settle(TimePoint now, const std::vector<VersionFile>& files) const;
 
   std::filesystem::path root_;
   Readiness readiness_;

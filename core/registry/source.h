@@ -1,6 +1,7 @@
 // Where versions come from. A source is stateless: every poll looks afresh and returns the complete set, or an error, never
 // a partial answer. An unreachable registry is an error, so that "no models" always means that there are none.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -25,6 +26,7 @@ struct RegistryEntry {
   std::filesystem::path artifact;  // path of model.pt
   EntryState state = EntryState::settling;
   std::string problem;             // for refused and settling: why, for people
+  std::optional<std::chrono::milliseconds> settles_in;  // of settling: when it will be ready if nothing more changes
   std::string fingerprint;         // changes when size, mtime, ctime or inode of any file of the version changes; cheap
   std::optional<std::string> manifest_sha256;  // what manifest.json promises, if it does
 };

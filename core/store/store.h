@@ -15,6 +15,7 @@
 #include "core/pipeline/job.h"
 #include "core/pipeline/job_state.h"
 #include "core/registry/candidate.h"
+#include "core/registry/diff.h"
 #include "core/result.h"
 #include "core/verdict/verdict.h"
 
@@ -149,6 +150,8 @@ class Store {
   virtual Result<std::vector<std::string>> models() = 0;                           // that have at least one version
   virtual Result<std::vector<VersionRow>> versions(const std::string& model) = 0;  // current ones, ordered by version
   virtual Result<std::vector<VersionRow>> all_versions() = 0;                      // current ones of all models
+  // The little of them that difference() compares, in no order: read at every scan.
+  virtual Result<std::vector<KnownVersion>> known_versions() = 0;
   virtual Result<std::optional<VersionRow>> version(const std::string& model,
                                                     const std::string& version) = 0;  // current
   virtual Result<std::optional<VersionRow>> version_by_digest(const std::string& model, const std::string& digest) = 0;

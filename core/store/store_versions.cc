@@ -1,5 +1,6 @@
 // Versions: what was seen in the registry, and which digest is at each path now.
 #include <algorithm>
+#include <utility>
 
 #include "core/json.h"
 #include "core/registry/source.h"
@@ -123,6 +124,22 @@ Result<std::vector<VersionRow>> SqliteStore::versions(const std::string& model) 
 Result<std::vector<VersionRow>> SqliteStore::all_versions() {
   return database_->read("listing all versions", [&] {
     return read_versions(database_->query(DEFUSE_SELECT " FROM versions WHERE current = 1"));
+  });
+}
+
+Result<std::vector<KnownVersion>> SqliteStore::known_versions() {
+  return database_->read("listing what is known", [&]() -> Result<std::vector<KnownVersion>> {
+    std::vector<KnownVersion> known;
+    auto row = database_->query("SELECT model, version, fingerprint, presence FROM versions WHERE current = 1");
+    while (row.next()) {
+      KnownVersion version;
+      version.model = row.text();
+      version.version = row.text();
+      version.fingerprint = row.text();
+      version.present = row.text() == "present";
+      known.push_back(std::move(version));
+    }
+    return known;
   });
 }
 

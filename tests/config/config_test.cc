@@ -121,7 +121,7 @@ TEST(Config, PointsAtAnUnknownKeyAndNamesTheNearest) {
             ":10:7: unknown key 'acuracy' in models.digits.checks; did you mean 'accuracy'?");
   EXPECT_EQ(problem(plus("logging: debug\n")),
             ":9:1: unknown key 'logging' at the top level; known there: api_version, state_dir, log_level, registry, "
-            "http, worker, alpha, seed, models");
+            "http, worker, cache, alpha, seed, models");
   EXPECT_EQ(problem(plus("log: debug\n")), ":9:1: unknown key 'log' at the top level; did you mean 'log_level'?");
   EXPECT_EQ(problem(with("path: /srv/models", "path: /srv/models, setle: 5s")),
             ":2:32: unknown key 'setle' in registry; did you mean 'settle'?");

@@ -20,6 +20,9 @@ TEST(Metrics, EverySeriesOfAConfiguredModelStartsAtZero) {
     EXPECT_TRUE(has_line(text, std::string("defused_jobs{state=\"") + state + "\"} 0"));
   EXPECT_TRUE(has_line(text, "defused_last_verdict_timestamp_seconds{model=\"digits\"} 0"));
   EXPECT_TRUE(has_line(text, "defused_last_successful_poll_timestamp_seconds 0"));
+  EXPECT_TRUE(has_line(text, "defused_registry_scan_seconds 0"));
+  EXPECT_TRUE(has_line(text, "defused_cache_bytes 0"));
+  EXPECT_TRUE(has_line(text, "defused_cache_freed_bytes_total 0"));
   EXPECT_TRUE(has_line(text, "defused_waivers_expiring 0"));
   EXPECT_TRUE(has_line(text, "defused_job_duration_seconds_count 0"));
   EXPECT_TRUE(has_line(text, "defused_build_info{version=\"" DEFUSED_VERSION "\"} 1"));

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "daemon/spawn.h"
@@ -22,6 +24,7 @@ struct Worker : testing::Test {
   boost::asio::io_context io;
   std::filesystem::path job = folder.path() / "jobs" / "1";
   WorkerLimits limits;
+  int nice = 0;
   std::vector<std::pair<std::string, double>> progress;
   std::optional<WorkerExit> exit;
   std::unique_ptr<Supervisor> supervisor;
@@ -33,6 +36,7 @@ struct Worker : testing::Test {
     options.environment = worker_environment();
     options.tick = std::chrono::milliseconds(10);
     options.grace = std::chrono::milliseconds(100);
+    options.nice = nice;
     supervisor = std::make_unique<Supervisor>(io, options);
     const auto started = supervisor->start(
         job, limits, [this](const std::string& station, double fraction) { progress.emplace_back(station, fraction); },
@@ -51,6 +55,15 @@ TEST_F(Worker, ThatEndsWellIsClean) {
   EXPECT_EQ(exit->cause, "");
   EXPECT_TRUE(std::filesystem::is_directory(job / "result"));
   EXPECT_FALSE(supervisor->busy());
+}
+
+TEST_F(Worker, RunsWithALowerPriorityThanItsSupervisor) {
+  nice = 5;
+  limits.wall = std::chrono::seconds(20);
+  const int expected = std::min(::getpriority(PRIO_PROCESS, 0) + nice, 19);
+  // It is lowered just after the start, so the worker looks until it is; the time limit ends one that waits in vain.
+  run("while [ \"$(cut -d ' ' -f 19 /proc/self/stat)\" != " + std::to_string(expected) + " ]; do :; done");
+  EXPECT_TRUE(exit->clean) << exit->cause;
 }
 
 TEST_F(Worker, ThatDiesOfASignalIsNotCleanAndTheSignalIsNamed) {

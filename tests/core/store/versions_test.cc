@@ -1,4 +1,6 @@
 // What the store remembers of versions.
+#include <algorithm>
+
 #include "tests/core/store/store_fixture.h"
 
 namespace defuse::testing {
@@ -46,6 +48,20 @@ TEST_F(StoreVersions, ListsAllModelsInOrder) {
   std::vector<std::string> names;
   for (const auto& row : got(store_->all_versions())) names.push_back(row.model + "/" + row.version);
   EXPECT_EQ(names, (std::vector<std::string>{"digits/1", "digits/2", "faces/1"}));
+}
+
+TEST_F(StoreVersions, WhatIsKnownIsTheCurrentOnesOfAllModels) {
+  put("1", "d1", "faces");
+  put("2", "d2");
+  put("2", "d3");  // in its place
+  put("3", "d4");
+  ASSERT_TRUE(store_->mark_deleted("digits", "3"));
+  std::vector<std::string> known;
+  for (const auto& version : got(store_->known_versions()))
+    known.push_back(version.model + "/" + version.version + " " + version.fingerprint +
+                    (version.present ? "" : " deleted"));
+  std::sort(known.begin(), known.end());
+  EXPECT_EQ(known, (std::vector<std::string>{"digits/2 f-d3", "digits/3 f-d4 deleted", "faces/1 f-d1"}));
 }
 
 TEST_F(StoreVersions, SameDigestAgainOnlyRefreshes) {
