@@ -270,7 +270,7 @@ Result<DpGmm> fit_dp_gmm_from(std::span<const double> points, std::size_t n, std
 Result<DpGmm> fit_dp_gmm(const Matrix& points, const DpGmmSettings& settings) {
   const std::vector<double> values(points.data.begin(), points.data.end());
   TRY_OK(check(values, points.rows, points.cols, settings));
-  const KMeansSettings start{.clusters = settings.components, .seed = settings.seed};
+  const KMeansSettings start{.clusters = settings.components, .seed = settings.seed, .threads = settings.threads};
   TRY(clusters, fit_kmeans(values, points.rows, points.cols, start));
   return guarded(values, points.rows, points.cols, clusters.labels, settings);
 }

@@ -16,6 +16,7 @@ struct KMeansSettings {
   int max_iterations = 300;
   double tolerance = 1e-4;  // stops when the centres' squared shift falls below this share of the mean variance
   std::uint64_t seed = 1;
+  int threads = 1;  // 0 = one per core; the result does not depend on it
 };
 
 struct KMeans {
@@ -27,5 +28,9 @@ struct KMeans {
 
 // points: [n, d] row-major. `invalid_input` for n < clusters, d < 1 or values that are not finite.
 Result<KMeans> fit_kmeans(std::span<const double> points, std::size_t n, std::size_t d, const KMeansSettings& settings);
+
+// From given centres [clusters, d] instead; `seed` is not used.
+Result<KMeans> fit_kmeans_from(std::span<const double> points, std::size_t n, std::size_t d,
+                               std::span<const double> centers, const KMeansSettings& settings);
 
 }  // namespace defuse

@@ -1,10 +1,11 @@
-"""Times the Spotlight's search (d'Eon et al., FAccT 2022) in PyTorch on the points of make_spotlight_data.py: one spotlight, Adam on its centre and
-the logarithm of its precision, ReduceLROnPlateau, the slack of the barrier falling geometrically; float32 and autograd, default threads.
+"""Times the Spotlight's search (d'Eon et al., FAccT 2022) in PyTorch on the points of make_spotlight_data.py: one spotlight, Adam on its
+centre and the logarithm of its precision, ReduceLROnPlateau, the slack of the barrier falling geometrically; float32 and autograd, default
+threads.
 
   spotlight.py DIMENSIONS SHARE STEPS
 
-Everything that the gradient can do without is left out: one matrix product for the distances, no copies, set_to_none. Prints seconds, and the mass and
-weighted mean loss of the last state, measured in double precision.
+Everything that the gradient can do without is left out: one matrix product for the distances, no copies, set_to_none. Prints seconds, and
+the mass and weighted mean loss of the last state, measured in double precision.
 """
 import json
 import math

@@ -34,6 +34,21 @@ void mixture(benchmark::State& state, int threads) {
   }
 }
 
+void kmeans(benchmark::State& state) {
+  const auto points = read_matrix("mixture_points.npy");
+  const auto start = read_matrix("mixture_centers.npy");
+  if (!points || !start) return state.SkipWithError("the points or centres cannot be read");
+  const std::vector<double> values(points->data.begin(), points->data.end());
+  const std::vector<double> centers(start->data.begin(), start->data.end());
+  const KMeansSettings settings{.clusters = static_cast<int>(start->rows), .threads = 2};
+  for (auto _ : state) {
+    const auto fit = fit_kmeans_from(values, points->rows, points->cols, centers, settings);
+    if (!fit) return state.SkipWithError(fit.error().describe().c_str());
+    state.counters["inertia"] = fit->inertia;
+    state.counters["iterations"] = fit->iterations;
+  }
+}
+
 void neighbours(benchmark::State& state) {
   const auto queries = read_matrix("neighbours_queries.npy");
   const auto wanted = read_labels("neighbours_wanted.npy");
@@ -54,6 +69,7 @@ BENCHMARK_CAPTURE(mixture, one, 1)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime()
     ->Iterations(1);
+BENCHMARK(kmeans)->Name("mixture/kmeans")->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(1);
 BENCHMARK(neighbours)->Name("mixture/neighbours")->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(1);
 
 }  // namespace
