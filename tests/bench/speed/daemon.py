@@ -1,8 +1,8 @@
 """The daemon's rows: a real process on a real registry, state folder and SQLite file, judging real models.
 
-`daemon/gate_*` ask the daemon the pipelines' question (GET …/versions/<v>/gate) while its worker runs a real gate on the same two cores, from a
-process on the same two cores. The floor takes turns with it: the same load on /livez while the worker is held still (SIGSTOP). The rest need
-no models: starting, resting, seeing versions come, listing large registries, answering from large stores.
+`daemon/gate_*` ask the daemon the pipelines' question (GET …/versions/<v>/gate) while its worker runs a real gate on the same two cores, from
+a process on the same two cores. The floor takes turns with it: the same load on /livez while the worker is held still (SIGSTOP). The rest
+need no models: starting, resting, seeing versions come, listing large registries, answering from large stores.
 """
 import json
 import math
@@ -17,10 +17,11 @@ import time
 from pathlib import Path
 
 from speed.common import Row, skipped
-from speed.daemon_world import SHEET, World, digits, until
+from speed.daemon_world import SHEET, World, digits, fill_store, real_region, until
 
 LOAD = Path(__file__).with_name("daemon_load.py")
 RATE, WINDOW = 500, 4          # requests a second, seconds
+ROWS = [1_000, 10_000, 100_000, 1_000_000]   # in the store: of versions, jobs and verdicts each, and a hundredth as many regions
 SIZES = [10, 100, 1_000, 10_000, 100_000]
 GATE = "/v1/models/digits/versions/{}/gate"
 
@@ -30,6 +31,7 @@ def rows(bench):
     yield from detection(bench)
     yield from registries(bench)
     yield from load(bench)
+    yield from stores(bench)
 
 
 def median_note(values, unit, digits=3):
@@ -83,12 +85,13 @@ def start_and_rest(bench):
         world.start(worker)
         seconds = 60 if bench.pairs >= 5 else 20
         at_start = world.resident_mib()
-        subprocess.run([sys.executable, LOAD, world.address, "500", "2", GATE.format(1000), GATE.format(1999)], check=True, capture_output=True)
+        ask(world, RATE, 2, GATE.format(1000), GATE.format(1999))
         asked = world.resident_mib()
         before = world.cpu_seconds()
         time.sleep(seconds)
         used = world.cpu_seconds() - before
-        yield Row("daemon/idle_rss", asked, "MiB", "<=", 40, f"{at_start:.1f} MiB after the start with 1,000 versions; this after 1,000 requests")
+        yield Row("daemon/idle_rss", asked, "MiB", "<=", 40,
+                  f"{at_start:.1f} MiB after the start with 1,000 versions; this after 1,000 requests")
         yield Row("daemon/idle_cpu", 100 * used / seconds, "%", note=f"{used:.4f} s of CPU in {seconds} s, 1,000 versions, rescan 30 s")
 
 
@@ -156,7 +159,8 @@ def registries(bench):
                 yield Row("daemon/rescan_s", seconds[size], "s", "<=", 1, note)
             world.remove()
     large = SIZES[1:]   # below, what every scan costs counts for more than the versions
-    yield Row("scale/versions_slope", slope(large, [seconds[size] for size in large]), "", note=f"of log s over log versions, {large[0]} to {large[-1]:,}")
+    yield Row("scale/versions_slope", slope(large, [seconds[size] for size in large]), "",
+              note=f"of log s over log versions, {large[0]} to {large[-1]:,}")
 
 
 def scans(world, count):
@@ -210,7 +214,8 @@ def load(bench):
         world.process.send_signal(signal.SIGHUP)
         until(lambda: "configuration reloaded" in world.log(), "the reload")
         world.release(3, made / "models/good.pt")
-        until(lambda: (job := world.get("/v1/models/digits/versions/3")[1].get("job")) and job["station"] == "generator", "the job to train")
+        job_of = lambda version: world.get(f"/v1/models/digits/versions/{version}")[1].get("job")
+        until(lambda: (job := job_of(3)) and job["station"] == "generator", "the job to train")
         busy, floor, stations = [], [], set()
         for index in range(max(5, bench.pairs)):
             for still in ((False, True) if index % 2 == 0 else (True, False)):
@@ -220,7 +225,7 @@ def load(bench):
                 else:
                     busy.append(ask(world, RATE, WINDOW, GATE.format(2), GATE.format(3)))
                 hold(world, False)
-            job = world.get("/v1/models/digits/versions/3")[1]["job"]
+            job = job_of(3)
             if job["state"] != "running":
                 sys.exit(f"daemon rows: the gate that was to run during the load is {job['state']}: {job['error']}")
             stations.add(job["station"])
@@ -229,11 +234,43 @@ def load(bench):
         statuses = {status for window in busy for status in window["statuses"]}
         yield Row("daemon/gate_p99", statistics.median(p99), "ms", "<=", 20,
                   f"open loop, {RATE}/s for {WINDOW} s, {median_note(p99, 'ms')}, worst answer {max(w['max'] for w in busy):.3g} ms, p50 "
-                  f"{statistics.median(w['p50'] for w in busy):.2g} ms; sent late (p99) {statistics.median(w['sent_late_p99'] for w in busy):.2g} ms; "
-                  f"statuses {'/'.join(sorted(statuses))}; stations {', '.join(sorted(stations))}")
-        yield Row("daemon/gate_p99_floor", statistics.median(quiet), "ms", note=f"/livez, same load, worker held still, {median_note(quiet, 'ms')}")
+                  f"{statistics.median(w['p50'] for w in busy):.2g} ms; of it sent late by the asking program (p99) "
+                  f"{statistics.median(w['sent_late_p99'] for w in busy):.2g} ms; statuses {'/'.join(sorted(statuses))}; stations "
+                  f"{', '.join(sorted(stations))}")
+        yield Row("daemon/gate_p99_floor", statistics.median(quiet), "ms",
+                  note=f"/livez, same load, worker held still, {median_note(quiet, 'ms')}")
         if shutil.which("wrk") is None:
             return skipped("daemon/gate_throughput", "wrk is not installed")
         taken = [wrk(world, WINDOW, GATE.format(2)) for _ in range(max(5, bench.pairs))]
+        (bench.work / "region.json").write_text(real_region(world))
         yield Row("daemon/gate_throughput", statistics.median(rate for rate, _ in taken), "1/s",
                   note=f"wrk, 16 connections (a closed loop) while the gate runs; p99 {statistics.median(late for _, late in taken):.3g} ms")
+
+
+# -- large stores
+
+def stores(bench):
+    if not (bench.build / "bin/speed-bench").exists():
+        return skipped("scale/store", "speed-bench is not built (DEFUSED_BENCH)")
+    region = bench.work / "region.json"
+    with World(bench, "schema") as world:
+        world.start(idle_worker(world))
+    queries = {"gate": "what GET …/gate reads", "versions": "all versions of a line, what a page of them reads",
+               "insert": "a version taken in, its job queued, begun and ended with a verdict: four synced transactions"}
+    if region.exists():
+        queries["regions"] = "all regions of a line, what a page of them reads"
+    else:
+        skipped("scale/store_regions", "no gate of this build has left a region yet")
+    taken = {query: [] for query in queries}
+    for rows in ROWS:
+        store = bench.work / f"store_{rows}.db"
+        fill_store(world.state / "defused.db", store, rows, region.read_text() if region.exists() else None)
+        for query in queries:
+            taken[query].append(statistics.median(bench.ours(f"store/{query}_{rows}")["seconds"] for _ in range(3)))
+        for left in bench.work.glob(store.name + "*"):
+            left.unlink()
+    world.remove()
+    for query, what in queries.items():
+        for rows, seconds in zip(ROWS, taken[query]):
+            yield Row(f"scale/store_{query}_{rows}", 1e6 * seconds, "us", note=what)
+        yield Row(f"scale/store_{query}_slope", slope(ROWS, taken[query]), "", note=f"of log s over log rows, {ROWS[0]:,} to {ROWS[-1]:,}")

@@ -1,7 +1,7 @@
-"""What the daemon's rows need: a registry and a state folder on disk, a real daemon process, and a store filled as a long life would fill it.
+"""What the daemon's rows need: a registry and a state folder on disk, a real daemon, and a store filled as a long life would fill it.
 
-Versions of large registries are made without running a gate on each: their rows are copies of one that the daemon really judged, written by
-SQL while no daemon runs, with the fingerprints that the daemon would take of the files that are really there.
+Versions of large registries are made without running a gate on each: their rows are written by SQL while no daemon runs, with the
+fingerprints that the daemon would take of the files that are really there.
 """
 import hashlib
 import http.client
@@ -148,7 +148,8 @@ class World:
 
     def judged(self, version):
         path = f"/v1/models/digits/versions/{version}/verdict"
-        return until(lambda: (answer := self.get(path))[0] == 200 and answer[1]["verdict"] and answer[1], f"a verdict on {version}", 900, 0.1)
+        return until(lambda: (answer := self.get(path))[0] == 200 and answer[1]["verdict"] and answer[1], f"a verdict on {version}",
+                     900, 0.1)
 
     def resident_mib(self):
         return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())[1]) / 1024
@@ -209,14 +210,14 @@ class World:
 
 
 CHECKS = ["contract", "accuracy", "negative_flips", "known_regions", "misclassification_regions", "spotlight"]
-VERDICT = {"verdict": "inconclusive", "ok": False, "reason": "there is no incumbent to compare with", "reasons": [], "warnings": [],
-           "findings": [], "checks": [{"check": name, "mode": "block", "state": "inconclusive", "reason": "there is no incumbent to compare with"}
-                                      for name in CHECKS]}
+WHY = "there is no incumbent to compare with"
+VERDICT = {"verdict": "inconclusive", "ok": False, "reason": WHY, "reasons": [], "warnings": [], "findings": [],
+           "checks": [{"check": name, "mode": "block", "state": "inconclusive", "reason": WHY} for name in CHECKS]}
 
 
 def write_history(database, versions, jobs, verdicts):
-    database.executemany("INSERT INTO versions (id, model, version, digest, artifact, fingerprint, labels_json, presence, current, replaced, "
-                         "first_seen, last_seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6, '[]', 'present', 1, 0, ?7, ?7)", versions)
+    database.executemany("INSERT INTO versions (id, model, version, digest, artifact, fingerprint, labels_json, presence, current, "
+                         "replaced, first_seen, last_seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6, '[]', 'present', 1, 0, ?7, ?7)", versions)
     database.executemany("INSERT INTO jobs (id, model, version, digest, state, attempt, priority, created, not_before, started, finished, "
                          "station, progress, error, incumbent_version, incumbent_digest) VALUES (?, ?, ?, ?, 'done', 1, 0, ?, ?, ?, ?, "
                          "'done', 1, '', '', '')", jobs)
@@ -225,7 +226,7 @@ def write_history(database, versions, jobs, verdicts):
 
 
 def fingerprint(folder):
-    """What core/registry/version_files.cc makes of a folder's files; a daemon that finds another hashes the artifact again (and a row says so)."""
+    """What core/registry/version_files.cc makes of a folder's files; a daemon that finds another takes the version in anew."""
     kinds = {stat.S_IFREG: 0, stat.S_IFDIR: 1}
     whole = hashlib.sha256()
     for file in sorted(folder.iterdir(), key=lambda path: path.name.encode()):
@@ -234,3 +235,36 @@ def fingerprint(folder):
         text = f"{len(file.name)}:{file.name}" + "".join(f" {part}" for part in parts)
         whole.update(f"{len(text)}:{text}".encode())
     return whole.hexdigest()
+
+
+def real_region(world):
+    """A region as a gate left it, in the store's form: label, prediction, region_json, frozen_cluster_json, as one JSON list."""
+    database = sqlite3.connect(f"file:{world.state / 'defused.db'}?mode=ro", uri=True)
+    row = database.execute("SELECT label, predicted_as, region_json, frozen_cluster_json FROM regions "
+                           "ORDER BY length(region_json) LIMIT 1").fetchone()
+    database.close()
+    return json.dumps(row)
+
+
+def fill_store(empty, target, rows, region):
+    """A store with `rows` versions that were each queued, run and judged once, and a hundredth as many regions."""
+    shutil.copy(empty, target)
+    database = sqlite3.connect(target)
+    database.execute("PRAGMA synchronous = OFF")
+    digest = lambda index: f"{index:064x}"
+    batch = 50_000
+    for first in range(0, rows, batch):
+        indices = range(first, min(first + batch, rows))
+        write_history(database,
+                      [(i + 1, "digits", str(i), digest(i), f"/registry/digits/{i}/model.pt", digest(i), i) for i in indices],
+                      [(i + 1, "digits", str(i), digest(i), i, i, i, i) for i in indices],
+                      [(i + 1, i + 1, "digits", str(i), digest(i), i, json.dumps(VERDICT), f"reports/{i}") for i in indices])
+    if region is not None:
+        label, predicted_as, body, clusters = json.loads(region)
+        database.executemany("INSERT INTO regions (id, model, label, predicted_as, first_version, last_version, human_label, confirmed, "
+                             "region_json, frozen, frozen_cluster_json, first_seen) "
+                             "VALUES (?, 'digits', ?, ?, '1', '1', '', 1, ?, '', ?, ?)",
+                             [(f"r-{i:012x}", label, predicted_as, body, clusters, i) for i in range(rows // 100)])
+    database.commit()
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
