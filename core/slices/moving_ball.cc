@@ -1,5 +1,6 @@
 #include "core/slices/moving_ball.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -27,12 +28,13 @@ double separation(std::span<const double> a, std::span<const double> b) {
 // How many steps' way beyond the rim points are listed. Decides what is looked at again, never the result.
 constexpr double kStepsAhead = 20;
 constexpr int kRelistEvery = 25;  // steps after which a list that has grown too long is made again
+constexpr std::size_t kWorthSharing = std::size_t{1} << 18;  // products in a step that pay for waking the others
 
 }  // namespace
 
 template <class Real>
-MovingBall<Real>::MovingBall(std::span<const Real> points, std::size_t d, std::span<const double> loss)
-    : points_(points), n_(loss.size()), d_(d), loss_(loss), square_(n_) {
+MovingBall<Real>::MovingBall(std::span<const Real> points, std::size_t d, std::span<const double> loss, int threads)
+    : points_(points), n_(loss.size()), d_(d), loss_(loss), square_(n_), crew_(threads) {
   for (std::size_t i = 0; i < n_; ++i) {
     double sum = 0;
     for (std::size_t j = 0; j < d_; ++j) {
@@ -69,6 +71,7 @@ void MovingBall<Real>::list(std::span<const double> center, double radius) {
   listed_square_.assign(panels * kLanes, std::numeric_limits<double>::infinity());
   listed_loss_.assign(panels * kLanes, 0);
   inside_.assign(panels * kLanes, 0);
+  products_.resize(panels * kLanes);
   for (std::size_t s = 0; s < listed_.size(); ++s) {
     const std::size_t i = listed_[s];
     listed_square_[s] = square_[i];
@@ -95,21 +98,13 @@ void MovingBall<Real>::switch_point(std::size_t slot, bool inside) {
   for (std::size_t j = 0; j < d_; ++j) sums_.loss_points[j] += loss * static_cast<double>(x[j]);
 }
 
+// Every lane adds up its own d products in their order, so that it does not matter who does which panels.
 template <class Real>
-void MovingBall<Real>::sweep(std::span<const double> center, double tau) {
+void MovingBall<Real>::multiply(std::span<const Real> mu, std::size_t first_panel, std::size_t end_panel) {
   using Register = std::conditional_t<std::is_same_v<Real, float>, FloatRegister, DoubleRegister>;
   constexpr std::size_t kWide = sizeof(Register) / sizeof(Real);
   constexpr std::size_t kRegisters = kLanes / kWide;
-  std::vector<Real> mu(d_);
-  double square = 0;
-  for (std::size_t j = 0; j < d_; ++j) {
-    mu[j] = static_cast<Real>(center[j]);
-    square += static_cast<double>(mu[j]) * static_cast<double>(mu[j]);
-  }
-  Weights mass{};
-  Weights weighted{};
-  const std::size_t panels = listed_square_.size() / kLanes;
-  for (std::size_t p = 0; p < panels; ++p) {
+  for (std::size_t p = first_panel; p < end_panel; ++p) {
     std::array<Register, kRegisters> products{};
     const Real* x = panels_.data() + p * d_ * kLanes;
     for (std::size_t j = 0; j < d_; ++j, x += kLanes) {
@@ -121,31 +116,54 @@ void MovingBall<Real>::sweep(std::span<const double> center, double tau) {
         products[r] += value * by;
       }
     }
-    std::array<Real, kLanes> product{};
-    static_assert(sizeof(product) == sizeof(products));
-    std::memcpy(product.data(), products.data(), sizeof(products));
-    for (std::size_t group = 0; group < kLanes; group += kGroup) {
-      const std::size_t first = p * kLanes + group;
-      Weights distance{}, own{}, loss{};
-      Flags before{};
-      for (std::size_t l = 0; l < kGroup; ++l) distance[l] = static_cast<double>(product[group + l]);
-      std::memcpy(&own, listed_square_.data() + first, sizeof(own));
-      std::memcpy(&loss, listed_loss_.data() + first, sizeof(loss));
-      std::memcpy(&before, inside_.data() + first, sizeof(before));
-      distance = own - 2.0 * distance + square;
-      Weights k = 1.0 - tau * distance;
-      const Flags now = k > 0.0;
-      k = now ? k : Weights{};
-      mass += k;
-      weighted += k * loss;
-      const Flags changed = now ^ before;
-      std::int64_t any = 0;
-      for (std::size_t l = 0; l < kGroup; ++l) any |= changed[l];
-      if (any == 0) continue;
-      std::memcpy(inside_.data() + first, &now, sizeof(now));
-      for (std::size_t l = 0; l < kGroup; ++l)
-        if (changed[l] != 0) switch_point(first + l, now[l] != 0);
-    }
+    static_assert(sizeof(products) == kLanes * sizeof(Real));
+    std::memcpy(products_.data() + p * kLanes, products.data(), sizeof(products));
+  }
+}
+
+template <class Real>
+void MovingBall<Real>::multiply_all(std::span<const Real> mu) {
+  const std::size_t panels = listed_square_.size() / kLanes;
+  if (crew_.size() == 1 || panels * kLanes * d_ < kWorthSharing) {
+    multiply(mu, 0, panels);
+    return;
+  }
+  const std::size_t share = (panels + crew_.size() - 1) / crew_.size();
+  crew_.run(
+      [&](std::size_t part) { multiply(mu, std::min(panels, part * share), std::min(panels, (part + 1) * share)); });
+}
+
+template <class Real>
+void MovingBall<Real>::sweep(std::span<const double> center, double tau) {
+  std::vector<Real> mu(d_);
+  double square = 0;
+  for (std::size_t j = 0; j < d_; ++j) {
+    mu[j] = static_cast<Real>(center[j]);
+    square += static_cast<double>(mu[j]) * static_cast<double>(mu[j]);
+  }
+  multiply_all(mu);
+  Weights mass{};
+  Weights weighted{};
+  for (std::size_t first = 0; first < listed_square_.size(); first += kGroup) {
+    Weights distance{}, own{}, loss{};
+    Flags before{};
+    for (std::size_t l = 0; l < kGroup; ++l) distance[l] = static_cast<double>(products_[first + l]);
+    std::memcpy(&own, listed_square_.data() + first, sizeof(own));
+    std::memcpy(&loss, listed_loss_.data() + first, sizeof(loss));
+    std::memcpy(&before, inside_.data() + first, sizeof(before));
+    distance = own - 2.0 * distance + square;
+    Weights k = 1.0 - tau * distance;
+    const Flags now = k > 0.0;
+    k = now ? k : Weights{};
+    mass += k;
+    weighted += k * loss;
+    const Flags changed = now ^ before;
+    std::int64_t any = 0;
+    for (std::size_t l = 0; l < kGroup; ++l) any |= changed[l];
+    if (any == 0) continue;
+    std::memcpy(inside_.data() + first, &now, sizeof(now));
+    for (std::size_t l = 0; l < kGroup; ++l)
+      if (changed[l] != 0) switch_point(first + l, now[l] != 0);
   }
   sums_.mass = sums_.weighted_loss = 0;
   for (std::size_t l = 0; l < kGroup; ++l) sums_.mass += mass[l];

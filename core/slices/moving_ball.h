@@ -9,6 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "core/slices/crew.h"
+
 namespace defuse {
 
 struct BallSums {
@@ -25,8 +27,9 @@ struct BallSums {
 template <class Real>
 class MovingBall {
  public:
-  // points: [n, d] row-major, outliving this; best with the mean near 0. Requires finite values and n >= 1.
-  MovingBall(std::span<const Real> points, std::size_t d, std::span<const double> loss);
+  // points: [n, d] row-major, outliving this; best with the mean near 0. Requires finite values and n >= 1. `threads`
+  // share the products of a step; they change no bit.
+  MovingBall(std::span<const Real> points, std::size_t d, std::span<const double> loss, int threads = 1);
 
   const BallSums& move(std::span<const double> center, double tau);
 
@@ -35,6 +38,8 @@ class MovingBall {
   static constexpr std::size_t kLanes = 32;
   void list(std::span<const double> center, double radius);
   void sweep(std::span<const double> center, double tau);
+  void multiply_all(std::span<const Real> mu);
+  void multiply(std::span<const Real> mu, std::size_t first_panel, std::size_t end_panel);
   void switch_point(std::size_t slot, bool inside);
   double distance(std::size_t i, std::span<const double> center) const;
 
@@ -47,6 +52,7 @@ class MovingBall {
   // The points that may be inside, in panels of kLanes: value j of lane l of panel p at (p * d + j) * kLanes + l.
   std::vector<std::uint32_t> listed_;
   std::vector<Real> panels_;
+  std::vector<Real> products_;                       // [panels * kLanes] x mu
   std::vector<double> listed_square_, listed_loss_;  // [panels * kLanes]; a lane without a point is infinitely far
   std::vector<std::int64_t> inside_;                 // [panels * kLanes] -1 or 0, as comparisons of lanes give it
   std::vector<double> list_center_, last_center_;
@@ -54,6 +60,7 @@ class MovingBall {
   double speed_ = 0;   // of the rim, in length per step, smoothed
   double reach_ = -1;  // points farther than this from list_center_ are not listed
   int since_listed_ = 0;
+  Crew crew_;
 };
 
 extern template class MovingBall<float>;

@@ -108,7 +108,7 @@ Search search(std::span<const Real> points, std::size_t d, std::span<const doubl
     for (const Real x : points) spread += static_cast<double>(x) * static_cast<double>(x);
     if (spread > 0) s.log_tau = -std::log(2 * spread / n);
   }
-  MovingBall<Real> ball(points, d, loss);
+  MovingBall<Real> ball(points, d, loss, p.threads);
   Adam adam(d + 1);
   double scale = 0;
   for (const double l : loss) scale += std::abs(l) / n;

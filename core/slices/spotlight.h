@@ -41,6 +41,7 @@ struct SpotlightParameters {
   PlateauRule plateau = PlateauRule::tolerant;
   SpotlightStart start = SpotlightStart::published;
   int spotlights = 5;        // searched, one after another
+  int threads = 1;           // the result does not depend on it
   double max_overlap = 0.5;  // one whose Jaccard index with an earlier one exceeds this is dropped
 };
 

@@ -198,6 +198,24 @@ TEST(Spotlight, MovingBallSumsAreThoseOfPlainLoops) {
   }
 }
 
+// Wide enough that the threads are woken.
+TEST(Spotlight, TheNumberOfThreadsChangesNoBit) {
+  const auto data = planted(3000, 96, 90, 2);
+  SpotlightParameters p;
+  p.steps = 300;
+  p.spotlights = 2;
+  const auto one = find_spotlights(data.points, data.rows, data.loss, p);
+  p.threads = 3;
+  const auto three = find_spotlights(data.points, data.rows, data.loss, p);
+  ASSERT_TRUE(one && three);
+  ASSERT_EQ(one->size(), three->size());
+  for (std::size_t i = 0; i < one->size(); ++i) {
+    EXPECT_EQ((*one)[i].center, (*three)[i].center);
+    EXPECT_EQ((*one)[i].tau, (*three)[i].tau);
+    EXPECT_EQ((*one)[i].members, (*three)[i].members);
+  }
+}
+
 TEST(Spotlight, FindsAPlantedGroupAndConverges) {
   const auto data = planted(2000, 8, 60, 1);
   SpotlightParameters p;
