@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/evaluate/stored_matrix.h"
 #include "core/matrix.h"
 
 namespace defuse {
@@ -13,7 +14,6 @@ struct Evaluation {
   std::string model_digest;
   std::string data_digest;
   Matrix logits;                        // [n, classes] as the model gave them (log-probabilities if it gave probabilities)
-  Matrix embeddings;                    // [n, d] input of the last linear layer; empty if none was found
   std::vector<std::int32_t> predicted;  // [n] argmax, lowest index on ties; -1 where a logit is NaN or infinite (counts as wrong)
   std::vector<float> loss;              // [n] cross-entropy in nats; NaN where predicted is -1
   bool gave_probabilities = false;
@@ -54,7 +54,7 @@ struct ProbeSet {
   double plausible_share = 0;          // among the perturbed seeds' draws
   // What can be said of the images without any model (image_statistics.h): properties of the fixed probe set, measured once.
   Matrix statistics;                   // [s, kImageStatistics] of the real seed images
-  Matrix draw_statistics;              // [s * q, kImageStatistics] of the plausible perturbations; NaN elsewhere
+  StoredMatrix draw_statistics;        // [s * q, kImageStatistics] of the plausible perturbations; NaN elsewhere
 };
 
 struct ProbeEvaluation {

@@ -88,7 +88,7 @@ Result<Evaluation> evaluate(const TorchModel& model, const std::string& model_di
     const std::size_t count = std::min(block, n - first);
     const auto own = std::span(images).first(count * pixels);
     data.read(first, count, own);
-    TRY(output, model.run(own, count, /*want_embeddings=*/true));
+    TRY(output, model.run(own, count, /*want_embeddings=*/false));
     TRY_OK(check_classes(output, classes));
     for (std::size_t i = 0; i < count; ++i) {
       const auto label = data.labels()[first + i];
@@ -101,7 +101,6 @@ Result<Evaluation> evaluate(const TorchModel& model, const std::string& model_di
       answer.loss[first + i] = cross_entropy(output.logits.row(i), label);
     }
     append(output.logits, first, n, answer.logits);
-    append(output.embeddings, first, n, answer.embeddings);
     progress.report("evaluate", static_cast<double>(first + count) / static_cast<double>(n));
   }
   answer.gave_probabilities = model.gives_probabilities();

@@ -3,6 +3,7 @@
 #pragma once
 #include "core/evaluate/dataset.h"
 #include "core/evaluate/evaluation.h"
+#include "core/evaluate/generated_images.h"
 #include "core/ml/generator.h"
 #include "core/ml/model.h"
 #include "core/pipeline/check.h"
@@ -30,6 +31,10 @@ Result<ProbeSet> build_probe_set(const Generator& generator, const Dataset& test
 void perturbed_codes(const ProbeSet& probes, const RegionSettings& settings, std::uint64_t seed, std::size_t seed_index,
                      int first_draw, int count, Matrix& out);
 
+// One model's answers on the whole probe set, over `threads` threads (0 = one per core).
+Result<ProbeEvaluation> evaluate_probes(const Classifier& model, const std::string& model_digest, const GeneratedImages& images,
+                                        const Dataset& test, const Dataset& train, int threads, Progress& progress);
+// The same where nobody keeps the generated images: they are decoded on the way.
 Result<ProbeEvaluation> evaluate_probes(const Classifier& model, const std::string& model_digest, const ProbeSet& probes,
                                         const Generator& generator, const Dataset& test, const Dataset& train,
                                         const RegionSettings& settings, std::uint64_t seed, Progress& progress);

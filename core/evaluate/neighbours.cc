@@ -1,15 +1,17 @@
 // |q - r|² = |q|² - 2 q·r + |r|², and |q|² does not change the order, so a tile of comparisons is one matrix product:
 //   score[i, j] = |r_j|² - 2 q_i·r_j     (references centred on their mean first, so that float32 loses little to
 //   cancellation)
-// Each tile is then swept once per query: a value at or above the k-th best so far is skipped in runs of 16, which is
+// Each tile is then swept once per query: a value at or above the k-th best so far is skipped in runs of 32, which is
 // nearly all of them, so the sweep costs about as much as reading the tile.
 #include "core/evaluate/neighbours.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <utility>
 
 #include "core/ml/torch_tools.h"
+#include "core/ml/wide.h"
 
 namespace defuse {
 
@@ -17,7 +19,10 @@ namespace {
 
 constexpr std::int64_t kQueryTile = 128;
 constexpr std::int64_t kReferenceTile = 2048;  // 128 x 2048 scores are 1 MiB: they stay in the cache until swept
-constexpr std::size_t kRun = 16;
+constexpr std::size_t kRun = 32;
+constexpr std::size_t kLanes = 8;
+using Lanes = float __attribute__((vector_size(kLanes * sizeof(float))));
+using Hits = std::int32_t __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
 
 // The k smallest scores seen, ascending; equal scores keep the order they came in.
 class Nearest {
@@ -49,20 +54,31 @@ class Nearest {
   std::vector<std::int64_t> indices_;
 };
 
+// The first run at or after `run` with a score below `limit`, of `runs`.
+DEFUSE_WIDE std::size_t next_run(const float* scores, std::size_t run, std::size_t runs, float limit) {
+  for (; run < runs; ++run) {
+    Hits any{};
+    for (std::size_t l = 0; l < kRun; l += kLanes) {
+      Lanes values;
+      std::memcpy(&values, scores + run * kRun + l, sizeof(values));
+      any |= values < limit;
+    }
+    std::int64_t halves[sizeof(any) / sizeof(std::int64_t)];
+    std::memcpy(halves, &any, sizeof(any));
+    if ((halves[0] | halves[1] | halves[2] | halves[3]) != 0) break;
+  }
+  return run;
+}
+
 void sweep(std::span<const float> scores, std::int64_t first, std::int64_t excluded, Nearest& nearest) {
-  std::size_t j = 0;
   const auto offer = [&](std::size_t at) {
     const auto index = first + static_cast<std::int64_t>(at);
     if (index != excluded) nearest.offer(scores[at], index);
   };
-  for (; j + kRun <= scores.size(); j += kRun) {
-    const float limit = nearest.limit();
-    int any = 0;
-    for (std::size_t i = 0; i < kRun; ++i) any |= static_cast<int>(scores[j + i] < limit);
-    if (any == 0) continue;
-    for (std::size_t i = 0; i < kRun; ++i) offer(j + i);
-  }
-  for (; j < scores.size(); ++j) offer(j);
+  const std::size_t runs = scores.size() / kRun;
+  for (std::size_t run = 0; (run = next_run(scores.data(), run, runs, nearest.limit())) < runs; ++run)
+    for (std::size_t i = 0; i < kRun; ++i) offer(run * kRun + i);
+  for (std::size_t j = runs * kRun; j < scores.size(); ++j) offer(j);
 }
 
 }  // namespace

@@ -1,15 +1,18 @@
-// One model's answers on the probe set, and what they say about the generator. Images are decoded, classified and
-// forgotten block by block; nothing here grows with the number of perturbations but their predictions.
+// One model's answers on the probe set, and what they say about the generator. Images are read or decoded, classified
+// and forgotten piece by piece; nothing here grows with the number of perturbations but their predictions.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/evaluate/evaluator.h"
+#include "core/evaluate/generated_images.h"
 #include "core/evaluate/predictions.h"
 #include "core/ml/inference.h"
 
@@ -20,151 +23,108 @@ namespace {
 constexpr double kActiveVariance =
     0.01;  // a latent dimension whose mean varies less carries nothing (Burda et al. 2016)
 
-// Classifies generated images: collects codes until a block is full, then decodes and runs them.
-class GeneratedImages {
- public:
-  GeneratedImages(const Classifier& model, const Generator& generator, std::size_t pixels)
-      : model_(model), generator_(generator), pixels_(pixels), block_(block_size(pixels, model.batch())) {}
-
-  // Where an image's answer goes; must stay valid until flush.
-  struct Answer {
-    std::int32_t label = 0;
-    std::int32_t* predicted = nullptr;
-    float* margin = nullptr;  // null if nobody asks
-  };
-  Result<void> add(std::span<const float> code, const Answer& answer) {
-    codes_.data.insert(codes_.data.end(), code.begin(), code.end());
-    codes_.cols = code.size();
-    answers_.push_back(answer);
-    return answers_.size() < block_ ? Result<void>{} : flush();
-  }
-
-  Result<void> flush() {
-    codes_.rows = answers_.size();
-    if (codes_.rows == 0) return {};
-    images_.resize(codes_.rows * pixels_);
-    TRY_OK(generator_.decode(codes_, images_));
-    TRY(output, model_.run(images_, codes_.rows, /*want_embeddings=*/false));
-    for (std::size_t i = 0; i < answers_.size(); ++i) {
-      *answers_[i].predicted = predicted_class(output.logits.row(i));
-      if (answers_[i].margin != nullptr) *answers_[i].margin = margin(output.logits.row(i), answers_[i].label);
-    }
-    codes_.data.clear();
-    answers_.clear();
-    return {};
-  }
-
- private:
-  const Classifier& model_;
-  const Generator& generator_;
-  std::size_t pixels_;
-  std::size_t block_;
-  Matrix codes_;
-  std::vector<Answer> answers_;
-  std::vector<float> images_;
-};
-
+// One model over one probe set. Work is cut into pieces that one thread reads (or decodes) and classifies by itself, so
+// that no thread waits for another between the two.
 class Run {
  public:
-  Run(const Classifier& model, const ProbeSet& probes, const Generator& generator, const RegionSettings& settings,
-      std::uint64_t seed, Progress& progress)
-      : model_(model), probes_(probes), generator_(generator), settings_(settings), seed_(seed), progress_(progress) {
-    const auto kept = std::count(probes.plausible.begin(), probes.plausible.end(), 1);
-    all_ = probes.seeds.size() + probes.perturbed + static_cast<std::size_t>(kept);
+  Run(const Classifier& model, const GeneratedImages& images, int threads, Progress& progress)
+      : model_(model), images_(images), probes_(images.probes()), team_(threads), progress_(progress) {
+    all_ = probes_.seeds.size() + images.size();
   }
 
   Result<void> real(const Dataset& test, const Dataset& train, ProbeEvaluation& answer);
-  Result<void> generated(std::size_t pixels, ProbeEvaluation& answer);
+  Result<void> generated(ProbeEvaluation& answer);
 
  private:
-  Result<void> advance(std::size_t count) {
-    done_ += count;
-    progress_.report("evaluate probes",
-                     static_cast<double>(done_) / static_cast<double>(std::max<std::size_t>(1, all_)));
-    if (progress_.stop_requested()) return fail(ErrorCode::cancelled, "the evaluation of the probe set was stopped");
+  static constexpr std::size_t kPiecesAtOnce = 64;  // between two looks at `stop`
+
+  // Calls work(first, count) for pieces of [0, n) and done(first, count) after each round of them.
+  Result<void> in_pieces(std::size_t n, std::size_t piece,
+                         const std::function<Result<void>(std::size_t first, std::size_t count)>& work,
+                         const std::function<void(std::size_t first, std::size_t count)>& done) {
+    const std::size_t round = piece * kPiecesAtOnce;
+    for (std::size_t begin = 0; begin < n; begin += round) {
+      const std::size_t count = std::min(round, n - begin);
+      TRY_OK(team_.run((count + piece - 1) / piece, [&](std::size_t index) {
+        const std::size_t first = begin + index * piece;
+        return work(first, std::min(piece, begin + count - first));
+      }));
+      done(begin, count);
+      done_ += count;
+      progress_.report("evaluate probes", static_cast<double>(done_) / static_cast<double>(all_));
+      if (progress_.stop_requested()) return fail(ErrorCode::cancelled, "the evaluation of the probe set was stopped");
+    }
     return {};
   }
 
   const Classifier& model_;
+  const GeneratedImages& images_;
   const ProbeSet& probes_;
-  const Generator& generator_;
-  const RegionSettings& settings_;
-  std::uint64_t seed_;
+  ThreadTeam team_;
   Progress& progress_;
+  std::size_t classes_ = 0;
   std::size_t done_ = 0;
   std::size_t all_ = 0;
 };
 
 Result<void> Run::real(const Dataset& test, const Dataset& train, ProbeEvaluation& answer) {
+  constexpr std::size_t kFirstLook = 512;  // images by which the model settles how it is run
   const auto pixels = static_cast<std::size_t>(test.shape().pixels());
-  const std::size_t block = block_size(pixels, model_.batch());
   const std::size_t n = probes_.seeds.size();
-  std::vector<float> images(std::min(block, n) * pixels);
-  for (std::size_t first = 0; first < n; first += block) {
-    const std::size_t count = std::min(block, n - first);
-    const auto own = std::span(images).first(count * pixels);
+  const auto read = [&](std::size_t first, std::size_t count, std::vector<float>& images) {
+    images.resize(count * pixels);
     for (std::size_t i = 0; i < count; ++i) {
       const Seed& image = probes_.seeds[first + i];
-      (image.split == Split::test ? test : train).read(image.index, 1, own.subspan(i * pixels, pixels));
+      (image.split == Split::test ? test : train).read(image.index, 1, std::span(images).subspan(i * pixels, pixels));
     }
-    TRY(output, model_.run(own, count, /*want_embeddings=*/true));
-    if (answer.logits.empty()) answer.logits = Matrix(n, output.logits.cols);
-    std::copy(output.logits.data.begin(), output.logits.data.end(), answer.logits.row(first).data());
-    for (std::size_t i = 0; i < count; ++i) {
-      answer.real[first + i] = predicted_class(output.logits.row(i));
-      answer.real_margin[first + i] = margin(output.logits.row(i), probes_.seeds[first + i].label);
+  };
+  std::vector<float> first_images;
+  const std::size_t few = std::min(kFirstLook, n);
+  read(0, few, first_images);
+  TRY(widths, model_.prepare(first_images, few, all_));
+  classes_ = widths.classes;
+  answer.logits = Matrix(n, widths.classes);
+  if (widths.embedding > 0) answer.embeddings = Matrix(n, widths.embedding);
+  const auto work = [&](std::size_t first, std::size_t count) -> Result<void> {
+    thread_local std::vector<float> images;
+    read(first, count, images);
+    const std::span logits(answer.logits.data);
+    const std::span embeddings(answer.embeddings.data);
+    TRY_OK(model_.run_here(images, count, logits.subspan(first * widths.classes, count * widths.classes),
+                           embeddings.subspan(first * widths.embedding, count * widths.embedding)));
+    for (std::size_t i = first; i < first + count; ++i) {
+      answer.real[i] = predicted_class(answer.logits.row(i));
+      answer.real_margin[i] = margin(answer.logits.row(i), probes_.seeds[i].label);
     }
-    if (!output.embeddings.empty()) {
-      if (answer.embeddings.empty()) answer.embeddings = Matrix(n, output.embeddings.cols);
-      std::copy(output.embeddings.data.begin(), output.embeddings.data.end(), answer.embeddings.row(first).data());
-    }
-    TRY_OK(advance(count));
-  }
-  return {};
+    return {};
+  };
+  return in_pieces(n, model_.unit(), work, [](std::size_t, std::size_t) {});
 }
 
-Result<void> Run::generated(std::size_t pixels, ProbeEvaluation& answer) {
-  GeneratedImages images(model_, generator_, pixels);
+Result<void> Run::generated(ProbeEvaluation& answer) {
   const auto draws = static_cast<std::size_t>(probes_.draws);
-  Matrix code;
-  std::size_t pending = 0;
-  for (std::size_t i = 0; i < probes_.perturbed; ++i) {
-    const auto label = probes_.seeds[i].label;
-    TRY_OK(images.add(probes_.codes.row(i), {label, &answer.reconstructed[i], nullptr}));
-    ++pending;
-    for (std::size_t q = 0; q < draws; ++q) {
-      if (probes_.plausible[i * draws + q] == 0) continue;
-      perturbed_codes(probes_, settings_, seed_, i, static_cast<int>(q), 1, code);
-      TRY_OK(
-          images.add(code.row(0), {label, &answer.perturbed[i * draws + q], &answer.perturbed_margin[i * draws + q]}));
-      ++pending;
+  const auto work = [&](std::size_t first, std::size_t count) -> Result<void> {
+    thread_local GeneratedImages::Room room;
+    thread_local Matrix logits;
+    if (logits.rows != count || logits.cols != classes_) logits = Matrix(count, classes_);
+    TRY(pixels, images_.read(first, count, room));
+    TRY_OK(model_.run_here(pixels, count, logits.data, {}));
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto [seed, draw] = room.items[i];
+      if (draw == GeneratedImages::kMean) {
+        answer.reconstructed[seed] = predicted_class(logits.row(i));
+        continue;
+      }
+      const std::size_t at = seed * draws + static_cast<std::size_t>(draw);
+      answer.perturbed[at] = predicted_class(logits.row(i));
+      answer.perturbed_margin[at] = margin(logits.row(i), probes_.seeds[seed].label);
     }
-    if (pending < 4096) continue;
-    TRY_OK(advance(pending));
-    pending = 0;
-  }
-  TRY_OK(images.flush());
-  return advance(pending);
-}
-
-// The probe set is whole and was made with this generator.
-Result<void> check_probes(const ProbeSet& probes, const Generator& generator) {
-  const std::size_t n = probes.seeds.size();
-  if (probes.generator_digest != generator.digest()) {
-    return fail(ErrorCode::invalid_input, "the probe set was built with another generator");
-  }
-  if (probes.draws < 0 || probes.codes.rows != n || probes.codes.cols != static_cast<std::size_t>(generator.latent()) ||
-      probes.plausible.size() != n * static_cast<std::size_t>(probes.draws)) {
-    return fail(ErrorCode::corrupt, "the probe set's codes or marks do not fit its seeds");
-  }
-  for (const auto& image : probes.seeds) {
-    if (image.label < 0 || static_cast<std::size_t>(image.label) >= probes.class_means.rows ||
-        probes.class_means.cols != probes.codes.cols) {
-      return fail(ErrorCode::corrupt,
-                  "the probe set has no mean code for class " + std::to_string(image.label) + " of its seeds");
-    }
-  }
-  return {};
+    return {};
+  };
+  // Pieces that suit both: the generator's images have the same bits only if cut at its own unit.
+  const std::size_t piece = std::lcm(model_.unit(), Generator::kUnit);
+  return in_pieces(images_.size(), piece, work,
+                   [&](std::size_t first, std::size_t count) { images_.done_with(first, count); });
 }
 
 Result<void> check_indices(const ProbeSet& probes, Split split, const Dataset& data) {
@@ -254,10 +214,9 @@ std::string problem_of(const GeneratorHealth& health, const ProbeSet& probes, co
 }  // namespace
 
 Result<ProbeEvaluation> evaluate_probes(const Classifier& model, const std::string& model_digest,
-                                        const ProbeSet& probes, const Generator& generator, const Dataset& test,
-                                        const Dataset& train, const RegionSettings& settings, std::uint64_t seed,
-                                        Progress& progress) {
-  TRY_OK(check_probes(probes, generator));
+                                        const GeneratedImages& images, const Dataset& test, const Dataset& train,
+                                        int threads, Progress& progress) {
+  const ProbeSet& probes = images.probes();
   TRY_OK(check_indices(probes, Split::test, test));
   TRY_OK(check_indices(probes, Split::train, train));
   ProbeEvaluation answer;
@@ -268,10 +227,18 @@ Result<ProbeEvaluation> evaluate_probes(const Classifier& model, const std::stri
   answer.perturbed.assign(probes.plausible.size(), -1);
   answer.real_margin.assign(probes.seeds.size(), std::numeric_limits<float>::quiet_NaN());
   answer.perturbed_margin.assign(probes.plausible.size(), std::numeric_limits<float>::quiet_NaN());
-  Run run(model, probes, generator, settings, seed, progress);
+  Run run(model, images, threads, progress);
   TRY_OK(run.real(test, train, answer));
-  TRY_OK(run.generated(static_cast<std::size_t>(test.shape().pixels()), answer));
+  TRY_OK(run.generated(answer));
   return answer;
+}
+
+Result<ProbeEvaluation> evaluate_probes(const Classifier& model, const std::string& model_digest,
+                                        const ProbeSet& probes, const Generator& generator, const Dataset& test,
+                                        const Dataset& train, const RegionSettings& settings, std::uint64_t seed,
+                                        Progress& progress) {
+  TRY(images, GeneratedImages::of(probes, generator, test.shape(), settings, seed));
+  return evaluate_probes(model, model_digest, images, test, train, /*threads=*/0, progress);
 }
 
 Result<GeneratorHealth> judge_generator(const Generator& generator, const ProbeSet& probes,

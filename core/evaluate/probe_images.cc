@@ -50,9 +50,8 @@ Result<void> settle_draws(const Generator& generator, const ImageShape& shape, c
   const auto pixels = static_cast<std::size_t>(shape.pixels());
   const auto draws = static_cast<std::size_t>(probes.draws);
   const std::size_t block = block_size(pixels, 128);
-  probes.draw_statistics = Matrix(probes.plausible.size(), kImageStatistics.size());
-  std::fill(probes.draw_statistics.data.begin(), probes.draw_statistics.data.end(),
-            std::numeric_limits<float>::quiet_NaN());
+  Matrix draw_statistics(probes.plausible.size(), kImageStatistics.size());
+  std::fill(draw_statistics.data.begin(), draw_statistics.data.end(), std::numeric_limits<float>::quiet_NaN());
   std::vector<float> images;
   std::vector<std::size_t> rows;
   Matrix codes(0, probes.codes.cols);
@@ -70,8 +69,7 @@ Result<void> settle_draws(const Generator& generator, const ImageShape& shape, c
       for (std::size_t i = 0; i < count; ++i) {
         probes.plausible[own[i]] = kept[i];
         if (kept[i] != 0)
-          image_statistics(std::span(images).subspan((first + i) * pixels, pixels), shape,
-                           probes.draw_statistics.row(own[i]));
+          image_statistics(std::span(images).subspan((first + i) * pixels, pixels), shape, draw_statistics.row(own[i]));
       }
       return {};
     }));
@@ -92,6 +90,7 @@ Result<void> settle_draws(const Generator& generator, const ImageShape& shape, c
     TRY_OK(report(s + 1));
   }
   TRY_OK(settle());
+  probes.draw_statistics = std::move(draw_statistics);
   return report(probes.perturbed);
 }
 

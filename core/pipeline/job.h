@@ -52,6 +52,7 @@ struct JobSpec {
   std::vector<KnownRegionRef> known_regions;
   std::optional<JudgementHistory> history;     // what was judged on the line's test splits; unset = no store knows
   std::filesystem::path cache;                 // <state>/cache, shared by all jobs, content-addressed
+  std::uint64_t cache_size = 20ULL << 30;      // bytes on disk the cache may take; what is kept for speed alone takes at most a quarter
 };
 
 struct StationTime {

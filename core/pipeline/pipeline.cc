@@ -108,10 +108,11 @@ Result<void> find_regions(LazyModel& candidate, LazyModel* incumbent, const Spli
   const auto& settings = context.job.settings;
   TRY(generator, generator_of(splits, context));
   TRY(probes, probes_of(generator, splits, context));
-  TRY(candidate_answers, answers_of(candidate, probes, generator, splits, "answers", context));
+  LazyImages images(probes, generator, context);
+  TRY(candidate_answers, answers_of(candidate, images, splits, "answers", context));
   std::optional<ProbeEvaluation> incumbent_answers;
   if (incumbent != nullptr && found.incumbent) {
-    TRY(answers, answers_of(*incumbent, probes, generator, splits, "answers_incumbent", context));
+    TRY(answers, answers_of(*incumbent, images, splits, "answers_incumbent", context));
     incumbent_answers = std::move(answers);
   }
   TRY(health, judge_generator(generator, probes, incumbent_answers ? *incumbent_answers : candidate_answers,
@@ -119,8 +120,7 @@ Result<void> find_regions(LazyModel& candidate, LazyModel* incumbent, const Spli
   const auto& wanted = settings.checks.misclassification_regions;
   auto search = search_settings(wanted, alpha, context.job.worker.threads);
   if (found.noise_floor && incumbent_answers)
-    TRY_OK(search_siblings(*found.noise_floor, probes, generator, *incumbent_answers, health.usable, splits, context,
-                           search));
+    TRY_OK(search_siblings(*found.noise_floor, images, *incumbent_answers, health.usable, splits, context, search));
   {
     StationTimer timer(context, "regions");
     const RegionPair pair{probes, candidate_answers, incumbent_answers ? &*incumbent_answers : nullptr, health.usable,
@@ -257,8 +257,8 @@ Result<WorkerResult> run_pipeline(const JobSpec& job, std::span<const std::uniqu
   Findings found;
 
   TRY(splits, open_splits(context));  // 1  data, checked and mapped
-  const double alpha = level_of(job.settings, job.history, splits.test.digest()) /
-                       static_cast<double>(blocking_statistical(checks));
+  const double alpha =
+      level_of(job.settings, job.history, splits.test.digest()) / static_cast<double>(blocking_statistical(checks));
   LazyModel candidate(job.candidate, context);
   TRY_OK(try_candidate(candidate, splits, context, found));  // 2a contract, logits, embeddings
   std::optional<LazyModel> incumbent;
@@ -274,7 +274,7 @@ Result<WorkerResult> run_pipeline(const JobSpec& job, std::span<const std::uniqu
         found.regions_problem = searched.error().describe();
       }
     }
-    find_spotlights(alpha, context, found);  // 3 again, on losses
+    find_spotlights(alpha, context, found);                                   // 3 again, on losses
     found.known_regions = known_regions_of(candidate, old, splits, context);  // 4a frozen tests
   }
   auto results = run_checks(checks, splits, alpha, context, found);  // 4b

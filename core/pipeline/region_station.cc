@@ -1,8 +1,10 @@
 #include "core/pipeline/region_station.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <utility>
+#include <vector>
 
 #include "core/evaluate/evaluator.h"
 #include "core/ml/inference.h"
@@ -13,26 +15,45 @@ namespace defuse {
 namespace {
 
 // The image statistics of seeds and draws on one scale: a statistic's mean over the seeds becomes 0, its standard
-// deviation 1.
-struct Statistics {
-  Matrix real;
-  Matrix draws;
-
-  explicit Statistics(const ProbeSet& probes) : real(probes.statistics), draws(probes.draw_statistics) {
-    for (std::size_t j = 0; j < real.cols; ++j) {
+// deviation 1. Those of the draws stay where they are stored and are scaled when asked for.
+class Statistics {
+ public:
+  explicit Statistics(const ProbeSet& probes)
+      : real_(probes.statistics), stored_(probes.draw_statistics), draws_(static_cast<std::size_t>(probes.draws)) {
+    for (std::size_t j = 0; j < real_.cols; ++j) {
       double mean = 0, square = 0;
-      for (std::size_t i = 0; i < real.rows; ++i) {
-        const auto x = static_cast<double>(real.row(i)[j]);
-        mean += x / static_cast<double>(real.rows);
-        square += x * x / static_cast<double>(real.rows);
+      for (std::size_t i = 0; i < real_.rows; ++i) {
+        const auto x = static_cast<double>(real_.row(i)[j]);
+        mean += x / static_cast<double>(real_.rows);
+        square += x * x / static_cast<double>(real_.rows);
       }
-      const double deviation = std::sqrt(std::max(square - mean * mean, 1e-12));
-      for (Matrix* matrix : {&real, &draws}) {
-        for (std::size_t i = 0; i < matrix->rows; ++i)
-          matrix->row(i)[j] = static_cast<float>((static_cast<double>(matrix->row(i)[j]) - mean) / deviation);
-      }
+      mean_.push_back(mean);
+      deviation_.push_back(std::sqrt(std::max(square - mean * mean, 1e-12)));
     }
+    for (std::size_t i = 0; i < real_.rows; ++i) scale(real_.row(i), real_.row(i));
   }
+
+  const Matrix& real() const { return real_; }
+  void of_draws(std::size_t seed, Matrix& out) {
+    if (out.rows != draws_ || out.cols != real_.cols) out = Matrix(draws_, real_.cols);
+    for (std::size_t q = 0; q < draws_; ++q) scale(stored_.row(seed * draws_ + q), out.row(q));
+    // Every so often: what was read long ago need not stay in memory.
+    constexpr std::size_t kOften = 64UL << 20;
+    const std::size_t bytes = out.data.size() * sizeof(float);
+    if (read_.fetch_add(bytes, std::memory_order_relaxed) % kOften + bytes >= kOften) stored_.release();
+  }
+
+ private:
+  void scale(std::span<const float> from, std::span<float> to) const {
+    for (std::size_t j = 0; j < to.size(); ++j)
+      to[j] = static_cast<float>((static_cast<double>(from[j]) - mean_[j]) / deviation_[j]);
+  }
+
+  Matrix real_;
+  StoredMatrix stored_;
+  std::size_t draws_;
+  std::vector<double> mean_, deviation_;
+  std::atomic<std::size_t> read_{0};  // bytes
 };
 
 }  // namespace
@@ -52,19 +73,20 @@ Result<std::vector<Region>> regions_between(const RegionPair& pair, const Region
   RegionSearchInput input{.probes = &pair.probes,
                           .candidate = &pair.candidate,
                           .incumbent = pair.incumbent,
-                          .spaces = {{"codes", &pair.probes.codes}},
+                          .spaces = {{"codes", &pair.probes.codes,
+                                      [&](std::size_t i, Matrix& codes) {
+                                        perturbed_codes(pair.probes, settings, seed, i, 0, pair.probes.draws, codes);
+                                      }}},
                           .mixture = std::move(distilled.centers),
-                          .draw_codes =
-                              [&](std::size_t i, Matrix& codes) {
-                                perturbed_codes(pair.probes, settings, seed, i, 0, pair.probes.draws, codes);
-                              },
                           .generated_usable = pair.generated_usable,
                           .classes = pair.classes};
   if (!pair.candidate.embeddings.empty()) input.spaces.push_back({"candidate_embedding", &pair.candidate.embeddings});
   if (pair.incumbent != nullptr && !pair.incumbent->embeddings.empty())
     input.spaces.push_back({"incumbent_embedding", &pair.incumbent->embeddings});
-  const Statistics statistics(pair.probes);
-  if (!statistics.real.empty()) input.spaces.push_back({"image_statistics", &statistics.real, &statistics.draws, true});
+  Statistics statistics(pair.probes);
+  if (!statistics.real().empty())
+    input.spaces.push_back({"image_statistics", &statistics.real(),
+                            [&](std::size_t i, Matrix& out) { statistics.of_draws(i, out); }, true});
   if (const auto& only = search.shapes.spaces; !only.empty())
     std::erase_if(input.spaces, [&](const RegionSpace& space) {
       return std::find(only.begin(), only.end(), space.name) == only.end();

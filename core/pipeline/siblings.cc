@@ -150,18 +150,18 @@ Result<std::optional<NoiseFloor>> floor_of(const Evaluation& incumbent, const Sp
   return std::optional(std::move(floor));
 }
 
-Result<void> search_siblings(NoiseFloor& floor, const ProbeSet& probes, const Generator& generator,
-                             const ProbeEvaluation& incumbent, bool generated_usable, const Splits& splits,
-                             StageContext& context, RegionSearchSettings& search) {
+Result<void> search_siblings(NoiseFloor& floor, LazyImages& images, const ProbeEvaluation& incumbent,
+                             bool generated_usable, const Splits& splits, StageContext& context,
+                             RegionSearchSettings& search) {
   if (!floor.made()) return {};
   const auto defaults = search;
-  const RegionPair place{probes, incumbent, nullptr, generated_usable, static_cast<int>(splits.class_count())};
+  const RegionPair place{images.probes(), incumbent, nullptr, generated_usable, static_cast<int>(splits.class_count())};
   const auto pass = [&](const RegionSearchSettings& settings) -> Result<void> {
     for (std::size_t i = 0; i < floor.siblings.size(); ++i) {
       if (!floor.siblings[i].left_out.empty()) continue;
       const auto artifact = artifact_of(context.job.siblings[i]);
       LazyModel model(artifact, context);
-      TRY(answers, answers_of(model, probes, generator, splits, "answers_sibling", context));
+      TRY(answers, answers_of(model, images, splits, "answers_sibling", context));
       StationTimer timer(context, "regions_sibling");
       TRY_OK(search_one(answers, incumbent, place, settings, context, floor.siblings[i]));
     }

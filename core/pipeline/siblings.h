@@ -19,9 +19,9 @@ Result<std::optional<NoiseFloor>> floor_of(const Evaluation& incumbent, const Sp
 // Adds what the region search finds between siblings and incumbent, both ways, and sets the limits in `search`, which
 // comes with the configured ones. They are searched with the configured limits and again with those that follow, since
 // a search for smaller differences finds others; the larger value counts.
-Result<void> search_siblings(NoiseFloor& floor, const ProbeSet& probes, const Generator& generator,
-                             const ProbeEvaluation& incumbent, bool generated_usable, const Splits& splits,
-                             StageContext& context, RegionSearchSettings& search);
+Result<void> search_siblings(NoiseFloor& floor, LazyImages& images, const ProbeEvaluation& incumbent,
+                             bool generated_usable, const Splits& splits, StageContext& context,
+                             RegionSearchSettings& search);
 
 // Where the candidate lies, once its own search was made with these settings.
 void place_regions(NoiseFloor& floor, const std::vector<Region>& regions, const RegionSearchSettings& search);

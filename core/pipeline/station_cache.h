@@ -6,12 +6,17 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "core/evaluate/cache_file.h"
+#include "core/evaluate/mapped_file.h"
 #include "core/matrix.h"
+#include "core/pipeline/cache_collector.h"
 #include "core/result.h"
 
 namespace defuse {
@@ -21,6 +26,8 @@ class StationCache {
   explicit StationCache(std::filesystem::path root);
 
   std::filesystem::path entry(std::string_view station, const std::string& key) const;
+
+  bool holds(std::string_view station, const std::string& key) const;
 
   // Loads the entry if it is there and `load` accepts it; else computes into a temporary folder by `make` and publishes
   // it. A damaged entry is thrown away and made again. `cached` tells which of the two happened.
@@ -33,7 +40,10 @@ class StationCache {
     std::error_code ignored;
     cached = std::filesystem::exists(folder, ignored);
     if (cached) {
-      if (auto loaded = load(folder)) return loaded;
+      if (auto loaded = load(folder)) {
+        mark_used(folder);
+        return loaded;
+      }
       std::filesystem::remove_all(folder, ignored);
       cached = false;
     }
@@ -58,6 +68,28 @@ Result<void> save_npy(const std::filesystem::path& file, std::span<const std::in
 Result<std::vector<std::int32_t>> load_npy_int32(const std::filesystem::path& file);
 Result<void> save_npy(const std::filesystem::path& file, std::span<const std::uint8_t> values);
 Result<std::vector<std::uint8_t>> load_npy_uint8(const std::filesystem::path& file);
+// A float32 array of any shape written piece by piece, for what is too large to be held. The file gets its name in
+// finish, whole and synced; `internal` if another number of values came than the shape has.
+class NpyWriter {
+ public:
+  static Result<NpyWriter> create(const std::filesystem::path& file, const std::vector<std::size_t>& shape);
+  Result<void> write(std::span<const float> values);
+  Result<void> finish();  // call once, last
+
+ private:
+  NpyWriter(CacheFile file, std::uint64_t left) : file_(std::move(file)), left_(left) {}
+  CacheFile file_;
+  std::uint64_t left_;  // values to come
+};
+
+// The same array mapped instead of read: `values` are the floats from `offset` on, as long as `file` is held.
+struct MappedNpy {
+  std::shared_ptr<const MappedFile> file;
+  std::size_t offset = 0;
+  std::vector<std::size_t> shape;
+};
+Result<MappedNpy> map_npy(const std::filesystem::path& file, std::size_t dimensions);
+
 // [n, C, H, W] float32, for frozen tests.
 Result<void> save_npy_images(const std::filesystem::path& file, std::span<const float> images, std::size_t n,
                              std::size_t channels, std::size_t height, std::size_t width);

@@ -71,6 +71,29 @@ Matrix row_of(const std::vector<float>& values) {
   return row;
 }
 
+// How a model was found to run fastest on this machine. Says nothing about results, so an entry that is missing,
+// damaged or cannot be written only costs the time to find it again.
+fs::path tuning_entry(const StageContext& context, const std::string& digest) {
+  const auto& worker = context.job.worker;
+  return context.cache.entry("tuning", key_of({digest, describe_machine(worker.threads), worker.device,
+                                               shape_text(context.job.settings.input)}));
+}
+
+std::optional<Tuning> known_tuning(const StageContext& context, const std::string& digest) {
+  const auto entry = tuning_entry(context, digest);
+  const auto text = read_file(entry / "tuning.json", 1 << 12);
+  if (!text) return std::nullopt;
+  const auto tuning = tuning_from_json(*text);
+  if (!tuning) return std::nullopt;
+  mark_used(entry);
+  return *tuning;
+}
+
+void keep_tuning(const StageContext& context, const std::string& digest, const Tuning& tuning) {
+  const auto entry = tuning_entry(context, digest);
+  if (make_folder(entry)) (void)write_atomically(entry / "tuning.json", to_json_text(tuning));
+}
+
 }  // namespace
 
 StationTimer::StationTimer(StageContext& context, std::string station)
@@ -100,8 +123,9 @@ Result<Splits> open_splits(StageContext& context) {
 
 Result<const TorchModel*> LazyModel::get() {
   if (!model_) {
-    auto loaded = TorchModel::load(artifact_.path, context_.job.settings.input,
-                                   {context_.job.worker.threads, context_.job.worker.device});
+    auto loaded =
+        TorchModel::load(artifact_.path, context_.job.settings.input,
+                         {context_.job.worker.threads, context_.job.worker.device, known_tuning(context_, digest())});
     TRY(digest, sha256_file(artifact_.path));
     if (digest != artifact_.digest)
       return fail(ErrorCode::unavailable, artifact_.path.string() + " changed: the job is for digest " +
@@ -111,6 +135,10 @@ Result<const TorchModel*> LazyModel::get() {
     model_.emplace(std::move(*loaded));
   }
   return &*model_;
+}
+
+LazyModel::~LazyModel() {
+  if (model_ && model_->tuned()) keep_tuning(context_, digest(), model_->tuning());
 }
 
 Result<Evaluation> evaluation_of(LazyModel& model, const Splits& splits, const std::string& station,
@@ -127,14 +155,12 @@ Result<Evaluation> evaluation_of(LazyModel& model, const Splits& splits, const s
     out.gave_probabilities = fields.boolean("gave_probabilities");
     TRY_OK(fields.status());
     TRY(logits, load_npy(folder / "logits.npy"));
-    TRY(embeddings, load_npy(folder / "embeddings.npy"));
     TRY(predicted, load_npy_int32(folder / "predicted.npy"));
     TRY(loss, load_npy(folder / "loss.npy"));
     if (predicted.size() != splits.test.size() || logits.rows != predicted.size() ||
         loss.data.size() != predicted.size())
       return stale(folder);
     out.logits = std::move(logits);
-    out.embeddings = std::move(embeddings);
     out.predicted = std::move(predicted);
     out.loss = std::move(loss.data);
     return out;
@@ -145,7 +171,6 @@ Result<Evaluation> evaluation_of(LazyModel& model, const Splits& splits, const s
   };
   const auto save = [&](const Evaluation& value, const fs::path& folder) -> Result<void> {
     TRY_OK(save_npy(folder / "logits.npy", value.logits));
-    TRY_OK(save_npy(folder / "embeddings.npy", value.embeddings));
     TRY_OK(save_npy(folder / "predicted.npy", value.predicted));
     TRY_OK(save_npy(folder / "loss.npy", row_of(value.loss)));
     return save_meta(
@@ -197,11 +222,11 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
   StationTimer timer(context, "probes");
   const auto& settings = context.job.settings.checks.misclassification_regions;
   const auto seed = context.job.settings.seed;
-  const auto key = key_of({generator.digest(), splits.test.digest(), splits.train.digest(),
-                           std::to_string(settings.draws), std::to_string(static_cast<int>(settings.noise)),
-                           number_text(settings.noise_scale), std::to_string(settings.train_seeds), std::to_string(settings.train_perturbed),
-                           std::to_string(settings.neighbours), number_text(settings.agreement), std::to_string(seed),
-                           kProbeRules});
+  const auto key =
+      key_of({generator.digest(), splits.test.digest(), splits.train.digest(), std::to_string(settings.draws),
+              std::to_string(static_cast<int>(settings.noise)), number_text(settings.noise_scale),
+              std::to_string(settings.train_seeds), std::to_string(settings.train_perturbed),
+              std::to_string(settings.neighbours), number_text(settings.agreement), std::to_string(seed), kProbeRules});
   const auto load = [&](const fs::path& folder) -> Result<ProbeSet> {
     ProbeSet out;
     TRY(meta, load_meta(folder));
@@ -219,14 +244,16 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
     TRY(class_means, load_npy(folder / "class_means.npy"));
     TRY(plausible, load_npy_uint8(folder / "plausible.npy"));
     TRY(statistics, load_npy(folder / "statistics.npy"));
-    TRY(draw_statistics, load_npy(folder / "draw_statistics.npy"));
-    if (statistics.rows != seeds.size() || draw_statistics.rows != plausible.size() || out.perturbed > seeds.size())
+    // By far the largest of it, and read a few rows at a time.
+    TRY(draw_statistics, map_npy(folder / "draw_statistics.npy", 2));
+    if (statistics.rows != seeds.size() || draw_statistics.shape[0] != plausible.size() || out.perturbed > seeds.size())
       return stale(folder);
     TRY(tail_slopes, load_npy(folder / "tail_slopes.npy"));
     TRY(tail_axes, load_npy_int32(folder / "tail_axes.npy"));
     out.tails = {std::move(tail_slopes), std::move(tail_axes)};
     out.statistics = std::move(statistics);
-    out.draw_statistics = std::move(draw_statistics);
+    out.draw_statistics = StoredMatrix(std::move(draw_statistics.file), draw_statistics.offset,
+                                       draw_statistics.shape[0], draw_statistics.shape[1]);
     if (codes.rows != seeds.size() || plausible.size() != seeds.size() * static_cast<std::size_t>(settings.draws) ||
         class_means.cols != codes.cols || out.generator_digest != generator.digest())
       return stale(folder);
@@ -246,7 +273,10 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
     TRY_OK(save_npy(folder / "class_means.npy", value.class_means));
     TRY_OK(save_npy(folder / "plausible.npy", value.plausible));
     TRY_OK(save_npy(folder / "statistics.npy", value.statistics));
-    TRY_OK(save_npy(folder / "draw_statistics.npy", value.draw_statistics));
+    TRY(draws, NpyWriter::create(folder / "draw_statistics.npy",
+                                 {value.draw_statistics.rows(), value.draw_statistics.cols()}));
+    TRY_OK(draws.write(value.draw_statistics.all()));
+    TRY_OK(draws.finish());
     TRY_OK(save_npy(folder / "tail_slopes.npy", value.tails.slopes));
     TRY_OK(save_npy(folder / "tail_axes.npy", value.tails.axes));
     return save_meta(folder, {{"digest", value.digest},
@@ -259,11 +289,58 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
   return context.cache.get<ProbeSet>("probes", key, load, make, save, timer.cached);
 }
 
-Result<ProbeEvaluation> answers_of(LazyModel& model, const ProbeSet& probes, const Generator& generator,
-                                   const Splits& splits, const std::string& station, StageContext& context) {
-  StationTimer timer(context, station);
+namespace {
+
+Result<GeneratedImages> generated_images(const ProbeSet& probes, const Generator& generator, StageContext& context) {
+  StationTimer timer(context, "generated_images");
+  const auto& settings = context.job.settings;
+  const auto& shape = settings.input.shape;
+  TRY(images, GeneratedImages::of(probes, generator, shape, settings.checks.misclassification_regions, settings.seed));
+  const std::uint64_t bytes = images.size() * images.pixels() * sizeof(float);
+  if (images.size() == 0 || bytes > context.job.cache_size / 4) return images;
+  const auto extent = [](std::int64_t side) { return static_cast<std::size_t>(side); };
+  const auto map = [&](const fs::path& folder) -> Result<GeneratedImages> {
+    TRY(mapped, map_npy(folder / "images.npy", 4));
+    TRY_OK(images.read_from(std::move(mapped.file), mapped.offset));
+    return images;
+  };
+  const auto make = [&]() -> Result<GeneratedImages> { return images; };
+  const auto save = [&](const GeneratedImages& value, const fs::path& folder) -> Result<void> {
+    TRY(file, NpyWriter::create(folder / "images.npy",
+                                {value.size(), extent(shape.channels), extent(shape.height), extent(shape.width)}));
+    const auto report = [&](std::size_t done) -> Result<void> {
+      context.progress.report("generated_images", static_cast<double>(done) / static_cast<double>(value.size()));
+      if (context.progress.stop_requested()) return fail(ErrorCode::cancelled, "decoding the probe set was stopped");
+      return {};
+    };
+    TRY_OK(value.decode_all(
+        context.job.worker.threads, [&](std::span<const float> pixels) { return file.write(pixels); }, report));
+    return file.finish();
+  };
+  const auto key = key_of({probes.digest});
+  TRY(found, context.cache.get<GeneratedImages>("generated", key, map, make, save, timer.cached));
+  // Only now is there a file to read what was just written from.
+  return found.kept() ? found : map(context.cache.entry("generated", key));
+}
+
+}  // namespace
+
+Result<const GeneratedImages*> LazyImages::get() {
+  if (!images_) {
+    TRY(made, generated_images(probes_, generator_, context_));
+    images_.emplace(std::move(made));
+  }
+  return &*images_;
+}
+
+Result<ProbeEvaluation> answers_of(LazyModel& model, LazyImages& images, const Splits& splits,
+                                   const std::string& station, StageContext& context) {
+  const ProbeSet& probes = images.probes();
   const auto key =
       key_of({model.digest(), probes.digest, shape_text(context.job.settings.input), context.job.worker.device});
+  // A station of its own, so before this one's time begins.
+  if (!context.cache.holds("answers", key)) TRY_OK(images.get());
+  StationTimer timer(context, station);
   const auto load = [&](const fs::path& folder) -> Result<ProbeEvaluation> {
     ProbeEvaluation out;
     TRY(real, load_npy_int32(folder / "real.npy"));
@@ -292,8 +369,8 @@ Result<ProbeEvaluation> answers_of(LazyModel& model, const ProbeSet& probes, con
   };
   const auto make = [&]() -> Result<ProbeEvaluation> {
     TRY(ready, model.get());
-    return evaluate_probes(*ready, model.digest(), probes, generator, splits.test, splits.train,
-                           context.job.settings.checks.misclassification_regions, context.job.settings.seed,
+    TRY(whole, images.get());
+    return evaluate_probes(*ready, model.digest(), *whole, splits.test, splits.train, context.job.worker.threads,
                            context.progress);
   };
   const auto save = [](const ProbeEvaluation& value, const fs::path& folder) -> Result<void> {
@@ -306,70 +383,6 @@ Result<ProbeEvaluation> answers_of(LazyModel& model, const ProbeSet& probes, con
     return save_npy(folder / "embeddings.npy", value.embeddings);
   };
   return context.cache.get<ProbeEvaluation>("answers", key, load, make, save, timer.cached);
-}
-
-namespace {
-
-constexpr std::uint64_t kMaxFrozenBytes = 256ULL << 20;
-
-std::vector<std::int32_t> argmax_rows(const Matrix& logits) {
-  std::vector<std::int32_t> out;
-  for (std::size_t i = 0; i < logits.rows; ++i) {
-    const auto row = logits.row(i);
-    const bool finite = std::all_of(row.begin(), row.end(), [](float v) { return std::isfinite(v); });
-    out.push_back(finite ? static_cast<std::int32_t>(std::max_element(row.begin(), row.end()) - row.begin()) : -1);
-  }
-  return out;
-}
-
-Result<std::vector<std::int32_t>> predict(LazyModel& model, const NpyImages& images) {
-  TRY(ready, model.get());
-  TRY(output, ready->run(images.pixels, images.n, /*want_embeddings=*/false));
-  return argmax_rows(output.logits);
-}
-
-Result<void> run_frozen(const KnownRegionRef& reference, LazyModel& candidate, LazyModel* incumbent,
-                        const ImageShape& shape, std::int64_t classes, KnownRegion& out) {
-  if (incumbent == nullptr) return fail(ErrorCode::unavailable, "there is no incumbent to compare with");
-  TRY(images, load_npy_images(reference.images, kMaxFrozenBytes));
-  if (images.n == 0 || images.n != reference.cluster.size())
-    return fail(ErrorCode::corrupt, reference.images.filename().string() + " does not hold the images it should");
-  if (static_cast<std::int64_t>(images.channels) != shape.channels ||
-      static_cast<std::int64_t>(images.height) != shape.height ||
-      static_cast<std::int64_t>(images.width) != shape.width)
-    return fail(ErrorCode::invalid_input, "its images have another size than the model line's input has now");
-  if (reference.label < 0 || reference.label >= classes)
-    return fail(ErrorCode::invalid_input, "its class is none of the model line's");
-  TRY(new_answers, predict(candidate, images));
-  TRY(old_answers, predict(*incumbent, images));
-  out.candidate = std::move(new_answers);
-  out.incumbent = std::move(old_answers);
-  return {};
-}
-
-}  // namespace
-
-std::vector<KnownRegion> known_regions_of(LazyModel& candidate, LazyModel* incumbent, const Splits& splits,
-                                          StageContext& context) {
-  StationTimer timer(context, "known_regions");
-  std::vector<KnownRegion> known;
-  for (const auto& reference : context.job.known_regions) {
-    KnownRegion region{.id = reference.id,
-                       .label = reference.label,
-                       .predicted_as = reference.predicted_as,
-                       .first_version = reference.first_version,
-                       .ambiguous = reference.ambiguous,
-                       .cluster = reference.cluster,
-                       .incumbent = {},
-                       .candidate = {},
-                       .problem = {}};
-    if (auto ran =
-            run_frozen(reference, candidate, incumbent, context.job.settings.input.shape, splits.class_count(), region);
-        !ran)
-      region.problem = ran.error().describe();
-    known.push_back(std::move(region));
-  }
-  return known;
 }
 
 }  // namespace defuse

@@ -40,6 +40,9 @@ Result<Splits> open_splits(StageContext& context);
 class LazyModel {
  public:
   LazyModel(const ArtifactRef& artifact, const StageContext& context) : artifact_(artifact), context_(context) {}
+  ~LazyModel();  // keeps how the model was found to run fastest
+  LazyModel(const LazyModel&) = delete;
+  LazyModel& operator=(const LazyModel&) = delete;
   Result<const TorchModel*> get();
   const std::string& digest() const { return artifact_.digest; }
 
@@ -53,8 +56,24 @@ Result<Evaluation> evaluation_of(LazyModel& model, const Splits& splits, const s
                                  StageContext& context);
 Result<Generator> generator_of(const Splits& splits, StageContext& context);
 Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, StageContext& context);
-Result<ProbeEvaluation> answers_of(LazyModel& model, const ProbeSet& probes, const Generator& generator,
-                                   const Splits& splits, const std::string& station, StageContext& context);
+// The generated images every model is asked about, once one has to be: from the cache's file of them, which is made
+// first if the cache has room for it (writing and mapping it costs less than decoding them for a second model), else
+// from the generator each time.
+class LazyImages {
+ public:
+  LazyImages(const ProbeSet& probes, const Generator& generator, StageContext& context)
+      : probes_(probes), generator_(generator), context_(context) {}
+  const ProbeSet& probes() const { return probes_; }
+  Result<const GeneratedImages*> get();
+
+ private:
+  const ProbeSet& probes_;
+  const Generator& generator_;
+  StageContext& context_;
+  std::optional<GeneratedImages> images_;
+};
+Result<ProbeEvaluation> answers_of(LazyModel& model, LazyImages& images, const Splits& splits,
+                                   const std::string& station, StageContext& context);
 
 // Runs both models on the frozen images of every bug that earlier releases had. A region whose images cannot be read
 // keeps the reason in `problem`; the check turns that into an error.

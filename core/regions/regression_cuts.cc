@@ -22,10 +22,6 @@ constexpr double kScanLimit = 0.5;
 // the bug.
 constexpr double kLeastScanLimit = 0.10;
 
-bool knows_draws(const RegionSearchInput& input, std::size_t space) {
-  return input.spaces[space].draw_points != nullptr || (input.spaces[space].name == "codes" && input.draw_codes);
-}
-
 // Points that bear evidence of one kind, with a value for each measure of it.
 struct Rows {
   Matrix points;
@@ -54,7 +50,7 @@ class Finder {
       if (view_.settings.shapes.balls) balls(s, space, seeds, best);
       if (!view_.settings.shapes.half_spaces) continue;
       half_spaces_of_seeds(s, space, best);
-      if (knows_draws(view_.input, s)) half_spaces_of_draws(s, seeds, best);
+      if (view_.input.spaces[s].draws) half_spaces_of_draws(s, seeds, best);
     }
     return best;
   }
@@ -127,7 +123,7 @@ class Finder {
     Matrix codes;
     for (const std::uint32_t s : seeds) {
       if (!view_.observations.generated[s].usable) continue;
-      draw_points(view_.input, space, s, codes);
+      view_.input.spaces[space].draws(s, codes);
       for (std::size_t q = 0; q < draws_; ++q) {
         const DrawObservation& o = view_.observations.draws[s * draws_ + q];
         if (!o.usable) continue;
@@ -174,14 +170,6 @@ double net_of(const SeedObservation& o, Measure measure) {
   return measure == Measure::flips ? o.net : o.clear_net;
 }
 int net_of(const DrawObservation& o, Measure measure) { return measure == Measure::flips ? o.net : o.clear_net; }
-
-void draw_points(const RegionSearchInput& input, std::size_t space, std::uint32_t seed, Matrix& out) {
-  const Matrix* points = input.spaces[space].draw_points;
-  if (points == nullptr) return input.draw_codes(seed, out);
-  const auto draws = static_cast<std::size_t>(input.probes->draws);
-  if (out.rows != draws || out.cols != points->cols) out = Matrix(draws, points->cols);
-  std::copy_n(points->row(seed * draws).data(), draws * points->cols, out.data.data());
-}
 
 KindScores scores_of(const SearchView& view) {
   KindScores score;

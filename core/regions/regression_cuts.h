@@ -42,9 +42,6 @@ using Cuts = std::array<std::optional<Cut>, kRegressionKinds.size()>;
 double net_of(const SeedObservation& o, Measure measure);
 int net_of(const DrawObservation& o, Measure measure);
 
-// The draws of one seed in a space that knows them, [draws, d].
-void draw_points(const RegionSearchInput& input, std::size_t space, std::uint32_t seed, Matrix& out);
-
 // The best geometry of every kind on `seeds`: balls around flips and groups of flips, half-spaces, and cuts of single
 // axes, in every space; nothing where no geometry has evidence. `score`: from scores_of.
 using KindScores = std::array<std::vector<double>, kRegressionKinds.size()>;  // [seeds] net rates

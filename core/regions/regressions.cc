@@ -60,7 +60,7 @@ void collect(const SearchView& view, const Cut& cut, const RegressionKind& kind,
       members.push_back(member);
       continue;
     }
-    draw_points(view.input, cut.space, s, codes);
+    view.input.spaces[cut.space].draws(s, codes);
     member.depth = -1;
     member.generated = {};
     double sum = 0;

@@ -20,7 +20,8 @@ namespace defuse {
 struct RegionSpace {
   std::string name;            // "codes", "candidate_embedding", "incumbent_embedding"
   const Matrix* points = nullptr;       // [seeds, d]
-  const Matrix* draw_points = nullptr;  // [seeds * draws, d]: generated images by themselves; null if the space knows only seeds
+  // Writes a seed's generated images by themselves, [draws, d]; empty if the space knows only seeds. Safe from several threads.
+  std::function<void(std::size_t seed, Matrix& out)> draws{};
   bool axes = false;                    // its axes mean something by themselves
 };
 
@@ -49,8 +50,6 @@ struct RegionSearchInput {
   const ProbeEvaluation* incumbent = nullptr;   // null: only the candidate's own error regions are searched
   std::vector<RegionSpace> spaces;
   MixtureCenters mixture;                       // empty means none
-  // Writes the codes of a seed's draws, [draws, latent]; without it generated images are searched by their seeds' codes only.
-  std::function<void(std::size_t seed, Matrix& codes)> draw_codes{};
   std::vector<RegressionTest>* tests = nullptr;  // every test made is appended here
   bool generated_usable = true;                 // false: only real images are evidence (the generator was judged too weak)
   int classes = 0;

@@ -28,6 +28,12 @@ Matrix taken(const Matrix& from, std::size_t each, std::span<const std::uint32_t
   return out;
 }
 
+Matrix taken(const StoredMatrix& from, std::size_t each, std::span<const std::uint32_t> source) {
+  Matrix whole(from.rows(), from.cols());
+  std::copy(from.all().begin(), from.all().end(), whole.data.begin());
+  return taken(whole, each, source);
+}
+
 std::vector<std::uint32_t> shared(const std::vector<std::uint32_t>& a, const std::vector<std::uint32_t>& b) {
   std::vector<std::uint32_t> out;
   std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(out));

@@ -60,11 +60,11 @@ class Bench:
         # Two BLAS threads in one of our two workers would be counted as ours, or starve the peer of the next turn.
         return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "DEFUSED_SPEED_DATA": str(self.work), **more}
 
-    def ours(self, name):
+    def ours(self, name, **environment):
         """One run of a google-benchmark of the program speed-bench: its JSON entry, with `seconds`."""
         out = self.work / "benchmark.json"
         run([self.build / "bin/speed-bench", f"--benchmark_filter=^{name}(/iterations:[0-9]+)?(/real_time)?$", f"--benchmark_out={out}", "--benchmark_out_format=json"],
-            env=self.environment())
+            env=self.environment(**environment))
         entries = json.loads(out.read_text())["benchmarks"]
         if not entries or entries[0].get("error_occurred"):
             sys.exit(f"speed-bench: {name}: {entries[0]['error_message'] if entries else 'there is no such benchmark'}")
