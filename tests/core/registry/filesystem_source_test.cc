@@ -241,6 +241,22 @@ TEST_F(FilesystemSourceTest, SettlesAfterTheQuietTimeAndNotBefore) {
   EXPECT_EQ(state(), "1 ready");
 }
 
+TEST_F(FilesystemSourceTest, SaysToTheMillisecondWhenAVersionWillHaveSettled) {
+  tree_.file("models/digits/1/model.pt", "x");
+  clock_.advance(seconds(1));
+  const auto left = poll().entries.at(0).settles_in;
+  ASSERT_TRUE(left);
+  clock_.advance(*left - std::chrono::milliseconds(1));
+  EXPECT_THAT(state(), HasSubstr("settling"));
+  clock_.advance(std::chrono::milliseconds(1));
+  EXPECT_EQ(state(), "1 ready");
+}
+
+TEST_F(FilesystemSourceTest, AVersionThatWaitsForItsMarkerSettlesAtNoKnownTime) {
+  tree_.file("models/digits/1/model.pt", "x");
+  EXPECT_FALSE(poll(Readiness::marker).entries.at(0).settles_in);
+}
+
 TEST_F(FilesystemSourceTest, AnOldMtimeDoesNotHideAFreshCopy) {
   tree_.file("models/digits/1/model.pt", "x").modified("models/digits/1/model.pt", now() - hours(1000));
   EXPECT_THAT(state(), HasSubstr("settling")) << "cp -p and rsync keep old mtimes; ctime tells";
@@ -267,6 +283,7 @@ TEST_F(FilesystemSourceTest, NothingSettlesWhileOurOwnClockIsBehind) {
   tree_.file("models/digits/1/model.pt", "x");
   clock_.advance(-hours(1));
   EXPECT_THAT(state(), HasSubstr("settling"));
+  EXPECT_FALSE(poll().entries.at(0).settles_in);
 }
 
 TEST_F(FilesystemSourceTest, EditorFilesNeitherDelayNorChangeAVersion) {
