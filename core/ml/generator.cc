@@ -126,10 +126,10 @@ const std::string& Generator::digest() const { return state_->digest; }
 const Generator::TrainingLog& Generator::log() const { return state_->log; }
 
 Result<Generator> Generator::train(const Dataset& images, const GeneratorSettings& settings, std::uint64_t seed,
-                                   int threads, Progress& progress) {
+                                   int threads, Progress& progress, const Checkpoint& checkpoint) {
   set_up_torch();
   TRY(vae, Vae::create(images.shape(), settings.latent, seed));
-  TRY(log, train_vae(vae, images, settings, seed, threads, progress));
+  TRY(log, train_vae(vae, images, settings, seed, threads, progress, checkpoint));
   Generator generator;
   State& state = *generator.state_;
   state.shape = images.shape();

@@ -2,6 +2,7 @@
 // (methods: Kingma and Welling, arXiv:1312.6114; KL term with its gradient, Bernoulli likelihood summed over pixels) or the user's own
 // TorchScript pair. Torch stays inside. Thread use as TorchModel.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -17,8 +18,16 @@
 
 namespace defuse {
 
+// A training that was killed or stopped goes on from here when it is asked for again: same weights in the end. The folder is
+// the training's own; it is removed once the training is through. An empty path: nothing is kept.
+struct GeneratorCheckpoint {
+  std::filesystem::path folder = {};
+  std::chrono::milliseconds every{15'000};  // the most that a kill loses; 0 = after every step
+};
+
 class Generator {
  public:
+  using Checkpoint = GeneratorCheckpoint;
   struct Codes {
     Matrix mean;      // [n, latent]
     Matrix log_var;   // [n, latent]; zeros for encoders that give none
@@ -32,7 +41,7 @@ class Generator {
   // Trains on images only. Same seed, data and machine: same weights. `cancelled` when progress asks to stop;
   // `invalid_input` for a shape outside 8…128; `internal` if the bound becomes NaN.
   static Result<Generator> train(const Dataset& images, const GeneratorSettings& settings, std::uint64_t seed, int threads,
-                                 Progress& progress);
+                                 Progress& progress, const Checkpoint& checkpoint = {});
   // The user's own pair; tried on one batch, so a wrong shape is found here.
   static Result<Generator> load_pair(const std::filesystem::path& encoder, const std::filesystem::path& decoder,
                                      const ImageShape& shape, int threads);

@@ -13,12 +13,17 @@
 #include <cmath>
 #include <cstddef>
 #include <numeric>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "core/json.h"
 #include "core/ml/inference.h"
+#include "core/ml/model.h"
 #include "core/ml/torch_tools.h"
+#include "core/ml/training_checkpoint.h"
 #include "core/random.h"
+#include "core/sha256.h"
 
 namespace defuse {
 
@@ -30,6 +35,8 @@ constexpr std::size_t kEnoughSteps = 4000;
 constexpr int kLeastEpochs = 10;
 
 constexpr std::size_t kShards = 4;  // of a batch of 128 each holds 32 images, which stay in the cache
+
+using Clock = std::chrono::steady_clock;
 
 struct ShardResult {
   std::vector<at::Tensor> gradients;
@@ -51,7 +58,7 @@ class Trainer {
     std::iota(order_.begin(), order_.end(), std::size_t{0});
   }
 
-  Result<Generator::TrainingLog> run(Progress& progress);
+  Result<Generator::TrainingLog> run(Progress& progress, const Generator::Checkpoint& checkpoint);
 
  private:
   struct Sums {
@@ -59,7 +66,11 @@ class Trainer {
     double kl = 0;
   };
 
-  void shuffle(int epoch);
+  std::string key() const;
+  Result<void> go_on(const TrainingCheckpoint& checkpoint);
+  Result<void> keep(const TrainingCheckpoint& checkpoint);
+  Result<void> run_epoch(Progress& progress, const Generator::Checkpoint& wanted, const TrainingCheckpoint& checkpoint);
+  void shuffle(std::int64_t epoch);
   Result<Sums> step(std::size_t first, std::size_t count, double kl_weight);
   ShardResult differentiate(std::size_t first, std::size_t count, const at::Tensor& noise, double kl_weight) const;
   at::Tensor read(std::size_t first, std::size_t count) const;
@@ -72,9 +83,48 @@ class Trainer {
   at::Generator noise_;  // our own, so that nobody else's draws move ours
   torch::optim::Adam adam_;
   std::vector<std::size_t> order_;
+  TrainingState state_;  // weights and noise are filled in only to be kept
+  std::int64_t epochs_ = 0;
+  std::size_t steps_ = 0;                     // an epoch
+  Clock::time_point started_ = Clock::now();  // shifted into the past by what earlier runs took
+  Clock::time_point kept_ = Clock::now();
 };
 
-void Trainer::shuffle(int epoch) {
+// Everything that the weights depend on.
+std::string Trainer::key() const {
+  Sha256 hash;
+  hash.field("vae-training-1").field(describe_machine(1)).field(images_.digest()).field(vae_.digest());
+  for (const auto number :
+       {std::int64_t{settings_.latent}, epochs_, std::int64_t{settings_.batch}, static_cast<std::int64_t>(seed_)}) {
+    hash.field(std::to_string(number));
+  }
+  for (const double number : {settings_.beta, settings_.learning_rate}) hash.field(dump_json(Json(number)));
+  return hash.hex();
+}
+
+Result<void> Trainer::go_on(const TrainingCheckpoint& checkpoint) {
+  auto found = checkpoint.load(adam_);
+  if (!found) return {};
+  TRY_OK(vae_.set_weights(found->weights));
+  noise_.set_state(found->noise);
+  state_ = std::move(*found);
+  started_ =
+      Clock::now() - std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(state_.log.seconds));
+  for (std::int64_t epoch = 0; epoch < state_.epoch; ++epoch) shuffle(epoch);  // each shuffles the order before it
+  return {};
+}
+
+Result<void> Trainer::keep(const TrainingCheckpoint& checkpoint) {
+  state_.weights.clear();
+  for (const auto& weight : vae_.weights()) state_.weights.push_back(weight.detach());
+  state_.noise = noise_.get_state();
+  state_.log.seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+  TRY_OK(while_doing("while keeping the state of the generator's training", checkpoint.save(state_, adam_)));
+  kept_ = Clock::now();
+  return {};
+}
+
+void Trainer::shuffle(std::int64_t epoch) {
   RandomStream random(seed_, /*a=*/0x7661652d6f726465ULL, static_cast<std::uint64_t>(epoch));
   for (std::size_t i = order_.size(); i > 1; --i) {
     std::swap(order_[i - 1], order_[static_cast<std::size_t>(random.below(i))]);
@@ -133,47 +183,66 @@ Result<Trainer::Sums> Trainer::step(std::size_t first, std::size_t count, double
   return sums;
 }
 
-Result<Generator::TrainingLog> Trainer::run(Progress& progress) {
-  const auto started = std::chrono::steady_clock::now();
+// From state_.step to the end of the epoch.
+Result<void> Trainer::run_epoch(Progress& progress, const Generator::Checkpoint& wanted,
+                                const TrainingCheckpoint& checkpoint) {
+  const bool keeping = !wanted.folder.empty();
   const auto batch = static_cast<std::size_t>(settings_.batch);
-  const std::size_t steps = (images_.size() + batch - 1) / batch;
-  const int enough = static_cast<int>((kEnoughSteps + steps - 1) / steps);
-  const int epochs = settings_.epochs > 0 ? settings_.epochs : std::max(kLeastEpochs, enough);
-  Generator::TrainingLog log;
-  for (int epoch = 0; epoch < epochs; ++epoch) {
-    shuffle(epoch);
-    Sums epoch_sums;
-    for (std::size_t step_index = 0; step_index < steps; ++step_index) {
-      if (progress.stop_requested()) return fail(ErrorCode::cancelled, "training of the generator was stopped");
-      const double done = static_cast<double>(step_index + 1) / static_cast<double>(steps);
-      const std::size_t first = step_index * batch;
-      const double warm_up = epoch == 0 ? done : 1;
-      TRY(sums, step(first, std::min(batch, images_.size() - first), settings_.beta * warm_up));
-      epoch_sums.reconstruction += sums.reconstruction;
-      epoch_sums.kl += sums.kl;
-      if (!std::isfinite(sums.reconstruction + sums.kl)) {
-        return fail(ErrorCode::internal, "the generator's bound became NaN or infinite in epoch " +
-                                             std::to_string(epoch + 1) + ", batch " + std::to_string(step_index + 1));
-      }
-      progress.report("generator", (epoch + done) / epochs);
+  for (auto step_index = static_cast<std::size_t>(state_.step); step_index < steps_; ++step_index) {
+    if (progress.stop_requested()) {
+      if (keeping) static_cast<void>(keep(checkpoint));  // what it could not keep is done again
+      return fail(ErrorCode::cancelled, "training of the generator was stopped");
     }
+    const double done = static_cast<double>(step_index + 1) / static_cast<double>(steps_);
+    const std::size_t first = step_index * batch;
+    const double warm_up = state_.epoch == 0 ? done : 1;
+    TRY(sums, step(first, std::min(batch, images_.size() - first), settings_.beta * warm_up));
+    state_.reconstruction += sums.reconstruction;
+    state_.kl += sums.kl;
+    if (!std::isfinite(sums.reconstruction + sums.kl)) {
+      return fail(ErrorCode::internal, "the generator's bound became NaN or infinite in epoch " +
+                                           std::to_string(state_.epoch + 1) + ", batch " +
+                                           std::to_string(step_index + 1));
+    }
+    ++state_.step;
+    if (keeping && Clock::now() - kept_ >= wanted.every) TRY_OK(keep(checkpoint));
+    progress.report("generator", (static_cast<double>(state_.epoch) + done) / static_cast<double>(epochs_));
+  }
+  return {};
+}
+
+Result<Generator::TrainingLog> Trainer::run(Progress& progress, const Generator::Checkpoint& wanted) {
+  const auto batch = static_cast<std::size_t>(settings_.batch);
+  steps_ = (images_.size() + batch - 1) / batch;
+  const int enough = static_cast<int>((kEnoughSteps + steps_ - 1) / steps_);
+  epochs_ = settings_.epochs > 0 ? settings_.epochs : std::max(kLeastEpochs, enough);
+  const TrainingCheckpoint checkpoint(wanted.folder, key());  // before the first step: the key holds the first weights
+  if (!wanted.folder.empty()) TRY_OK(go_on(checkpoint));
+  while (state_.epoch < epochs_) {
+    shuffle(state_.epoch);
+    TRY_OK(run_epoch(progress, wanted, checkpoint));
     const auto n = static_cast<double>(images_.size());
-    log.bound.push_back((epoch_sums.reconstruction + epoch_sums.kl) / n);
-    log.kl.push_back(epoch_sums.kl / n);
+    state_.log.bound.push_back((state_.reconstruction + state_.kl) / n);
+    state_.log.kl.push_back(state_.kl / n);
+    state_.reconstruction = state_.kl = 0;
+    state_.step = 0;
+    ++state_.epoch;
   }
   for (const auto& weight : vae_.weights()) {
     at::Tensor trained = weight;
     trained.mutable_grad() = at::Tensor();
     if (!trained.isfinite().all().item<bool>()) return fail(ErrorCode::internal, "the generator's weights became NaN");
   }
-  log.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  return log;
+  state_.log.seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+  if (!wanted.folder.empty()) checkpoint.remove();
+  return state_.log;
 }
 
 }  // namespace
 
 Result<Generator::TrainingLog> train_vae(Vae& vae, const Dataset& images, const GeneratorSettings& settings,
-                                         std::uint64_t seed, int threads, Progress& progress) {
+                                         std::uint64_t seed, int threads, Progress& progress,
+                                         const Generator::Checkpoint& checkpoint) {
   if (settings.epochs < 0) return fail(ErrorCode::invalid_input, "generator.epochs must not be negative");
   if (settings.batch < 1) return fail(ErrorCode::invalid_input, "generator.batch must be at least 1");
   if (!(settings.learning_rate > 0)) return fail(ErrorCode::invalid_input, "generator.learning_rate must be positive");
@@ -184,7 +253,7 @@ Result<Generator::TrainingLog> train_vae(Vae& vae, const Dataset& images, const 
   }
   return catching(ErrorCode::internal, "while training the generator", [&] {
     Trainer trainer(vae, images, settings, seed, threads);
-    return trainer.run(progress);
+    return trainer.run(progress, checkpoint);
   });
 }
 

@@ -13,9 +13,10 @@
 namespace defuse {
 
 // Same seed, data, settings and machine: same weights, whatever `threads` is. `cancelled` when progress asks to stop
-// (asked before every batch), `internal` if the bound becomes NaN or infinite, `invalid_input` for settings that cannot
-// be followed.
+// (asked before every batch; the checkpoint then says where), `internal` if the bound becomes NaN or infinite,
+// `invalid_input` for settings that cannot be followed.
 Result<Generator::TrainingLog> train_vae(Vae& vae, const Dataset& images, const GeneratorSettings& settings,
-                                         std::uint64_t seed, int threads, Progress& progress);
+                                         std::uint64_t seed, int threads, Progress& progress,
+                                         const Generator::Checkpoint& checkpoint);
 
 }  // namespace defuse

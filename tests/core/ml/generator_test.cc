@@ -3,7 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <csignal>
+#include <filesystem>
+#include <string>
 
 #include "tests/support/temp_tree.h"
 #include "tests/support/torch_models.h"
@@ -42,6 +46,7 @@ class StopAfter final : public Progress {
   }
   bool stop_requested() const override { return left_ <= 0; }
   double last = 0;
+  int left() const { return left_; }
 
  private:
   int left_;
@@ -72,6 +77,81 @@ TEST(GeneratorTraining, StopsWhenAsked) {
   EXPECT_LT(progress.last, 0.5);
 }
 
+std::string digest_going_on_from(const std::filesystem::path& folder, int threads) {
+  NoProgress progress;
+  const auto generator = Generator::train(quick_images(), quick_settings(), 1, threads, progress, {folder});
+  return generator ? generator->digest() : generator.error().describe();
+}
+
+TEST(GeneratorTraining, AStoppedTrainingGoesOnToTheSameWeightsAndLog) {
+  const TempTree tree;
+  const Generator whole = quick_generator(1, 1);
+  for (const int reports : {1, 8, 9, 20}) {  // within an epoch of 8 steps, and at its end
+    StopAfter stop(reports);
+    const auto stopped = Generator::train(quick_images(), quick_settings(), 1, 1, stop, {tree / "t"});
+    ASSERT_FALSE(stopped);
+    EXPECT_EQ(stopped.error().code, ErrorCode::cancelled);
+    StopAfter rest(1000);
+    const auto generator = Generator::train(quick_images(), quick_settings(), 1, 2, rest, {tree / "t"});
+    ASSERT_TRUE(generator) << generator.error().describe();
+    EXPECT_EQ(1000 - rest.left(), 24 - reports) << "steps that were left to do";
+    EXPECT_EQ(generator->digest(), whole.digest()) << reports;
+    EXPECT_EQ(generator->log().bound, whole.log().bound) << reports;
+    EXPECT_EQ(generator->log().kl, whole.log().kl) << reports;
+    EXPECT_FALSE(std::filesystem::exists(tree / "t")) << "nothing stays behind";
+  }
+}
+
+class KillAfter final : public Progress {
+ public:
+  explicit KillAfter(int reports) : left_(reports) {}
+  void report(std::string_view, double) override {
+    if (--left_ == 0) std::raise(SIGKILL);
+  }
+
+ private:
+  int left_;
+};
+
+TEST(GeneratorTraining, AKilledTrainingGoesOnToTheSameWeights) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // worker threads may be running
+  const auto folder = std::filesystem::path(::testing::TempDir()) / "defuse-killed-training";
+  EXPECT_EXIT(
+      {
+        KillAfter progress(11);
+        std::filesystem::remove_all(folder);
+        static_cast<void>(Generator::train(quick_images(), quick_settings(), 1, 2, progress,
+                                           {folder, std::chrono::milliseconds(0)}));
+      },
+      ::testing::KilledBySignal(SIGKILL), "");
+  ASSERT_TRUE(std::filesystem::exists(folder / "training.state"));
+  StopAfter rest(1000);
+  const auto generator = Generator::train(quick_images(), quick_settings(), 1, 2, rest, {folder});
+  ASSERT_TRUE(generator) << generator.error().describe();
+  EXPECT_EQ(1000 - rest.left(), 24 - 11);
+  EXPECT_EQ(generator->digest(), quick_generator().digest());
+  std::filesystem::remove_all(folder);
+}
+
+TEST(GeneratorTraining, AStateThatIsDamagedOrOfAnotherTrainingIsNotGoneOnFrom) {
+  TempTree tree;
+  const std::string whole = quick_generator().digest();
+  const auto stop_in = [&](std::uint64_t seed) {
+    StopAfter stop(10);
+    ASSERT_FALSE(Generator::train(quick_images(), quick_settings(), seed, 1, stop, {tree / "t"}));
+  };
+  stop_in(2);
+  EXPECT_EQ(digest_going_on_from(tree / "t", 1), whole);
+  stop_in(1);
+  const std::string state = tree.read("t/training.state");
+  std::string flipped = state;
+  flipped[flipped.size() / 2] = static_cast<char>(flipped[flipped.size() / 2] ^ 0x10);
+  for (const auto& damaged : {std::string(), std::string("nonsense"), state.substr(0, state.size() / 2), flipped}) {
+    tree.file("t/training.state", damaged);
+    EXPECT_EQ(digest_going_on_from(tree / "t", 1), whole) << damaged.size();
+  }
+}
+
 TEST(GeneratorTraining, RefusesImagesThatAreTooSmall) {
   NoProgress progress;
   const auto generator =
@@ -94,6 +174,27 @@ TEST(Generator, CodesAndImagesDoNotDependOnTheCompanyTheyKeep) {
   ASSERT_TRUE(generator.decode(all->mean, decoded));
   EXPECT_GE(*std::min_element(decoded.begin(), decoded.end()), 0);
   EXPECT_LE(*std::max_element(decoded.begin(), decoded.end()), 1);
+}
+
+TEST(Generator, PiecesOnTheCallersThreadGiveTheBitsOfTheWhole) {
+  const Generator generator = quick_generator();
+  const auto images = testing::all_images(quick_images());
+  const auto codes = generator.encode(images, 400);
+  ASSERT_TRUE(codes);
+  std::vector<float> whole(images.size());
+  ASSERT_TRUE(generator.decode(codes->mean, whole));
+  std::vector<float> mean(codes->mean.data.size()), log_var(mean.size()), decoded(images.size());
+  for (std::size_t first = 0; first < 400; first += 2 * Generator::kUnit) {
+    const std::size_t count = std::min(2 * Generator::kUnit, 400 - first);
+    ASSERT_TRUE(generator.encode_here(std::span(images).subspan(first * 144, count * 144), count,
+                                      std::span(mean).subspan(first * 3, count * 3),
+                                      std::span(log_var).subspan(first * 3, count * 3)));
+    ASSERT_TRUE(generator.decode_here(codes->mean, first, count, std::span(decoded).subspan(first * 144, count * 144)));
+  }
+  EXPECT_EQ(mean, codes->mean.data);
+  EXPECT_EQ(log_var, codes->log_var.data);
+  EXPECT_EQ(decoded, whole);
+  EXPECT_FALSE(generator.decode_here(codes->mean, 399, 2, std::span(decoded).first(2 * 144)));  // beyond the last
 }
 
 TEST(Generator, RefusesTheWrongNumberOfPixels) {

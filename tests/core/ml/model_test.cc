@@ -2,11 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <numeric>
+#include <stdexcept>
+#include <thread>
 
+#include "core/ml/inference.h"
 #include "tests/support/temp_tree.h"
 #include "tests/support/torch_models.h"
 
@@ -136,6 +141,127 @@ TEST(TorchModel, SaysWhyThereIsNoEmbedding) {
   ASSERT_TRUE(output) << output.error().describe();
   EXPECT_TRUE(output->embeddings.empty());
   EXPECT_EQ(branch.embedding_source(), "none: the last linear layer sits inside a branch or loop of the model");
+}
+
+TEST(TorchModel, GivesTheBitsOfTheModelAsWrittenInEveryTuning) {
+  const TempTree tree;
+  for (const auto kind : {ModelKind::cnn, ModelKind::pair, ModelKind::frozen_cnn, ModelKind::probabilities}) {
+    testing::save_model(tree / "m/1/model.pt", kind, kShape, 4);
+    const auto data = images(700);
+    const auto plain = must_load(tree / "m/1/model.pt").run(data, 700, true);
+    ASSERT_TRUE(plain);
+    for (const Tuning tuning : {Tuning{128, false, true}, Tuning{128, true, true}, Tuning{256, true, true},
+                                Tuning{256, false, false}, Tuning{64, false, false}}) {
+      auto model = TorchModel::load(tree / "m/1/model.pt", plain_input(), {2, "cpu", tuning});
+      ASSERT_TRUE(model);
+      const auto output = model->run(data, 700, true);
+      ASSERT_TRUE(output) << output.error().describe();
+      EXPECT_TRUE(model->tuned());
+      if (tuning.batch >= 128) {
+        EXPECT_EQ(output->logits.data, plain->logits.data) << static_cast<int>(kind) << " batch " << tuning.batch;
+        EXPECT_EQ(output->embeddings.data, plain->embeddings.data);
+      } else {
+        for (std::size_t i = 0; i < plain->logits.data.size(); ++i) {
+          ASSERT_NEAR(output->logits.data[i], plain->logits.data[i], 1e-4);
+        }
+      }
+    }
+  }
+}
+
+TEST(TorchModel, FindsATuningWhereEnoughImagesFollowAndKeepsTheBits) {
+  const TempTree tree;
+  const auto data = images(600);
+  const auto untuned = make(tree, ModelKind::cnn);
+  const auto plain = untuned.run(data, 600, true);
+  EXPECT_FALSE(untuned.tuned()) << "600 images are not worth a trial";
+  const auto model = make(tree, ModelKind::cnn, 2);
+  ASSERT_TRUE(model.prepare(data, 600, 1'000'000));
+  EXPECT_TRUE(model.tuned());
+  const auto output = model.run(data, 600, true);
+  ASSERT_TRUE(plain && output);
+  EXPECT_EQ(output->logits.data, plain->logits.data);
+  EXPECT_EQ(output->embeddings.data, plain->embeddings.data);
+}
+
+TEST(TorchModel, PiecesOnTheCallersThreadGiveTheBitsOfTheWhole) {
+  const TempTree tree;
+  const auto data = images(300);
+  const auto model = make(tree, ModelKind::cnn);
+  std::vector<float> logits(300 * 4), embeddings(300 * 12);
+  const auto early = model.run_here(data, 300, logits, embeddings);
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().code, ErrorCode::internal);
+  const auto widths = model.prepare(std::span(data).first(100 * 100), 100, 300);
+  ASSERT_TRUE(widths) << widths.error().describe();
+  ASSERT_EQ(widths->classes, 4U);
+  ASSERT_EQ(widths->embedding, 12U);
+  for (std::size_t first = 0; first < 300; first += model.unit()) {
+    const std::size_t n = std::min(model.unit(), 300 - first);
+    ASSERT_TRUE(model.run_here(std::span(data).subspan(first * 100, n * 100), n,
+                               std::span(logits).subspan(first * 4, n * 4),
+                               std::span(embeddings).subspan(first * 12, n * 12)));
+  }
+  const auto whole = model.run(data, 300, true);
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->logits.data, logits);
+  EXPECT_EQ(whole->embeddings.data, embeddings);
+  EXPECT_FALSE(model.run_here(data, 300, std::span(logits).first(4), {}));
+}
+
+TEST(TorchModel, AModelThatWorksInPlaceLeavesTheImagesAlone) {
+  const TempTree tree;
+  testing::save_script(tree / "m/1/model.pt",
+                       "def forward(self, x):\n    x.mul_(2)\n    return torch.flatten(x, 1)[:, 0:3]\n");
+  const auto data = images(5);
+  const auto before = data;
+  for (const Tuning tuning : {Tuning{}, Tuning{128, true, true}}) {
+    const auto model = TorchModel::load(tree / "m/1/model.pt", plain_input(), {1, "cpu", tuning});
+    ASSERT_TRUE(model);
+    const auto output = model->run(data, 5, false);
+    ASSERT_TRUE(output) << output.error().describe();
+    EXPECT_FLOAT_EQ(output->logits.row(1)[0], 2 * data[100]);
+    EXPECT_EQ(data, before);
+  }
+}
+
+TEST(TuningText, ComesBackAndRefusesWhatItDidNotWrite) {
+  const Tuning tuning{256, true, true};
+  EXPECT_EQ(tuning_from_json(to_json_text(tuning)), tuning);
+  for (const char* text : {"", "{}", "{\"format\":1,\"batch\":0,\"channels_last\":true,\"frozen\":true}",
+                           "{\"format\":2,\"batch\":64,\"channels_last\":true,\"frozen\":true}"}) {
+    const auto read = tuning_from_json(text);
+    ASSERT_FALSE(read) << text;
+    EXPECT_EQ(read.error().code, ErrorCode::corrupt);
+  }
+}
+
+TEST(ThreadTeam, RoundsWithinRoundsAndFromSeveralThreadsAllEnd) {
+  std::atomic<int> done = 0;
+  const auto outer = [&] {
+    return ThreadTeam(3).run(8, [&](std::size_t) {
+      return ThreadTeam(2).run(5, [&](std::size_t) -> Result<void> {
+        ++done;
+        return {};
+      });
+    });
+  };
+  std::thread other([&] { EXPECT_TRUE(outer()); });
+  EXPECT_TRUE(outer());
+  other.join();
+  EXPECT_EQ(done, 2 * 8 * 5);
+}
+
+TEST(ThreadTeam, AnswersWithTheFailureOfTheLowestTask) {
+  for (const int threads : {1, 2, 4}) {
+    const auto failed = ThreadTeam(threads).run(100, [](std::size_t task) -> Result<void> {
+      if (task == 17) return fail(ErrorCode::io, "seventeen");
+      if (task >= 18) throw std::runtime_error("later");
+      return {};
+    });
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().message, "seventeen") << threads;
+  }
 }
 
 TEST(TorchModel, DoesNotDependOnTheNumberOfThreads) {
