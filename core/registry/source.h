@@ -26,9 +26,10 @@ struct RegistryEntry {
   std::filesystem::path artifact;  // path of model.pt
   EntryState state = EntryState::settling;
   std::string problem;             // for refused and settling: why, for people
-  std::optional<std::chrono::milliseconds> settles_in;  // of settling: when it will be ready if nothing more changes
   std::string fingerprint;         // changes when size, mtime, ctime or inode of any file of the version changes; cheap
   std::optional<std::string> manifest_sha256;  // what manifest.json promises, if it does
+  // Of settling: when it will be ready, counted from the poll, if nothing more changes.
+  std::optional<std::chrono::milliseconds> settles_in = std::nullopt;
 };
 
 struct RegistrySnapshot {
