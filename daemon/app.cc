@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 namespace asio = boost::asio;
 
 constexpr std::chrono::hours kWaiverWarning{24 * 7};
+constexpr std::size_t kRefreshSlice = 16;  // a few milliseconds of the main strand
 constexpr const char* kCancelledBy =
     "cancelled by ";  // what JobRunner::cancel writes; a job the daemon dropped says other words
 
@@ -126,25 +127,15 @@ Result<void> App::run() {
 
 Result<void> App::recover() {
   TRY_OK(while_doing("while taking up interrupted jobs", jobs_.recover()));
-  TRY(versions, store_->all_versions());
+  TRY(unjudged, store_->unjudged_versions());
   std::size_t position = 0;
-  std::optional<ModelFacts> facts;
-  for (const auto& version : versions) {
-    if (version.presence == VersionPresence::deleted || !live_.config()->models.contains(version.model)) continue;
-    const auto place = position++;
-    if (!facts || facts->model != version.model) {
-      TRY(read, model_facts(version.model, live_, *store_));
-      facts = std::move(read);
-    }
-    // There may be very many, and nobody is told READY before the last: each is looked up once.
-    TRY(standing, standing_of(*facts, version, *store_));
-    if (never_judged(standing)) {  // seen, but not queued before the daemon ended
-      TRY_OK(enqueue_new(version, place));
-      refresh_verdict_file(version.model, version.version);
-    } else {
-      write_verdict_file_of(version.model, version.version, standing);
-    }
-  }
+  for (const auto& version : unjudged)  // seen, but not queued before the daemon ended
+    if (live_.config()->models.contains(version.model)) TRY_OK(enqueue_new(version, position++));
+  TRY(known, store_->known_versions());
+  for (auto& version : known)
+    if (version.present && live_.config()->models.contains(version.model))
+      to_refresh_.emplace_back(std::move(version.model), std::move(version.version));
+  refresh_slice();
   check_waivers();
   return {};
 }
@@ -245,21 +236,18 @@ void App::reload() {
 
 // ---- queue, verdict files, people's words
 
-bool App::never_judged(const Standing& standing) {
-  if (standing.judged) return false;
+Result<bool> App::never_judged(const VersionRow& version) {
+  TRY(verdict, store_->verdict(version.model, version.digest));
+  if (verdict) return false;
+  TRY(job, store_->last_job(version.model, version.digest));
   // A job that the daemon dropped because its version had gone is due again when the version is back; one that a person
   // cancelled is not.
-  const auto& job = standing.job;
   return !job || (job->state == JobState::cancelled && !job->error.starts_with(kCancelledBy));
 }
 
 Result<void> App::enqueue_new(const VersionRow& version, std::size_t position) {
-  Standing known;
-  TRY(verdict, store_->verdict(version.model, version.digest));
-  known.judged = std::move(verdict);
-  TRY(job, store_->last_job(version.model, version.digest));
-  known.job = std::move(job);
-  if (!never_judged(known)) return {};
+  TRY(due, never_judged(version));
+  if (!due) return {};
   TRY(id,
       jobs_.enqueue(version, priority_of(clock_.now(), position),
                     {"daemon", "job.queued", version.model + "/" + version.version, Json{{"digest", version.digest}}}));
@@ -301,6 +289,27 @@ void App::write_verdict_file_of(const std::string& model, const std::string& ver
     fs::remove(state_.verdict_file(model, version), ignored);
     spdlog::error("{}/{}: its verdict file cannot be written: {}", model, version, done.error().describe());
   }
+}
+
+// Verdict files may have become untrue while no daemon ran. There may be very many, so they are gone through beside
+// everything else: whoever reads them could not wait for a start either.
+void App::refresh_slice() {
+  std::optional<ModelFacts> facts;
+  for (std::size_t i = 0; i < kRefreshSlice && !to_refresh_.empty() && !stopping_; ++i) {
+    const auto next = std::move(to_refresh_.back());
+    const auto& model = next.first;
+    const auto& version = next.second;
+    to_refresh_.pop_back();
+    const auto standing = [&]() -> Result<Standing> {
+      if (!facts || facts->model != model) {
+        TRY(read, model_facts(model, live_, *store_));
+        facts = std::move(read);
+      }
+      return standing_of(*facts, version, *store_);
+    };
+    write_verdict_file_of(model, version, standing());
+  }
+  if (!to_refresh_.empty()) asio::post(io_, [this] { refresh_slice(); });
 }
 
 void App::refresh_verdict_files(const std::string& model) {

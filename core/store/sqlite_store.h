@@ -22,6 +22,7 @@ class SqliteStore final : public Store {
   Result<std::vector<std::string>> models() override;
   Result<std::vector<VersionRow>> versions(const std::string& model) override;
   Result<std::vector<VersionRow>> all_versions() override;
+  Result<std::vector<VersionRow>> unjudged_versions() override;
   Result<std::vector<KnownVersion>> known_versions() override;
   Result<std::optional<VersionRow>> version(const std::string& model, const std::string& version) override;
   Result<std::optional<VersionRow>> version_by_digest(const std::string& model, const std::string& digest) override;

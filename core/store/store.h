@@ -150,6 +150,8 @@ class Store {
   virtual Result<std::vector<std::string>> models() = 0;                           // that have at least one version
   virtual Result<std::vector<VersionRow>> versions(const std::string& model) = 0;  // current ones, ordered by version
   virtual Result<std::vector<VersionRow>> all_versions() = 0;                      // current ones of all models
+  // Current and present ones whose digest has no verdict, ordered by version.
+  virtual Result<std::vector<VersionRow>> unjudged_versions() = 0;
   // The little of them that difference() compares, in no order: read at every scan.
   virtual Result<std::vector<KnownVersion>> known_versions() = 0;
   virtual Result<std::optional<VersionRow>> version(const std::string& model,

@@ -127,6 +127,15 @@ Result<std::vector<VersionRow>> SqliteStore::all_versions() {
   });
 }
 
+Result<std::vector<VersionRow>> SqliteStore::unjudged_versions() {
+  return database_->read("listing versions without a verdict", [&] {
+    return read_versions(database_->query(DEFUSE_SELECT
+                                          " FROM versions WHERE current = 1 AND presence = 'present' AND NOT EXISTS ("
+                                          "SELECT 1 FROM verdicts WHERE verdicts.model = versions.model AND "
+                                          "verdicts.digest = versions.digest)"));
+  });
+}
+
 Result<std::vector<KnownVersion>> SqliteStore::known_versions() {
   return database_->read("listing what is known", [&]() -> Result<std::vector<KnownVersion>> {
     std::vector<KnownVersion> known;

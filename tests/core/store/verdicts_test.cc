@@ -124,6 +124,17 @@ TEST_F(StoreVerdicts, AnUnreadableStoredVerdictIsCorruptNeverAbsent) {
   EXPECT_EQ(code_of(store_->verdicts("digits", 5)), "corrupt");
 }
 
+TEST_F(StoreVerdicts, VersionsWithoutOneAreThoseNobodyJudged) {
+  for (const auto* version : {"1", "2", "10"}) put(version, std::string("d") + version);
+  put("3", "d2");  // the bytes of version 2
+  put("4", "d4");
+  ASSERT_TRUE(store_->mark_deleted("digits", "4"));
+  ASSERT_TRUE(store_->finish_job(run("2", "d2"), JobState::done, verdict("2", "d2"), {}));
+  std::vector<std::string> names;
+  for (const auto& row : got(store_->unjudged_versions())) names.push_back(row.version);
+  EXPECT_EQ(names, (std::vector<std::string>{"1", "10"}));
+}
+
 class StoreRegions : public StoreTest {
  protected:
   void judge(const std::string& version, const NewRegion& found) {
