@@ -1,10 +1,12 @@
 // google-benchmark's main, after setting up Torch as the worker does.
 #include <benchmark/benchmark.h>
 
+#include <cstdlib>
+
 #include "core/ml/model.h"
 
 int main(int argc, char** argv) {
-  defuse::set_up_torch();
+  if (std::getenv("DEFUSED_SPEED_PLAIN") == nullptr) defuse::set_up_torch();  // else Torch and malloc as they come
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();
