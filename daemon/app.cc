@@ -22,7 +22,6 @@ namespace fs = std::filesystem;
 namespace asio = boost::asio;
 
 constexpr std::chrono::hours kWaiverWarning{24 * 7};
-constexpr std::size_t kRefreshSlice = 16;  // a few milliseconds of the main strand
 constexpr const char* kCancelledBy =
     "cancelled by ";  // what JobRunner::cancel writes; a job the daemon dropped says other words
 
@@ -132,10 +131,7 @@ Result<void> App::recover() {
   for (const auto& version : unjudged)  // seen, but not queued before the daemon ended
     if (live_.config()->models.contains(version.model)) TRY_OK(enqueue_new(version, position++));
   TRY(known, store_->known_versions());
-  for (auto& version : known)
-    if (version.present && live_.config()->models.contains(version.model))
-      to_refresh_.emplace_back(std::move(version.model), std::move(version.version));
-  refresh_slice();
+  refresh_present(known);
   check_waivers();
   return {};
 }
@@ -291,25 +287,21 @@ void App::write_verdict_file_of(const std::string& model, const std::string& ver
   }
 }
 
-// Verdict files may have become untrue while no daemon ran. There may be very many, so they are gone through beside
-// everything else: whoever reads them could not wait for a start either.
-void App::refresh_slice() {
+// Verdict files may have become untrue while no daemon ran, and whoever reads them trusts a daemon that is ready: all
+// are looked at before. What is known of a line is read once for all of its versions.
+void App::refresh_present(const std::vector<KnownVersion>& known) {
   std::optional<ModelFacts> facts;
-  for (std::size_t i = 0; i < kRefreshSlice && !to_refresh_.empty() && !stopping_; ++i) {
-    const auto next = std::move(to_refresh_.back());
-    const auto& model = next.first;
-    const auto& version = next.second;
-    to_refresh_.pop_back();
+  for (const KnownVersion& one : known) {
+    if (!one.present || !live_.config()->models.contains(one.model)) continue;
     const auto standing = [&]() -> Result<Standing> {
-      if (!facts || facts->model != model) {
-        TRY(read, model_facts(model, live_, *store_));
+      if (!facts || facts->model != one.model) {
+        TRY(read, model_facts(one.model, live_, *store_));
         facts = std::move(read);
       }
-      return standing_of(*facts, version, *store_);
+      return standing_of(*facts, one.version, *store_);
     };
-    write_verdict_file_of(model, version, standing());
+    write_verdict_file_of(one.model, one.version, standing());
   }
-  if (!to_refresh_.empty()) asio::post(io_, [this] { refresh_slice(); });
 }
 
 void App::refresh_verdict_files(const std::string& model) {

@@ -99,7 +99,7 @@ class App final : public Actions {
   Result<void> enqueue_new(const VersionRow& version, std::size_t position);
   void refresh_verdict_file(const std::string& model, const std::string& version);
   void refresh_verdict_files(const std::string& model);
-  void refresh_slice();
+  void refresh_present(const std::vector<KnownVersion>& known);
   void write_verdict_file_of(const std::string& model, const std::string& version, const Result<Standing>& found);
   bool is_changing(const VersionRow& version) const;
   // Versions whose verdict speaks of this finding, region or waiver are judged again.
@@ -133,7 +133,6 @@ class App final : public Actions {
   TimePoint waivers_checked_{};
   std::set<std::pair<std::string, std::string>>
       changing_;  // versions whose verdict file was withdrawn while they change
-  std::vector<std::pair<std::string, std::string>> to_refresh_;  // verdict files not looked at since the start
   bool ready_ = false;
   std::atomic<bool> stopping_{false};
   HttpEndpoint http_;  // last: closed first

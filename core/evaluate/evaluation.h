@@ -51,6 +51,7 @@ struct ProbeSet {
   TailMoves tails;                     // where each seed's pushes go
   int draws = 0;                       // q
   std::vector<std::uint8_t> plausible; // [s * q] 1 where enough latent neighbours carry the seed's label, of the code and of the code of its image
+  double reconstruction_error = 0;     // of D(mean) from the test images, root mean square per pixel of the range [0,1]
   double plausible_share = 0;          // among the perturbed seeds' draws
   // What can be said of the images without any model (image_statistics.h): properties of the fixed probe set, measured once.
   Matrix statistics;                   // [s, kImageStatistics] of the real seed images

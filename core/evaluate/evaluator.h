@@ -42,6 +42,6 @@ Result<ProbeEvaluation> evaluate_probes(const Classifier& model, const std::stri
 // Whether generated images may count (GeneratorSettings' limits), from the incumbent's (or, without one, the candidate's)
 // answers on them and the reconstruction error on the test split.
 Result<GeneratorHealth> judge_generator(const Generator& generator, const ProbeSet& probes, const ProbeEvaluation& answers,
-                                        const Dataset& test, const GeneratorSettings& settings);
+                                        const GeneratorSettings& settings);
 
 }  // namespace defuse

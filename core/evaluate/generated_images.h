@@ -36,7 +36,8 @@ class GeneratedImages {
     std::vector<float> images;
   };
 
-  // `settings` and `seed` are those the probe set was built with. All must outlive this. Errors as check_probes.
+  // `settings` and `seed` are those the probe set was built with. Probe set and generator must outlive this. Errors as
+  // check_probes.
   static Result<GeneratedImages> of(const ProbeSet& probes, const Generator& generator, const ImageShape& shape,
                                     const RegionSettings& settings, std::uint64_t seed);
 
@@ -67,7 +68,7 @@ class GeneratedImages {
 
   const ProbeSet& probes_;
   const Generator& generator_;
-  const RegionSettings& settings_;
+  RegionSettings settings_;
   std::uint64_t seed_;
   std::size_t pixels_;
   std::vector<std::size_t> first_of_seed_;  // [perturbed + 1] number of a seed's first image

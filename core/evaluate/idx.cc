@@ -9,6 +9,7 @@
 #include "core/evaluate/cache_file.h"
 #include "core/evaluate/dataset_builder.h"
 #include "core/evaluate/mapped_file.h"
+#include "core/pipeline/cache_collector.h"
 #include "core/sha256.h"
 
 namespace defuse {
@@ -129,7 +130,10 @@ Result<std::shared_ptr<const MappedFile>> map_unpacked(const fs::path& path, con
   if (!is_gzip(file->bytes())) return file;
   if (cache.empty()) return fail(ErrorCode::internal, "no cache folder to unpack " + path.string() + " into");
   const auto target = cache / "data" / (Sha256().update(file->bytes()).hex() + ".raw");
-  if (auto cached = MappedFile::open(target); cached && is_whole(**cached)) return cached;
+  if (auto cached = MappedFile::open(target); cached && is_whole(**cached)) {
+    mark_used(target);
+    return cached;
+  }
   TRY(writer, CacheFile::create(target));
   TRY_OK(unpack(path, kMaxIdxBytes + 1024, [&](std::string_view piece) { return writer.write(piece); }));
   TRY_OK(writer.publish());

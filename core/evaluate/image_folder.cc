@@ -15,6 +15,7 @@
 #include "core/evaluate/mapped_file.h"
 #include "core/files.h"
 #include "core/image_io.h"
+#include "core/pipeline/cache_collector.h"
 #include "core/sha256.h"
 
 namespace defuse {
@@ -155,6 +156,7 @@ Result<Dataset> open_image_folder(const FolderSource& source, const InputSetting
   const auto target = cache / "data" / (key + ".raw");
   const auto size = listing.files.size() * static_cast<std::size_t>(shape.pixels());
   auto file = MappedFile::open(target);
+  if (file) mark_used(target);
   if (!file || (*file)->bytes().size() != size) {
     TRY_OK(decode_all(listing, shape, target));
     file = MappedFile::open(target);

@@ -146,36 +146,6 @@ struct Accuracy {
   double value() const { return all == 0 ? 0 : static_cast<double>(right) / static_cast<double>(all); }
 };
 
-// Root mean squared error per pixel of D(mean) over the test images among the seeds.
-Result<double> reconstruction_error(const Generator& generator, const ProbeSet& probes, const Dataset& test) {
-  const auto pixels = static_cast<std::size_t>(test.shape().pixels());
-  const std::size_t block = block_size(pixels, 128);
-  std::vector<std::size_t> rows;
-  for (std::size_t i = 0; i < probes.seeds.size(); ++i) {
-    if (probes.seeds[i].split == Split::test) rows.push_back(i);
-  }
-  if (rows.empty()) return fail(ErrorCode::invalid_input, "the probe set holds no test image");
-  double sum = 0;
-  std::vector<float> decoded, original(pixels);
-  for (std::size_t first = 0; first < rows.size(); first += block) {
-    const std::size_t count = std::min(block, rows.size() - first);
-    Matrix codes(count, probes.codes.cols);
-    for (std::size_t i = 0; i < count; ++i) {
-      std::copy_n(probes.codes.row(rows[first + i]).data(), codes.cols, codes.row(i).data());
-    }
-    decoded.resize(count * pixels);
-    TRY_OK(generator.decode(codes, decoded));
-    for (std::size_t i = 0; i < count; ++i) {
-      test.read(probes.seeds[rows[first + i]].index, 1, original);
-      for (std::size_t p = 0; p < pixels; ++p) {
-        const double difference = static_cast<double>(decoded[i * pixels + p]) - static_cast<double>(original[p]);
-        sum += difference * difference;
-      }
-    }
-  }
-  return std::sqrt(sum / static_cast<double>(rows.size() * pixels));
-}
-
 int active_dimensions(const Matrix& codes) {
   int active = 0;
   for (std::size_t j = 0; j < codes.cols; ++j) {
@@ -242,12 +212,10 @@ Result<ProbeEvaluation> evaluate_probes(const Classifier& model, const std::stri
 }
 
 Result<GeneratorHealth> judge_generator(const Generator& generator, const ProbeSet& probes,
-                                        const ProbeEvaluation& answers, const Dataset& test,
-                                        const GeneratorSettings& settings) {
+                                        const ProbeEvaluation& answers, const GeneratorSettings& settings) {
   const std::size_t n = probes.seeds.size();
   const auto draws = static_cast<std::size_t>(std::max(0, probes.draws));
   TRY_OK(check_probes(probes, generator));
-  TRY_OK(check_indices(probes, Split::test, test));
   if (answers.probe_digest != probes.digest || answers.real.size() != n || answers.reconstructed.size() != n ||
       answers.perturbed.size() != n * draws) {
     return fail(ErrorCode::invalid_input, "the answers belong to another probe set");
@@ -262,9 +230,8 @@ Result<GeneratorHealth> judge_generator(const Generator& generator, const ProbeS
       if (probes.plausible[q] != 0) perturbed.add(answers.perturbed[q] == label);
     }
   }
-  TRY(error, reconstruction_error(generator, probes, test));
   GeneratorHealth health;
-  health.reconstruction_error = error;
+  health.reconstruction_error = probes.reconstruction_error;
   health.accuracy_real = real.value();
   health.accuracy_reconstructed = reconstructed.value();
   health.accuracy_perturbed = perturbed.value();

@@ -1,6 +1,7 @@
 #include "core/evaluate/probe_images.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <span>
 #include <vector>
@@ -92,6 +93,35 @@ Result<void> settle_draws(const Generator& generator, const ImageShape& shape, c
   TRY_OK(settle());
   probes.draw_statistics = std::move(draw_statistics);
   return report(probes.perturbed);
+}
+
+Result<double> reconstruction_error(const Generator& generator, const ProbeSet& probes, const Dataset& test) {
+  const auto pixels = static_cast<std::size_t>(test.shape().pixels());
+  const std::size_t block = block_size(pixels, 128);
+  std::vector<std::size_t> rows;
+  for (std::size_t i = 0; i < probes.seeds.size(); ++i) {
+    if (probes.seeds[i].split == Split::test) rows.push_back(i);
+  }
+  if (rows.empty()) return fail(ErrorCode::invalid_input, "the probe set holds no test image");
+  double sum = 0;
+  std::vector<float> decoded, original(pixels);
+  for (std::size_t first = 0; first < rows.size(); first += block) {
+    const std::size_t count = std::min(block, rows.size() - first);
+    Matrix codes(count, probes.codes.cols);
+    for (std::size_t i = 0; i < count; ++i) {
+      std::copy_n(probes.codes.row(rows[first + i]).data(), codes.cols, codes.row(i).data());
+    }
+    decoded.resize(count * pixels);
+    TRY_OK(generator.decode(codes, decoded));
+    for (std::size_t i = 0; i < count; ++i) {
+      test.read(probes.seeds[rows[first + i]].index, 1, original);
+      for (std::size_t p = 0; p < pixels; ++p) {
+        const double difference = static_cast<double>(decoded[i * pixels + p]) - static_cast<double>(original[p]);
+        sum += difference * difference;
+      }
+    }
+  }
+  return std::sqrt(sum / static_cast<double>(rows.size() * pixels));
 }
 
 }  // namespace defuse

@@ -31,4 +31,7 @@ Result<void> settle_draws(const Generator& generator, const ImageShape& shape, c
                           std::uint64_t seed, int threads, const AmongItsClass& among_its_class,
                           const std::function<Result<void>(std::size_t done)>& report, ProbeSet& probes);
 
+// Root mean squared error per pixel of D(mean) over the test images among the seeds. `invalid_input` if there is none.
+Result<double> reconstruction_error(const Generator& generator, const ProbeSet& probes, const Dataset& test);
+
 }  // namespace defuse

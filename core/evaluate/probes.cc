@@ -308,6 +308,8 @@ Result<ProbeSet> build_probe_set(const Generator& generator, const Dataset& test
   const auto kept = std::count(probes.plausible.begin(), probes.plausible.end(), 1);
   probes.plausible_share =
       static_cast<double>(kept) / static_cast<double>(probes.perturbed * static_cast<std::size_t>(settings.draws));
+  TRY(error, reconstruction_error(generator, probes, test));
+  probes.reconstruction_error = error;
   probes.digest = digest_of(probes, settings, seed);
   return probes;
 }

@@ -17,6 +17,6 @@ namespace defuse {
 // `invalid_input` for settings that cannot be followed.
 Result<Generator::TrainingLog> train_vae(Vae& vae, const Dataset& images, const GeneratorSettings& settings,
                                          std::uint64_t seed, int threads, Progress& progress,
-                                         const Generator::Checkpoint& checkpoint);
+                                         const Generator::Checkpoint& checkpoint = {});
 
 }  // namespace defuse

@@ -4,6 +4,7 @@
 
 #include "core/files.h"
 #include "core/image_io.h"
+#include "core/ml/inference.h"
 #include "core/regions/frozen.h"
 
 namespace defuse {
@@ -30,7 +31,7 @@ class Darkroom {
     Matrix code(1, input_.probes.codes.cols);
     perturbed_codes(input_.probes, context_.job.settings.checks.misclassification_regions, context_.job.settings.seed,
                     seed_index, sample.draw, 1, code);
-    TRY_OK(input_.generator.decode(code, image));
+    TRY_OK(input_.generator.decode_here(code, 0, 1, image));
     return image;
   }
 
@@ -108,7 +109,9 @@ Result<void> draw_regions(std::vector<Region>& regions, const PictureInput& inpu
                           const fs::path& folder) {
   const auto& shape = input.splits.test.shape();
   const Darkroom darkroom(input, context);
-  for (auto& region : regions) {
+  // Side by side: much of it waits for the disk.
+  return ThreadTeam(context.job.worker.threads).run(regions.size(), [&](std::size_t index) -> Result<void> {
+    Region& region = regions[index];
     region.samples.clear();
     for (auto& [sample, seed] : choose_samples(region, input)) {
       TRY(image, darkroom.develop(sample, seed));
@@ -116,9 +119,8 @@ Result<void> draw_regions(std::vector<Region>& regions, const PictureInput& inpu
       TRY_OK(write_file(folder / sample.picture, encode_png(shape, image, enlargement(shape))));
       region.samples.push_back(std::move(sample));
     }
-    TRY_OK(freeze(region, input, darkroom, shape, folder));  // also what a person may call a bug one day
-  }
-  return {};
+    return freeze(region, input, darkroom, shape, folder);  // also what a person may call a bug one day
+  });
 }
 
 Result<std::vector<RegionSample>> draw_flips(const Comparison& comparison, const Evaluation& candidate,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/ml/inference.h"
 #include "core/pipeline/pictures.h"
 #include "core/pipeline/region_station.h"
 #include "core/pipeline/siblings.h"
@@ -116,7 +117,7 @@ Result<void> find_regions(LazyModel& candidate, LazyModel* incumbent, const Spli
     incumbent_answers = std::move(answers);
   }
   TRY(health, judge_generator(generator, probes, incumbent_answers ? *incumbent_answers : candidate_answers,
-                              splits.test, settings.generator));
+                              settings.generator));
   const auto& wanted = settings.checks.misclassification_regions;
   auto search = search_settings(wanted, alpha, context.job.worker.threads);
   if (found.noise_floor && incumbent_answers)
@@ -151,6 +152,7 @@ void find_spotlights(double alpha, StageContext& context, Findings& found) {
   }
   StationTimer timer(context, "spotlight");
   SpotlightSearchSettings search{.alpha = alpha, .spotlight = {}};
+  search.spotlight.threads = resolve_threads(context.job.worker.threads);
   search.spotlight.spotlights = wanted.spotlights;
   search.spotlight.share = wanted.share;
   auto searched = search_spotlights(*found.probes, *found.candidate_answers, *found.incumbent_answers, search);

@@ -69,7 +69,7 @@ RegionSearchSettings search_settings(const RegionSettings& settings, double alph
 
 Result<std::vector<Region>> regions_between(const RegionPair& pair, const RegionSettings& settings,
                                             const RegionSearchSettings& search, std::uint64_t seed) {
-  TRY(distilled, distil_errors(pair.probes, pair.candidate, settings, seed));
+  TRY(distilled, distil_errors(pair.probes, pair.candidate, settings, seed, search.threads));
   RegionSearchInput input{.probes = &pair.probes,
                           .candidate = &pair.candidate,
                           .incumbent = pair.incumbent,

@@ -193,7 +193,10 @@ Result<Generator> generator_of(const Splits& splits, StageContext& context) {
                            number_text(settings.learning_rate), std::to_string(context.job.settings.seed)});
   return context.cache.get<Generator>(
       "generator", key, [&](const fs::path& folder) { return Generator::load(folder, shape, threads); },
-      [&] { return Generator::train(splits.train, settings, context.job.settings.seed, threads, context.progress); },
+      [&] {
+        return Generator::train(splits.train, settings, context.job.settings.seed, threads, context.progress,
+                                {context.job.cache / "training" / key});
+      },
       [](const Generator& generator, const fs::path& folder) { return generator.save(folder); }, timer.cached);
 }
 
@@ -236,6 +239,7 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
     out.data_digest = fields.text("data");
     out.draws = static_cast<int>(fields.integer("draws"));
     out.plausible_share = fields.number("plausible_share");
+    out.reconstruction_error = fields.number("reconstruction_error");
     out.perturbed = static_cast<std::size_t>(fields.integer("perturbed"));
     TRY_OK(fields.status());
     TRY(flat, load_npy_int32(folder / "seeds.npy"));
@@ -284,7 +288,8 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
                               {"data", value.data_digest},
                               {"draws", value.draws},
                               {"perturbed", value.perturbed},
-                              {"plausible_share", value.plausible_share}});
+                              {"plausible_share", value.plausible_share},
+                              {"reconstruction_error", value.reconstruction_error}});
   };
   return context.cache.get<ProbeSet>("probes", key, load, make, save, timer.cached);
 }

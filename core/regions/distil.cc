@@ -77,7 +77,7 @@ Covariance covariance_of(const std::string& name) {
 }  // namespace
 
 Result<Distilled> distil_errors(const ProbeSet& probes, const ProbeEvaluation& candidate,
-                                const RegionSettings& settings, std::uint64_t seed) {
+                                const RegionSettings& settings, std::uint64_t seed, int threads) {
   Distilled out;
   out.centers.component_of_seed.assign(probes.seeds.size(), -1);
   auto found = collect(probes, candidate, settings, seed);
@@ -88,7 +88,8 @@ Result<Distilled> distil_errors(const ProbeSet& probes, const ProbeEvaluation& c
   const DpGmmSettings mixture{
       .components = static_cast<int>(std::clamp<std::int64_t>(out.codes / kLeastCodes, 1, settings.components)),
       .covariance = covariance_of(settings.covariance),
-      .seed = seed};
+      .seed = seed,
+      .threads = threads};
   TRY(fit, fit_dp_gmm(found.codes, mixture));
   out.converged = fit.converged;
 

@@ -17,6 +17,6 @@ struct Distilled {
 
 // No error codes, or fewer than a mixture needs: an empty answer, not an error.
 Result<Distilled> distil_errors(const ProbeSet& probes, const ProbeEvaluation& candidate,
-                                const RegionSettings& settings, std::uint64_t seed);
+                                const RegionSettings& settings, std::uint64_t seed, int threads);
 
 }  // namespace defuse

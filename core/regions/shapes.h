@@ -11,6 +11,11 @@
 
 namespace defuse {
 
+// The lower triangle of the covariance (divisor: number of rows) of some rows about their mean: [d, d], 0 above. Every
+// product is divided before it is added, and to the same bits on every processor.
+std::vector<double> covariance_of(const Matrix& points, std::span<const std::uint32_t> rows,
+                                  std::span<const double> mean);
+
 // Mean and shrunken covariance of one class's seeds in one space.
 class ClassShape {
  public:

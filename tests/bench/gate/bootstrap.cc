@@ -55,7 +55,7 @@ std::vector<std::uint32_t> draw_seeds(const ProbeSet& probes, RandomStream& rand
 // Fields are taken apart by name so that a new one cannot be forgotten: it would not compile.
 ProbeSet resampled(const ProbeSet& probes, std::span<const std::uint32_t> source) {
   const auto& [digest, generator_digest, data_digest, seeds, perturbed, codes, class_means, tails, draws, plausible,
-               plausible_share, statistics, draw_statistics] = probes;
+               reconstruction_error, plausible_share, statistics, draw_statistics] = probes;
   const auto& [slopes, axes] = tails;
   const auto each = static_cast<std::size_t>(draws);
   const std::size_t ranks = seeds.empty() ? 0 : axes.size() / seeds.size();
@@ -69,6 +69,7 @@ ProbeSet resampled(const ProbeSet& probes, std::span<const std::uint32_t> source
           .tails = {slopes, taken(axes, ranks, source)},
           .draws = draws,
           .plausible = taken(plausible, each, source),
+          .reconstruction_error = reconstruction_error,
           .plausible_share = plausible_share,
           .statistics = taken(statistics, 1, source),
           .draw_statistics = taken(draw_statistics, each, source)};

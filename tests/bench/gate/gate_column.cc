@@ -36,7 +36,6 @@ Evaluation on_test_split(const World& world, const ProbeEvaluation& answers) {
     return own;
   };
   out.logits = part(answers.logits);
-  out.embeddings = part(answers.embeddings);
   const auto labels = world.splits().test.labels();
   for (std::size_t i = 0; i < n; ++i) {
     out.predicted.push_back(predicted_class(out.logits.row(i)));

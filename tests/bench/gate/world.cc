@@ -293,7 +293,7 @@ Result<GeneratorHealth> World::health(const ModelFile& incumbent) {
   if (const auto known = health_.find(incumbent.digest); known != health_.end()) return known->second;
   TRY(base, answers(incumbent));
   const auto own = compose(*probes_, *base, attributes_, {}, {});
-  TRY(judged, judge_generator(*generator_, *probes_, own, splits_->test, settings().generator));
+  TRY(judged, judge_generator(*generator_, *probes_, own, settings().generator));
   health_.emplace(incumbent.digest, judged);
   return judged;
 }

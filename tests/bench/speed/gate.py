@@ -35,9 +35,12 @@ def evaluate(bench, work, candidate, cache, report="report"):
                            work / f"models/{candidate}.pt", "--incumbent", work / "models/incumbent.pt", "--report", out, "--cache", cache],
                           capture_output=True, text=True)
     seconds = time.monotonic() - started
-    if done.returncode not in (0, 1):
-        raise SystemExit(f"defusectl evaluate: exit status {done.returncode}\n{done.stderr[-4000:]}")
-    return {"seconds": seconds, "report": json.loads((out / "report.json").read_text())}
+    if not (out / "report.json").exists():
+        raise SystemExit(f"defusectl evaluate: exit status {done.returncode}, no report\n{done.stderr[-4000:]}")
+    report = json.loads((out / "report.json").read_text())
+    if report["verdict"]["verdict"] == "error":
+        raise SystemExit(f"defusectl evaluate: {report['verdict']['reason']}")
+    return {"seconds": seconds, "report": report}
 
 
 def peak(report):

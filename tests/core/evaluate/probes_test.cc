@@ -6,83 +6,12 @@
 #include <set>
 
 #include "core/evaluate/dataset_builder.h"
-#include "core/evaluate/evaluator.h"
 #include "core/evaluate/predictions.h"
-#include "tests/support/temp_tree.h"
-#include "tests/support/torch_models.h"
+#include "core/evaluate/probe_images.h"
+#include "tests/core/evaluate/probes_fixture.h"
 
 namespace defuse {
 namespace {
-
-using testing::TempTree;
-
-const ImageShape kShape{1, 8, 6};
-constexpr int kClasses = 4;
-
-RegionSettings small_settings() {
-  RegionSettings settings;
-  settings.draws = 3;
-  settings.train_seeds = 40;
-  settings.neighbours = 5;
-  settings.agreement = 0.8;
-  settings.noise_scale = 0.25;
-  return settings;
-}
-
-class CountingProgress final : public Progress {
- public:
-  void report(std::string_view, double fraction) override {
-    EXPECT_GE(fraction, last);
-    EXPECT_LE(fraction, 1);
-    last = fraction;
-    ++reports;
-  }
-  bool stop_requested() const override { return reports >= stop_after; }
-  double last = 0;
-  int reports = 0;
-  int stop_after = 1 << 30;
-};
-
-// The generator's code is the image, so every number can be checked by hand.
-class ProbesTest : public ::testing::Test {
- protected:
-  ProbesTest()
-      : test_(testing::banded_images(kShape, kClasses, 60, 1)),
-        train_(testing::banded_images(kShape, kClasses, 200, 2)) {
-    testing::save_identity_pair(tree_ / "encoder.pt", tree_ / "decoder.pt", kShape);
-  }
-
-  Generator generator() {
-    auto pair = Generator::load_pair(tree_ / "encoder.pt", tree_ / "decoder.pt", kShape, 2);
-    if (!pair) throw std::runtime_error(pair.error().describe());
-    return std::move(*pair);
-  }
-  ProbeSet build(const RegionSettings& settings = small_settings(), std::uint64_t seed = 1, int threads = 2) {
-    auto probes = build_probe_set(generator(), test_, train_, settings, seed, threads, progress_);
-    if (!probes) throw std::runtime_error(probes.error().describe());
-    return std::move(*probes);
-  }
-  TorchModel model(testing::ModelKind kind) {
-    testing::save_model(tree_ / "m/1/model.pt", kind, kShape, kClasses);
-    return load();
-  }
-  TorchModel band_model() {
-    testing::save_linear_model(tree_ / "m/1/model.pt", testing::band_weights(kShape, kClasses));
-    return load();
-  }
-  TorchModel load() {
-    InputSettings input;
-    input.shape = kShape;
-    auto loaded = TorchModel::load(tree_ / "m/1/model.pt", input, {2, "cpu"});
-    if (!loaded) throw std::runtime_error(loaded.error().describe());
-    return std::move(*loaded);
-  }
-
-  TempTree tree_;
-  Dataset test_;
-  Dataset train_;
-  CountingProgress progress_;
-};
 
 TEST_F(ProbesTest, SeedsAreAllTestImagesAndChosenTrainingImages) {
   const ProbeSet probes = build();
@@ -323,7 +252,7 @@ class JudgeTest : public ProbesTest {
  protected:
   GeneratorHealth judge(const ProbeSet& probes, const ProbeEvaluation& answers,
                         const GeneratorSettings& settings = {}) {
-    auto health = judge_generator(generator(), probes, answers, test_, settings);
+    auto health = judge_generator(generator(), probes, answers, settings);
     if (!health) throw std::runtime_error(health.error().describe());
     return *health;
   }
@@ -366,6 +295,9 @@ TEST_F(JudgeTest, RebuildingBadlyMakesItUnusable) {
   ProbeSet probes = build();
   const auto answers = answers_for(probes);
   for (float& value : probes.codes.data) value = std::clamp(value + 0.2F, 0.0F, 1.0F);
+  const auto error = reconstruction_error(generator(), probes, test_);
+  ASSERT_TRUE(error);
+  probes.reconstruction_error = *error;
   const auto health = judge(probes, answers);
   EXPECT_GT(health.reconstruction_error, 0.15);
   EXPECT_FALSE(health.usable);
@@ -399,7 +331,7 @@ TEST_F(JudgeTest, AnswersToOtherProbesAreRefused) {
   const ProbeSet probes = build();
   auto answers = answers_for(probes);
   answers.probe_digest = "other";
-  const auto health = judge_generator(generator(), probes, answers, test_, {});
+  const auto health = judge_generator(generator(), probes, answers, {});
   ASSERT_FALSE(health);
   EXPECT_EQ(health.error().code, ErrorCode::invalid_input);
 }

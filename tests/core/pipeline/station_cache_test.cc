@@ -24,6 +24,39 @@ TEST(Npy, MatricesComeBackBitForBit) {
   EXPECT_EQ(back->data, matrix.data);
 }
 
+TEST(Npy, WhatIsWrittenPieceByPieceIsMappedAndReadAlike) {
+  const TempTree tree;
+  auto writer = NpyWriter::create(tree / "big.npy", {3, 2});
+  ASSERT_TRUE(writer) << writer.error().describe();
+  EXPECT_FALSE(std::filesystem::exists(tree / "big.npy"));  // until it is whole
+  const std::vector<float> values{1, 2, 3, 4, 5, 6};
+  ASSERT_TRUE(writer->write(std::span(values).first(4)));
+  ASSERT_TRUE(writer->write(std::span(values).subspan(4)));
+  ASSERT_TRUE(writer->finish());
+  const auto mapped = map_npy(tree / "big.npy", 2);
+  ASSERT_TRUE(mapped) << mapped.error().describe();
+  EXPECT_EQ(mapped->shape, (std::vector<std::size_t>{3, 2}));
+  const auto* first = reinterpret_cast<const float*>(mapped->file->bytes().data() + mapped->offset);
+  EXPECT_EQ(std::vector<float>(first, first + 6), values);
+  const auto read = load_npy(tree / "big.npy");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->data, values);
+}
+
+TEST(Npy, AnArrayWithMoreOrFewerValuesThanItsShapeNeverAppears) {
+  const TempTree tree;
+  const std::vector<float> values(7, 1.0f);
+  {
+    auto writer = NpyWriter::create(tree / "a.npy", {3, 2});
+    ASSERT_TRUE(writer);
+    EXPECT_FALSE(writer->write(values));
+    ASSERT_TRUE(writer->write(std::span(values).first(5)));
+    EXPECT_FALSE(writer->finish());
+  }
+  EXPECT_FALSE(std::filesystem::exists(tree / "a.npy"));
+  EXPECT_EQ(map_npy(tree / "a.npy", 2).error().code, ErrorCode::not_found);
+}
+
 TEST(Npy, AnEmptyMatrixKeepsItsShape) {
   const TempTree tree;
   ASSERT_TRUE(save_npy(tree / "m.npy", Matrix(0, 7)));
