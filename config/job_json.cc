@@ -68,7 +68,7 @@ void describe(V& v, JobSpec& s) {
   v.objects("known_regions", s.known_regions, "", Need::required);
   v.object("history", s.history, "");
   v.field("cache", s.cache, Path{}, "", Need::required);
-  v.field("cache_size", s.cache_size, Size{0}, "");
+  v.field("cache_size", s.cache_size, Size{0}, "", Need::required);
 }
 
 Json to_json(const JobSpec& job) { return Encoder::encode(job); }

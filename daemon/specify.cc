@@ -71,6 +71,7 @@ Result<JobSpec> specify(Store& store, const Config& config, const StateFolder& s
   TRY(history, store.judgement_history(job.model, job.digest));
   spec.history = std::move(history);
   spec.cache = state.cache();
+  spec.cache_size = config.cache.size;
   return spec;
 }
 

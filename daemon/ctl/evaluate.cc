@@ -104,6 +104,7 @@ Result<JobSpec> specify(const EvaluateRequest& request, const fs::path& report) 
   job.worker = config.worker;
   TRY(cache, ready_folder(request.cache.empty() ? report / ".cache" : request.cache));
   job.cache = std::move(cache);
+  job.cache_size = config.cache.size;
   return job;
 }
 
