@@ -1,8 +1,9 @@
 #include "core/pipeline/pipeline.h"
 
 #include <algorithm>
+#include <chrono>
+#include <future>
 
-#include "core/ml/inference.h"
 #include "core/pipeline/pictures.h"
 #include "core/pipeline/region_station.h"
 #include "core/pipeline/siblings.h"
@@ -102,8 +103,39 @@ Result<void> recall_incumbent(LazyModel& model, const Splits& splits, double alp
   return {};
 }
 
-// Stations 2c and 3: generated images, both models' answers on them, and the regions where the candidate fails or got
-// worse.
+struct TimedSpotlights {
+  Result<SpotlightSearch> search;
+  double seconds = 0;
+};
+
+// Station 3 asked of the candidate's own last hidden layer and of losses. It is one thread's work and needs nothing of
+// the search for regions, so it goes on beside that; where no thread is to be had, it is done when it is asked for.
+std::future<TimedSpotlights> start_spotlights(const SpotlightSettings& wanted, double alpha, const ProbeSet& probes,
+                                              const ProbeEvaluation& candidate, const ProbeEvaluation& incumbent) {
+  SpotlightSearchSettings search{.alpha = alpha, .spotlight = {}};
+  search.spotlight.spotlights = wanted.spotlights;
+  search.spotlight.share = wanted.share;
+  return std::async(std::launch::async | std::launch::deferred,
+                    [search, &probes, &candidate, &incumbent]() -> TimedSpotlights {
+                      const auto started = std::chrono::steady_clock::now();
+                      auto found = search_spotlights(probes, candidate, incumbent, search);
+                      const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - started;
+                      return {std::move(found), taken.count()};
+                    });
+}
+
+// A search that cannot be made is a fact for the check.
+void take_spotlights(std::future<TimedSpotlights> running, StageContext& context, Findings& found) {
+  auto done = running.get();
+  context.times.push_back({"spotlight", done.seconds, context.times.back().peak_memory, false});
+  if (done.search)
+    found.spotlights = std::move(*done.search);
+  else
+    found.spotlights_problem = done.search.error().message;
+}
+
+// Stations 2c and 3: generated images, both models' answers on them, and the regions and groups where the candidate
+// fails or got worse.
 Result<void> find_regions(LazyModel& candidate, LazyModel* incumbent, const Splits& splits, double alpha,
                           StageContext& context, Findings& found) {
   const auto& settings = context.job.settings;
@@ -119,6 +151,9 @@ Result<void> find_regions(LazyModel& candidate, LazyModel* incumbent, const Spli
   TRY(health, judge_generator(generator, probes, incumbent_answers ? *incumbent_answers : candidate_answers,
                               settings.generator));
   const auto& wanted = settings.checks.misclassification_regions;
+  std::future<TimedSpotlights> spotlights;
+  if (settings.checks.spotlight.mode != CheckMode::off && incumbent_answers)
+    spotlights = start_spotlights(settings.checks.spotlight, alpha, probes, candidate_answers, *incumbent_answers);
   auto search = search_settings(wanted, alpha, context.job.worker.threads);
   if (found.noise_floor && incumbent_answers)
     TRY_OK(search_siblings(*found.noise_floor, images, *incumbent_answers, health.usable, splits, context, search));
@@ -131,35 +166,13 @@ Result<void> find_regions(LazyModel& candidate, LazyModel* incumbent, const Spli
     assign_ids(context.job.model, probes.digest, /*earlier=*/{}, regions);
     found.regions = std::move(regions);
   }
+  if (spotlights.valid()) take_spotlights(std::move(spotlights), context, found);
   found.generator = std::move(generator);
   found.probes = std::move(probes);
   found.candidate_answers = std::move(candidate_answers);
   found.incumbent_answers = std::move(incumbent_answers);
   found.health = std::move(health);
   return {};
-}
-
-// Station 3 again, asked of the candidate's own last hidden layer and of losses. A search that cannot be made is a
-// fact for the check.
-void find_spotlights(double alpha, StageContext& context, Findings& found) {
-  const auto& wanted = context.job.settings.checks.spotlight;
-  if (wanted.mode == CheckMode::off) return;
-  if (!found.candidate_answers || !found.incumbent_answers) {
-    found.spotlights_problem = context.job.settings.checks.misclassification_regions.mode == CheckMode::off
-                                   ? "it needs the seed images of misclassification_regions, and that check is off"
-                                   : found.regions_problem;
-    return;
-  }
-  StationTimer timer(context, "spotlight");
-  SpotlightSearchSettings search{.alpha = alpha, .spotlight = {}};
-  search.spotlight.threads = resolve_threads(context.job.worker.threads);
-  search.spotlight.spotlights = wanted.spotlights;
-  search.spotlight.share = wanted.share;
-  auto searched = search_spotlights(*found.probes, *found.candidate_answers, *found.incumbent_answers, search);
-  if (searched)
-    found.spotlights = std::move(*searched);
-  else
-    found.spotlights_problem = searched.error().message;
 }
 
 // Station 4b: each check sees all of it and says what it concludes.
@@ -276,7 +289,10 @@ Result<WorkerResult> run_pipeline(const JobSpec& job, std::span<const std::uniqu
         found.regions_problem = searched.error().describe();
       }
     }
-    find_spotlights(alpha, context, found);                                   // 3 again, on losses
+    if (!found.candidate_answers || !found.incumbent_answers)
+      found.spotlights_problem = job.settings.checks.misclassification_regions.mode == CheckMode::off
+                                     ? "it needs the seed images of misclassification_regions, and that check is off"
+                                     : found.regions_problem;
     found.known_regions = known_regions_of(candidate, old, splits, context);  // 4a frozen tests
   }
   auto results = run_checks(checks, splits, alpha, context, found);  // 4b

@@ -56,6 +56,19 @@ class Statistics {
   std::atomic<std::size_t> read_{0};  // bytes
 };
 
+// The codes of a seed's draws, [draws, latent]; those that are not plausible are never looked at and not made.
+void plausible_codes(const ProbeSet& probes, const RegionSettings& settings, std::uint64_t seed, std::size_t index,
+                     Matrix& out) {
+  const auto draws = static_cast<std::size_t>(probes.draws);
+  if (out.rows != draws || out.cols != probes.codes.cols) out = Matrix(draws, probes.codes.cols);
+  thread_local Matrix code;
+  for (std::size_t q = 0; q < draws; ++q) {
+    if (probes.plausible[index * draws + q] == 0) continue;
+    perturbed_codes(probes, settings, seed, index, static_cast<int>(q), 1, code);
+    std::copy(code.data.begin(), code.data.end(), out.row(q).begin());
+  }
+}
+
 }  // namespace
 
 RegionSearchSettings search_settings(const RegionSettings& settings, double alpha, int threads) {
@@ -70,16 +83,15 @@ RegionSearchSettings search_settings(const RegionSettings& settings, double alph
 Result<std::vector<Region>> regions_between(const RegionPair& pair, const RegionSettings& settings,
                                             const RegionSearchSettings& search, std::uint64_t seed) {
   TRY(distilled, distil_errors(pair.probes, pair.candidate, settings, seed, search.threads));
-  RegionSearchInput input{.probes = &pair.probes,
-                          .candidate = &pair.candidate,
-                          .incumbent = pair.incumbent,
-                          .spaces = {{"codes", &pair.probes.codes,
-                                      [&](std::size_t i, Matrix& codes) {
-                                        perturbed_codes(pair.probes, settings, seed, i, 0, pair.probes.draws, codes);
-                                      }}},
-                          .mixture = std::move(distilled.centers),
-                          .generated_usable = pair.generated_usable,
-                          .classes = pair.classes};
+  RegionSearchInput input{
+      .probes = &pair.probes,
+      .candidate = &pair.candidate,
+      .incumbent = pair.incumbent,
+      .spaces = {{"codes", &pair.probes.codes,
+                  [&](std::size_t i, Matrix& codes) { plausible_codes(pair.probes, settings, seed, i, codes); }}},
+      .mixture = std::move(distilled.centers),
+      .generated_usable = pair.generated_usable,
+      .classes = pair.classes};
   if (!pair.candidate.embeddings.empty()) input.spaces.push_back({"candidate_embedding", &pair.candidate.embeddings});
   if (pair.incumbent != nullptr && !pair.incumbent->embeddings.empty())
     input.spaces.push_back({"incumbent_embedding", &pair.incumbent->embeddings});

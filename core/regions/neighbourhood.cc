@@ -10,13 +10,15 @@
 namespace defuse {
 namespace {
 
-constexpr std::size_t kLanes = 8;
+constexpr std::size_t kLanes = 8;        // seeds of a block
+constexpr std::size_t kPartialSums = 8;  // of squared_distance (scan.h)
 constexpr unsigned kBucketBits = 11;
 constexpr std::uint16_t kNoSlot = 0xffff;
 
-using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
+using Floats = float __attribute__((vector_size(8 * sizeof(float))));
 using FourFloats = float __attribute__((vector_size(4 * sizeof(float))));
 using FourDoubles = double __attribute__((vector_size(4 * sizeof(double))));
+using EightWords = std::uint32_t __attribute__((vector_size(8 * sizeof(std::uint32_t))));
 
 // Up, so that a ball of this radius holds the seed it was measured to.
 inline std::uint32_t rounded_up_bits(double value) {
@@ -25,37 +27,38 @@ inline std::uint32_t rounded_up_bits(double value) {
   return bits + static_cast<std::uint32_t>(static_cast<double>(near) < value);
 }
 
-// For every seed the sum that `squared_distance` (scan.h) makes, in its order and so to its last bit: dimension j goes
-// to partial sum j mod 8, and the eight are added up in double precision.
+// For every seed the sum that `squared_distance` makes, in its order and so to its last bit: dimension j goes to
+// partial sum j mod 8, and the eight are added up in double precision. `Floats`: as many seeds at a time as the
+// registers are wide. (This file is compiled without fused multiply-add, which would round otherwise.)
 [[gnu::always_inline]] inline void measure(const float* blocks, std::size_t count, std::size_t width,
                                            const float* center, std::uint32_t* bits) {
   for (std::size_t b = 0; b < count; ++b) {
-    const float* block = blocks + b * width * kLanes;
-    Floats sums[kLanes] = {};
+    const float* column = blocks + b * width * kLanes;
+    Floats sums[kPartialSums] = {};
     std::size_t j = 0;
-    for (; j + kLanes <= width; j += kLanes) {
+    for (; j + kPartialSums <= width; j += kPartialSums) {
 #pragma GCC unroll 8
-      for (std::size_t l = 0; l < kLanes; ++l) {
+      for (std::size_t l = 0; l < kPartialSums; ++l) {
         Floats x;
-        __builtin_memcpy(&x, block + (j + l) * kLanes, sizeof x);
+        __builtin_memcpy(&x, column + (j + l) * kLanes, sizeof x);
         const Floats step = x - center[j + l];
         sums[l] += step * step;
       }
     }
     for (std::size_t l = 0; j < width; ++j, ++l) {
       Floats x;
-      __builtin_memcpy(&x, block + j * kLanes, sizeof x);
+      __builtin_memcpy(&x, column + j * kLanes, sizeof x);
       const Floats step = x - center[j];
       sums[l] += step * step;
     }
-    FourDoubles low = {}, high = {};
-    for (const Floats& sum : sums) {
-      low += __builtin_convertvector(__builtin_shufflevector(sum, sum, 0, 1, 2, 3), FourDoubles);
-      high += __builtin_convertvector(__builtin_shufflevector(sum, sum, 4, 5, 6, 7), FourDoubles);
-    }
-    for (std::size_t r = 0; r < 4; ++r) {
-      bits[b * kLanes + r] = rounded_up_bits(low[r]);
-      bits[b * kLanes + 4 + r] = rounded_up_bits(high[r]);
+    for (std::size_t four = 0; four < kLanes; four += 4) {
+      FourDoubles total = {};
+      for (const Floats& sum : sums) {
+        FourFloats own;
+        __builtin_memcpy(&own, reinterpret_cast<const char*>(&sum) + four * sizeof(float), sizeof own);
+        total += __builtin_convertvector(own, FourDoubles);
+      }
+      for (std::size_t r = 0; r < 4; ++r) bits[b * kLanes + four + r] = rounded_up_bits(total[r]);
     }
   }
 }
@@ -66,7 +69,7 @@ void measure_anywhere(const float* blocks, std::size_t count, std::size_t width,
 }
 
 #if defined(__x86_64__)
-// The same operations in the same order, on registers twice as wide. (No fused multiply-add: it would round otherwise.)
+// The same operations in the same order, on wider registers.
 [[gnu::target("avx2")]] void measure_avx2(const float* blocks, std::size_t count, std::size_t width,
                                           const float* center, std::uint32_t* bits) {
   measure(blocks, count, width, center, bits);
@@ -80,6 +83,27 @@ Measure fastest_measure() {
   if (__builtin_cpu_supports("avx2")) return measure_avx2;
 #endif
   return measure_anywhere;
+}
+
+struct Range {
+  std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
+  std::uint32_t most = 0;
+};
+
+Range range_of(std::span<const std::uint32_t> values) {
+  EightWords least, most = {};
+  least = ~most;
+  std::size_t i = 0;
+  for (; i + 8 <= values.size(); i += 8) {
+    EightWords v;
+    __builtin_memcpy(&v, values.data() + i, sizeof v);
+    least = v < least ? v : least;
+    most = v > most ? v : most;
+  }
+  Range range;
+  for (std::size_t l = 0; l < 8; ++l) range = {std::min(range.least, least[l]), std::max(range.most, most[l])};
+  for (; i < values.size(); ++i) range = {std::min(range.least, values[i]), std::max(range.most, values[i])};
+  return range;
 }
 
 }  // namespace
@@ -109,18 +133,17 @@ void Neighbourhood::reach(std::span<const std::uint32_t> places, std::span<const
   sizes = sizes.first(static_cast<std::size_t>(last - sizes.begin()));
   if (sizes.empty()) return;
 
-  asked_bits_.resize(places.size());
-  std::uint32_t least = std::numeric_limits<std::uint32_t>::max(), most = 0;
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const std::uint32_t v = bits_[places[i]];
-    asked_bits_[i] = v;
-    least = std::min(least, v);
-    most = std::max(most, v);
+  std::span<const std::uint32_t> asked(bits_.data(), places.size());
+  if (places.size() != seeds_.size()) {  // else every seed is asked
+    asked_bits_.resize(places.size());
+    for (std::size_t i = 0; i < places.size(); ++i) asked_bits_[i] = bits_[places[i]];
+    asked = asked_bits_;
   }
+  const auto [least, most] = range_of(asked);
   const auto range = static_cast<unsigned>(std::bit_width(most - least));
   const unsigned shift = range > kBucketBits ? range - kBucketBits : 0;
   counts_.assign(std::size_t{1} << kBucketBits, 0);
-  for (const std::uint32_t v : asked_bits_) ++counts_[(v - least) >> shift];
+  for (const std::uint32_t v : asked) ++counts_[(v - least) >> shift];
 
   // Which interval holds each size, and how many lie before that interval.
   slot_of_bucket_.assign(counts_.size(), kNoSlot);
@@ -137,9 +160,9 @@ void Neighbourhood::reach(std::span<const std::uint32_t> places, std::span<const
   }
   const std::uint32_t beyond = static_cast<std::uint32_t>(bucket);
   for (std::size_t i = 0; i < places.size(); ++i) {
-    const std::uint32_t own = (asked_bits_[i] - least) >> shift;
+    const std::uint32_t own = (asked[i] - least) >> shift;
     if (own > beyond || slot_of_bucket_[own] == kNoSlot) continue;
-    slots_[slot_of_bucket_[own]].emplace_back(asked_bits_[i], places[i]);
+    slots_[slot_of_bucket_[own]].emplace_back(asked[i], places[i]);
   }
   for (std::size_t s = 0; s < slots; ++s) std::sort(slots_[s].begin(), slots_[s].end());
   for (const auto& [slot, rank] : where) out.push_back(slots_[slot][rank]);
