@@ -4,6 +4,7 @@ A row compares what we run with a peer or a floor measured in the same minutes: 
 is the median of the pairs' ratios. Programs time the work alone (not their start, not the reading of files) and print seconds.
 """
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -98,6 +99,13 @@ def run(words, **options):
     if done.returncode != 0:
         sys.exit(f"{' '.join(str(word) for word in words)} failed with status {done.returncode}:\n{done.stderr[-4000:]}")
     return done.stdout
+
+
+def slope(sizes, values):
+    """Of log value over log size, by least squares: 1 is linear."""
+    x, y = [math.log(size) for size in sizes], [math.log(value) for value in values]
+    mean_x, mean_y = statistics.mean(x), statistics.mean(y)
+    return sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y)) / sum((a - mean_x) ** 2 for a in x)
 
 
 def skipped(name, why):

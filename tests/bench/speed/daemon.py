@@ -5,7 +5,6 @@ a process on the same two cores. The floor takes turns with it: the same load on
 need no models: starting, resting, seeing versions come, listing large registries, answering from large stores.
 """
 import json
-import math
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from speed.common import Row, skipped
+from speed.common import Row, skipped, slope
 from speed.daemon_world import SHEET, World, digits, fill_store, real_region, until
 
 LOAD = Path(__file__).with_name("daemon_load.py")
@@ -36,13 +35,6 @@ def rows(bench):
 
 def median_note(values, unit, digits=3):
     return f"median of {len(values)}, {min(values):.{digits}g} to {max(values):.{digits}g} {unit}"
-
-
-def slope(sizes, values):
-    """Of log value over log size, by least squares."""
-    x, y = [math.log(size) for size in sizes], [math.log(value) for value in values]
-    mean_x, mean_y = statistics.mean(x), statistics.mean(y)
-    return sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y)) / sum((a - mean_x) ** 2 for a in x)
 
 
 def idle_worker(world):

@@ -4,11 +4,10 @@ The test split is MNIST's, repeated with noise. One gate fills the cache (its ca
 then a candidate that is new to the cache is timed. Slopes are those of a straight line through log time against log size, over the sizes named in the
 note; 1 is linear. The generator is trained for one epoch: what is timed does not train it.
 """
-import math
 import shutil
 
 from . import gate
-from .common import Row, run, skipped
+from .common import Row, run, skipped, slope
 
 CONFIG = """\
 api_version: defused/v1
@@ -29,13 +28,6 @@ DEFAULTS = {"latent": 16, "draws": 2, "components": 20}
 IMAGES = [1_000, 10_000, 100_000, 1_000_000]
 CURVES = {"draws": [1, 2, 5, 10, 20], "latent": [8, 16, 32, 64], "components": [10, 20, 40, 80]}
 CURVE_IMAGES = 10_000
-
-
-def slope(sizes, values):
-    x = [math.log(size) for size in sizes]
-    y = [math.log(value) for value in values]
-    middle_x, middle_y = sum(x) / len(x), sum(y) / len(y)
-    return sum((a - middle_x) * (b - middle_y) for a, b in zip(x, y)) / sum((a - middle_x) ** 2 for a in x)
 
 
 class Scale:
