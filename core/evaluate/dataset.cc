@@ -17,7 +17,8 @@
 namespace defuse {
 namespace {
 
-// Above this, pages are given back once read, so that memory is bounded by the batch and not by the data.
+// Above this, pages are given back once read, so that memory is bounded by the batch and not by the data: window by
+// window, since a single image rarely fills a page. A window that somebody else still reads is only read again.
 constexpr std::size_t kReleaseAbove = std::size_t{256} << 20;
 constexpr std::size_t kWindow = std::size_t{8} << 20;
 
@@ -38,7 +39,9 @@ struct Dataset::Pixels {
     return stored.bytes.subspan(first * image_bytes, count * image_bytes);
   }
   void done_with(std::size_t offset, std::size_t count) const {
-    if (stored.file && stored.bytes.size() > kReleaseAbove) stored.file->release(stored.offset + offset, count);
+    if (!stored.file || stored.bytes.size() <= kReleaseAbove) return;
+    const std::size_t begun = offset / kWindow, reached = (offset + count) / kWindow;
+    if (reached > begun) stored.file->release(stored.offset + begun * kWindow, (reached - begun) * kWindow);
   }
 };
 

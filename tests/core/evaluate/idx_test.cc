@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <cstdint>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -274,6 +276,29 @@ TEST_F(Idx, RefusesALabelOutsideTheConfiguredClasses) {
   EXPECT_EQ(message("images", "labels", {"a", "b"}), "opened");
   EXPECT_EQ(message("images", "labels", {"only"}),
             path("labels") + ": label 1 of item 0 is outside 0..0 (the configured classes)");
+}
+
+// Resident pages of mapped files, in bytes.
+std::uint64_t resident_files() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("RssFile:")) return 1024 * std::stoull(line.substr(8));
+  return 0;
+}
+
+// A file of holes: 300 MB that take no disk.
+TEST_F(Idx, ALargeSplitReadImageByImageDoesNotStayInMemory) {
+  constexpr std::uint32_t kImages = 400'000, kSide = 28;
+  input_.shape = {1, kSide, kSide};
+  folder_.write("images", idx(8, {kImages, kSide, kSide}, ""));
+  std::filesystem::resize_file(folder_ / "images", 16 + std::uint64_t{kImages} * kSide * kSide);
+  folder_.write("labels", idx(8, {kImages}, std::string(kImages, '\0')));
+  const auto data = open("images", "labels");
+  ASSERT_TRUE(data) << data.error().describe();
+  const auto before = resident_files();
+  std::vector<float> image(kSide * kSide);
+  for (std::uint32_t i = 0; i < kImages; ++i) data->read(i, 1, image);
+  EXPECT_LT(resident_files(), before + (32 << 20));
 }
 
 }  // namespace
