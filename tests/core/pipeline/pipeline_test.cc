@@ -55,6 +55,22 @@ TEST_F(PipelineTest, ADamagedCacheIsMadeAgainAndSaysTheSame) {
   EXPECT_EQ(states(*first), states(*again));
 }
 
+TEST_F(PipelineTest, GeneratedImagesAreKeptWhereThereIsRoomAndItSaysTheSameWithout) {
+  auto kept = run();
+  ASSERT_TRUE(kept) << kept.error().describe();
+  EXPECT_FALSE(std::filesystem::is_empty(tree_ / "cache/generated"));
+  std::filesystem::remove_all(tree_ / "cache");
+  job_.cache_size = 0;
+  auto decoded = run();
+  ASSERT_TRUE(decoded) << decoded.error().describe();
+  EXPECT_FALSE(std::filesystem::exists(tree_ / "cache/generated"));
+  for (auto* result : {&*kept, &*decoded}) {
+    result->stations.clear();
+    result->contract.latency_ms = 0;
+  }
+  EXPECT_EQ(dump_json(to_json(*kept)), dump_json(to_json(*decoded)));
+}
+
 TEST_F(PipelineTest, AModelThatBreaksAClassFails) {
   auto weights = testing::band_weights(kShape, kClasses);
   for (std::size_t j = 0; j < weights.cols; ++j) weights.row(1)[j] = 0;
