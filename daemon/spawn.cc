@@ -35,9 +35,11 @@ class SpawnOptions {
     ::sigfillset(&all);
     const std::array results = {
         ::posix_spawnattr_setflags(&attributes_,
-                                   // A session is a group too; beyond that, the kernel shares cores among sessions
-                                   // first (sched_autogroup), so a child in ours would be charged to us.
-                                   POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF),
+                                   // A group, not a session: where the kernel shares cores among sessions first
+                                   // (sched_autogroup), a worker in one of its own would have as much as the daemon,
+                                   // however nice it is.
+                                   POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF),
+        ::posix_spawnattr_setpgroup(&attributes_, 0),
         ::posix_spawnattr_setsigmask(&attributes_, &none),
         ::posix_spawnattr_setsigdefault(&attributes_, &all),
         ::posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0),
