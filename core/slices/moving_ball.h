@@ -1,15 +1,15 @@
 // Sums over the points inside a ball that moves a little each step: what the Spotlight's objective and its gradients
-// are made of, at the cost of one product matrix times vector over the points that may be inside. Called by
-// spotlight.cc only. Exact: points are passed over only while the triangle inequality keeps them outside. One caller at
-// a time.
-//   k_i = max(0, 1 - tau |x_i - mu|^2)      inside: k_i > 0
+// are made of. Called by spotlight.cc only. A step looks at the points near the rim alone: while the triangle
+// inequality keeps the others where they are, running sums and a closed form say all there is to say of them. Exact up
+// to rounding. One caller at a time.
+//   k_i = max(0, 1 - tau |x_i - mu|^2)      inside: k_i > 0      C = number inside
+//   sum k_i     = C          - tau (sum |x_i|^2     - 2 mu . sum x_i     + C |mu|^2)              sums over those
+//   inside sum k_i l_i = sum l_i    - tau (sum l_i |x_i|^2 - 2 mu . sum l_i x_i + sum l_i |mu|^2)
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
-
-#include "core/slices/crew.h"
 
 namespace defuse {
 
@@ -19,6 +19,8 @@ struct BallSums {
   // Over the points inside:
   double count = 0;
   double loss = 0;                  // sum l_i
+  double square = 0;                // sum |x_i|^2
+  double loss_square = 0;           // sum l_i |x_i|^2
   std::vector<double> points;       // [d] sum x_i
   std::vector<double> loss_points;  // [d] sum l_i x_i
 };
@@ -27,9 +29,8 @@ struct BallSums {
 template <class Real>
 class MovingBall {
  public:
-  // points: [n, d] row-major, outliving this; best with the mean near 0. Requires finite values and n >= 1. `threads`
-  // share the products of a step; they change no bit.
-  MovingBall(std::span<const Real> points, std::size_t d, std::span<const double> loss, int threads = 1);
+  // points: [n, d] row-major, outliving this; best with the mean near 0. Requires finite values and n >= 1.
+  MovingBall(std::span<const Real> points, std::size_t d, std::span<const double> loss);
 
   const BallSums& move(std::span<const double> center, double tau);
 
@@ -37,30 +38,42 @@ class MovingBall {
   // So many points stand side by side in memory that a step needs no horizontal sums.
   static constexpr std::size_t kLanes = 32;
   void list(std::span<const double> center, double radius);
+  void pack();
   void sweep(std::span<const double> center, double tau);
-  void multiply_all(std::span<const Real> mu);
-  void multiply(std::span<const Real> mu, std::size_t first_panel, std::size_t end_panel);
-  void switch_point(std::size_t slot, bool inside);
+  void multiply(std::span<const Real> mu);
+  void put(std::size_t i, bool inside);
+  void add(std::size_t i, double sign);
+  void sum_anew();
+  void weigh(std::span<const double> center, double tau);
   double distance(std::size_t i, std::span<const double> center) const;
 
   std::span<const Real> points_;
   std::size_t n_, d_;
   std::span<const double> loss_;
-  std::vector<double> square_;  // [n] |x_i|^2
+  std::vector<double> square_;        // [n] |x_i|^2
+  std::vector<std::uint8_t> inside_;  // [n]
   BallSums sums_;
+  std::size_t put_since_sum_ = 0;  // points put inside or outside since the sums were made from nothing
 
-  // The points that may be inside, in panels of kLanes: value j of lane l of panel p at (p * d + j) * kLanes + l.
+  // The points that may cross the rim before the next list, in panels of kLanes: value j of lane l of panel p at
+  // (p * d + j) * kLanes + l.
   std::vector<std::uint32_t> listed_;
   std::vector<Real> panels_;
-  std::vector<Real> products_;                       // [panels * kLanes] x mu
-  std::vector<double> listed_square_, listed_loss_;  // [panels * kLanes]; a lane without a point is infinitely far
-  std::vector<std::int64_t> inside_;                 // [panels * kLanes] -1 or 0, as comparisons of lanes give it
+  std::vector<Real> products_;               // [panels * kLanes] x mu
+  std::vector<double> listed_square_;        // [panels * kLanes]; a lane without a point is infinitely far
+  std::vector<std::int64_t> listed_inside_;  // [panels * kLanes] -1 or 0, as comparisons of lanes give it
+
   std::vector<double> list_center_, last_center_;
   double last_radius_ = 0;
-  double speed_ = 0;   // of the rim, in length per step, smoothed
-  double reach_ = -1;  // points farther than this from list_center_ are not listed
+  double speed_ = 0;  // of the rim, in length per step, smoothed
+  // Listed are the points that may be nearer than outer_ to list_center_ and may be farther than inner_.
+  double inner_ = 0, outer_ = -1, width_ = 0;
   int since_listed_ = 0;
-  Crew crew_;
+
+  // Distances from centres of old, and how far lists have moved since: a point's distance from list_center_ is
+  // measured_[i] give or take way_ - measured_at_[i].
+  std::vector<double> measured_, measured_at_;  // [n]
+  double way_ = 0;
 };
 
 extern template class MovingBall<float>;

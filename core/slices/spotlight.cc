@@ -4,7 +4,7 @@
 // maximise O = L - [q < 0] s q^2 / b_t^2 by Adam on (mu, ln tau), b_t falling geometrically from n - S to b_min.
 // Gradients: g_i = [k_i > 0] ((l_i - L) / W - [q < 0] 2 s q / b_t^2),  dO/dmu = sum g_i 2 tau (x_i - mu),
 // dO/dln tau = -sum g_i tau |x_i - mu|^2. With e = L / W + [q < 0] 2 s q / b_t^2 this is g_i = l_i / W - e inside, so
-// both are combinations of six sums over the points inside (moving_ball.h): no second pass over the data. For tau:
+// both are combinations of sums over the points inside (moving_ball.h): no second pass over the data. For tau:
 // sum_inside tau |x - mu|^2 = count - W and sum_inside l tau |x - mu|^2 = sum_inside l - W L.
 #include "core/slices/spotlight.h"
 
@@ -108,7 +108,7 @@ Search search(std::span<const Real> points, std::size_t d, std::span<const doubl
     for (const Real x : points) spread += static_cast<double>(x) * static_cast<double>(x);
     if (spread > 0) s.log_tau = -std::log(2 * spread / n);
   }
-  MovingBall<Real> ball(points, d, loss, p.threads);
+  MovingBall<Real> ball(points, d, loss);
   Adam adam(d + 1);
   double scale = 0;
   for (const double l : loss) scale += std::abs(l) / n;

@@ -40,8 +40,7 @@ struct SpotlightParameters {
   double barrier_end = 0;       // b_min; 0 = 0.05 S
   PlateauRule plateau = PlateauRule::tolerant;
   SpotlightStart start = SpotlightStart::published;
-  int spotlights = 5;        // searched, one after another
-  int threads = 1;           // the result does not depend on it
+  int spotlights = 5;           // searched, one after another
   double max_overlap = 0.5;  // one whose Jaccard index with an earlier one exceeds this is dropped
 };
 

@@ -192,28 +192,25 @@ TEST(Spotlight, MovingBallSumsAreThoseOfPlainLoops) {
     EXPECT_NEAR(sums.mass, plain.mass, 1e-4 * (1 + plain.mass)) << step;
     EXPECT_NEAR(sums.weighted_loss, plain.weighted_loss, 1e-4 * (1 + plain.mass)) << step;
     if (on_rim) continue;
+    EXPECT_NEAR(sums.mass, plain.mass, 1e-9 * static_cast<double>(n)) << step;
+    EXPECT_NEAR(sums.weighted_loss, plain.weighted_loss, 1e-9 * static_cast<double>(n)) << step;
     EXPECT_NEAR(sums.count, plain.count, 1e-9) << step;
     EXPECT_NEAR(sums.loss, plain.loss, 1e-9 * static_cast<double>(n)) << step;
     for (std::size_t j = 0; j < 5; ++j) EXPECT_NEAR(sums.points[j], plain.points[j], 1e-6) << step;
   }
 }
 
-// Wide enough that the threads are woken.
-TEST(Spotlight, TheNumberOfThreadsChangesNoBit) {
-  const auto data = planted(3000, 96, 90, 2);
-  SpotlightParameters p;
-  p.steps = 300;
-  p.spotlights = 2;
-  const auto one = find_spotlights(data.points, data.rows, data.loss, p);
-  p.threads = 3;
-  const auto three = find_spotlights(data.points, data.rows, data.loss, p);
-  ASSERT_TRUE(one && three);
-  ASSERT_EQ(one->size(), three->size());
-  for (std::size_t i = 0; i < one->size(); ++i) {
-    EXPECT_EQ((*one)[i].center, (*three)[i].center);
-    EXPECT_EQ((*one)[i].tau, (*three)[i].tau);
-    EXPECT_EQ((*one)[i].members, (*three)[i].members);
-  }
+// A ball that holds all points, then none, is what its closed forms are worst at.
+TEST(Spotlight, MovingBallKnowsAnEmptyBallFromARoundingError) {
+  const auto data = planted(3000, 16, 90, 2);
+  MovingBall<float> ball(data.points.data, 16, data.loss);
+  const std::vector<double> middle(16, 0), far(16, 1e3);
+  EXPECT_EQ(ball.move(middle, 1e-6).count, 3000);
+  const auto& empty = ball.move(far, 1e-2);
+  EXPECT_EQ(empty.count, 0);
+  EXPECT_EQ(empty.mass, 0);
+  EXPECT_EQ(empty.weighted_loss, 0);
+  EXPECT_EQ(ball.move(middle, 1e-6).count, 3000);
 }
 
 TEST(Spotlight, FindsAPlantedGroupAndConverges) {
