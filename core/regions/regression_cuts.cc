@@ -43,16 +43,21 @@ class Finder {
   Finder(const SearchView& view, const KindScores& score)
       : view_(view), draws_(static_cast<std::size_t>(view.input.probes->draws)), score_(score) {}
 
-  Cuts find(const std::vector<std::uint32_t>& seeds) const {
-    Cuts best;
-    for (std::size_t s = 0; s < view_.input.spaces.size(); ++s) {
-      ClassSpace space(*view_.input.spaces[s].points, seeds);
-      if (view_.settings.shapes.balls) balls(s, space, seeds, best);
-      if (!view_.settings.shapes.half_spaces) continue;
-      half_spaces_of_seeds(s, space, best);
-      if (view_.input.spaces[s].draws) half_spaces_of_draws(s, seeds, best);
+  std::vector<ScanQuestion> questions(std::span<const std::uint32_t> seeds) const {
+    std::vector<ScanQuestion> out;
+    for (const std::size_t k : kinds_of_balls()) {
+      ScanQuestion question{score_[k], promising_centers(score_[k], seeds), scan_limit(k)};
+      question.keep = 1;
+      out.push_back(std::move(question));
     }
-    return best;
+    return out;
+  }
+
+  void look(std::size_t space, ClassSpace& of_class, std::span<const std::vector<ScanBall>> balls, Cuts& best) const {
+    take_balls(space, of_class, balls, best);
+    if (!view_.settings.shapes.half_spaces) return;
+    half_spaces_of_seeds(space, of_class, best);
+    if (view_.input.spaces[space].draws) half_spaces_of_draws(space, of_class.seeds(), best);
   }
 
  private:
@@ -69,25 +74,25 @@ class Finder {
     if (cut.evidence > 0 && (!best || cut.evidence > best->evidence)) best = std::move(cut);
   }
 
-  void balls(std::size_t space, ClassSpace& of_class, const std::vector<std::uint32_t>& seeds, Cuts& best) const {
-    ScanSettings scan;
-    scan.sizes = view_.settings.neighbourhood;
-    scan.keep = 1;
-    std::vector<ScanQuestion> questions;
-    std::vector<std::size_t> kind_of;
+  std::vector<std::size_t> kinds_of_balls() const {
+    std::vector<std::size_t> kinds;
     for (std::size_t k = 0; k < kRegressionKinds.size(); ++k) {
-      if (!wanted(k)) continue;
-      questions.push_back({score_[k], promising_centers(score_[k], seeds), scan_limit(k)});
-      kind_of.push_back(k);
+      if (view_.settings.shapes.balls && wanted(k)) kinds.push_back(k);
     }
-    const auto found = scan_balls(of_class, questions, Matrix(0, of_class.points().cols), scan);
-    for (std::size_t q = 0; q < found.size(); ++q) {
-      if (found[q].empty()) continue;
-      const ScanBall& ball = found[q].front();
+    return kinds;
+  }
+
+  void take_balls(std::size_t space, const ClassSpace& of_class, std::span<const std::vector<ScanBall>> balls,
+                  Cuts& best) const {
+    const auto kinds = kinds_of_balls();
+    for (std::size_t q = 0; q < kinds.size(); ++q) {
+      if (balls[q].empty()) continue;
+      const ScanBall& ball = balls[q].front();
       // A ball was chosen among many for what these very seeds show; a half-space's evidence is that of unseen ones.
       // What choosing among m windows gains is about ln m nats.
-      const double chosen_among = std::log(static_cast<double>(questions[q].centers.size() * scan.sizes.size() + 1));
-      keep_better(best[kind_of[q]],
+      const std::size_t centers = promising_centers(score_[kinds[q]], of_class.seeds()).size();
+      const double chosen_among = std::log(static_cast<double>(centers * view_.settings.neighbourhood.size() + 1));
+      keep_better(best[kinds[q]],
                   {false, space, false, ball.center, ball.radius * ball.radius, ball.evidence - chosen_among});
     }
   }
@@ -116,7 +121,7 @@ class Finder {
     }
   }
 
-  void half_spaces_of_draws(std::size_t space, const std::vector<std::uint32_t>& seeds, Cuts& best) const {
+  void half_spaces_of_draws(std::size_t space, std::span<const std::uint32_t> seeds, Cuts& best) const {
     const auto kinds = wanted_kinds(ImageKind::generated);
     if (kinds.empty()) return;
     Rows rows;
@@ -180,8 +185,14 @@ KindScores scores_of(const SearchView& view) {
   return score;
 }
 
-Cuts find_cuts(const SearchView& view, const KindScores& score, const std::vector<std::uint32_t>& seeds) {
-  return Finder(view, score).find(seeds);
+std::vector<ScanQuestion> regression_questions(const SearchView& view, const KindScores& score,
+                                               std::span<const std::uint32_t> seeds) {
+  return Finder(view, score).questions(seeds);
+}
+
+void look_for_cuts(const SearchView& view, const KindScores& score, std::size_t space, ClassSpace& of_class,
+                   std::span<const std::vector<ScanBall>> balls, Cuts& best) {
+  Finder(view, score).look(space, of_class, balls, best);
 }
 
 }  // namespace defuse

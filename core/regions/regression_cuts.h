@@ -1,6 +1,6 @@
 // Where the gate's question is looked for: on the seeds of one half of a class, the geometry with the strongest
-// evidence that the candidate got worse inside it, one for every kind of evidence. Called by find_regressions, which
-// measures what is found on the other half. Pure; deterministic; thread-safe.
+// evidence that the candidate got worse inside it, one for every kind of evidence. Called by search_regions, which has
+// what is found measured on the other half (regressions.h). Pure; deterministic; thread-safe.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -42,10 +42,17 @@ using Cuts = std::array<std::optional<Cut>, kRegressionKinds.size()>;
 double net_of(const SeedObservation& o, Measure measure);
 int net_of(const DrawObservation& o, Measure measure);
 
-// The best geometry of every kind on `seeds`: balls around flips and groups of flips, half-spaces, and cuts of single
-// axes, in every space; nothing where no geometry has evidence. `score`: from scores_of.
 using KindScores = std::array<std::vector<double>, kRegressionKinds.size()>;  // [seeds] net rates
 KindScores scores_of(const SearchView& view);
-Cuts find_cuts(const SearchView& view, const KindScores& score, const std::vector<std::uint32_t>& seeds);
+
+// What the scan is to be asked about the seeds of one class and half, for every kind of evidence that is wanted; in
+// every space the same. `score`: from scores_of, outliving the questions.
+std::vector<ScanQuestion> regression_questions(const SearchView& view, const KindScores& score,
+                                               std::span<const std::uint32_t> seeds);
+
+// Puts into `best` what one space has better: the balls that the scan found for those questions, half-spaces, and cuts
+// of single axes. Geometries without evidence are none.
+void look_for_cuts(const SearchView& view, const KindScores& score, std::size_t space, ClassSpace& of_class,
+                   std::span<const std::vector<ScanBall>> balls, Cuts& best);
 
 }  // namespace defuse

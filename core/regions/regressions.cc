@@ -8,16 +8,13 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cmath>
 #include <limits>
 #include <map>
 #include <numeric>
 #include <optional>
-#include <thread>
 #include <utility>
 
-#include "core/regions/regression_cuts.h"
 #include "core/regions/wording.h"
 #include "core/stats/excess.h"
 
@@ -44,41 +41,102 @@ FourCounts counts_of_draw(const SearchView& view, std::size_t at, std::int32_t l
   return counts;
 }
 
-// The seeds of one half that lie in a region found on the other.
-void collect(const SearchView& view, const Cut& cut, const RegressionKind& kind,
-             const std::vector<std::uint32_t>& seeds, std::vector<Member>& members) {
-  const auto draws = static_cast<std::size_t>(view.input.probes->draws);
-  Matrix codes;
-  for (const std::uint32_t s : seeds) {
-    const SeedObservation& o = view.observations.of(kind.evidence)[s];
-    if (!o.usable) continue;
-    Member member{s, 0, 0, view.observations.real[s].counts, view.observations.generated[s].counts, {}};
-    if (!cut.draws) {
-      const auto point = view.input.spaces[cut.space].points->row(s);
-      if (!is_finite(point) || (member.depth = cut.depth(point)) < 0) continue;
-      member.d = net_of(o, kind.measure);
-      members.push_back(member);
-      continue;
+// The seeds inside a kind's two regions.
+struct Gathered {
+  std::vector<Member> unseen;  // by the region they lie in: of the half it was not found on
+  std::vector<Member> seen;
+};
+
+// Who lies inside what was found. The draws of a seed are made once for all regions that ask for them.
+class Gatherer {
+ public:
+  Gatherer(const SearchView& view, const Halves& halves, const Cuts& found_on_first, const Cuts& found_on_second)
+      : view_(view), halves_(halves), cuts_{&found_on_first, &found_on_second} {
+    for (std::size_t space = 0; space < view.input.spaces.size(); ++space) gather_draws(space);
+  }
+
+  Gathered kind(std::size_t k) const {
+    Gathered out;
+    for (const std::size_t found_on : {0, 1}) append(k, found_on, 1 - found_on, out.unseen);
+    for (const std::size_t found_on : {0, 1}) append(k, found_on, found_on, out.seen);
+    return out;
+  }
+
+ private:
+  const std::optional<Cut>& cut(std::size_t k, std::size_t found_on) const { return (*cuts_[found_on])[k]; }
+
+  void append(std::size_t k, std::size_t found_on, std::size_t half, std::vector<Member>& out) const {
+    if (!cut(k, found_on)) return;
+    const auto inside = cut(k, found_on)->draws ? by_draws_[k][found_on][half] : seeds_inside(k, found_on, half);
+    out.insert(out.end(), inside.begin(), inside.end());
+  }
+
+  std::vector<Member> seeds_inside(std::size_t k, std::size_t found_on, std::size_t half) const {
+    const RegressionKind& kind = kRegressionKinds[k];
+    const Cut& region = *cut(k, found_on);
+    const Matrix& points = *view_.input.spaces[region.space].points;
+    std::vector<Member> out;
+    for (const std::uint32_t s : halves_[half]) {
+      const SeedObservation& o = view_.observations.of(kind.evidence)[s];
+      if (!o.usable || !is_finite(points.row(s))) continue;
+      const double depth = region.depth(points.row(s));
+      if (depth < 0) continue;
+      out.push_back({s,
+                     depth,
+                     net_of(o, kind.measure),
+                     view_.observations.real[s].counts,
+                     view_.observations.generated[s].counts,
+                     {}});
     }
-    view.input.spaces[cut.space].draws(s, codes);
-    member.depth = -1;
-    member.generated = {};
+    return out;
+  }
+
+  void gather_draws(std::size_t space) {
+    std::vector<std::pair<std::size_t, std::size_t>> asked;  // kind, found on
+    for (std::size_t k = 0; k < kRegressionKinds.size(); ++k) {
+      for (const std::size_t found_on : {0, 1}) {
+        if (cut(k, found_on) && cut(k, found_on)->draws && cut(k, found_on)->space == space)
+          asked.emplace_back(k, found_on);
+      }
+    }
+    if (asked.empty()) return;
+    Matrix codes;
+    for (const std::size_t half : {0, 1}) {
+      for (const std::uint32_t s : halves_[half]) {
+        if (!view_.observations.generated[s].usable) continue;  // draws bear evidence of that kind alone
+        view_.input.spaces[space].draws(s, codes);
+        for (const auto& [k, found_on] : asked) {
+          if (auto member = draws_inside(k, found_on, s, codes)) by_draws_[k][found_on][half].push_back(*member);
+        }
+      }
+    }
+  }
+
+  std::optional<Member> draws_inside(std::size_t k, std::size_t found_on, std::uint32_t s, const Matrix& codes) const {
+    const auto draws = static_cast<std::size_t>(view_.input.probes->draws);
+    Member member{s, -1, 0, view_.observations.real[s].counts, {}, {}};
     double sum = 0;
     for (std::size_t q = 0; q < draws; ++q) {
-      const DrawObservation& draw = view.observations.draws[s * draws + q];
+      const DrawObservation& draw = view_.observations.draws[s * draws + q];
       if (!draw.usable) continue;
-      const double depth = cut.depth(codes.row(q));
+      const double depth = cut(k, found_on)->depth(codes.row(q));
       if (depth < 0) continue;
       member.depth = std::max(member.depth, depth);
-      sum += net_of(draw, kind.measure);
+      sum += net_of(draw, kRegressionKinds[k].measure);
       member.draws.push_back(static_cast<std::uint32_t>(s * draws + q));
-      member.generated += counts_of_draw(view, s * draws + q, view.input.probes->seeds[s].label);
+      member.generated += counts_of_draw(view_, s * draws + q, view_.input.probes->seeds[s].label);
     }
-    if (member.generated.total() == 0) continue;
+    if (member.generated.total() == 0) return std::nullopt;
     member.d = sum / static_cast<double>(member.generated.total());
-    members.push_back(member);
+    return member;
   }
-}
+
+  const SearchView& view_;
+  const Halves& halves_;
+  std::array<const Cuts*, 2> cuts_;
+  // By kind, half it was found on, half of the seeds.
+  std::array<std::array<std::array<std::vector<Member>, 2>, 2>, kRegressionKinds.size()> by_draws_;
+};
 
 RegionScore score_members(const std::vector<Member>& members, ImageKind evidence) {
   RegionScore score;
@@ -144,32 +202,10 @@ void set_component(const SearchView& view, Region& region) {
   if (most != votes.end()) region.component = most->first;
 }
 
-using Halves = std::array<std::vector<std::uint32_t>, 2>;  // seeds of one class, by Half
-
-// A test that was made; `shown` if it is worth a person's time.
-struct Judged {
-  Region region;
-  double limit = 0;
-  bool shown = false;
-};
-
-RegressionTest test_of(const Judged& judged) {
-  const Region& region = judged.region;
-  const RegionScore& score = region.confirm;
-  return {region.label,    region.evidence, region.measure,   score.seeds,   score.net_flip_rate,
-          score.net_lower, judged.limit,    score.p_adjusted, region.members};
-}
-
-std::optional<Judged> judge(const SearchView& view, const RegressionKind& kind, std::int32_t label,
-                            const Halves& halves, const std::optional<Cut>& found_on_first,
-                            const std::optional<Cut>& found_on_second) {
-  if (!found_on_first && !found_on_second) return std::nullopt;
-  std::vector<Member> members;  // unseen by the region they lie in
-  std::vector<Member> seen;
-  if (found_on_first) collect(view, *found_on_first, kind, halves[1], members);
-  if (found_on_second) collect(view, *found_on_second, kind, halves[0], members);
-  if (found_on_first) collect(view, *found_on_first, kind, halves[0], seen);
-  if (found_on_second) collect(view, *found_on_second, kind, halves[1], seen);
+std::optional<JudgedRegion> judge(const SearchView& view, const RegressionKind& kind, std::int32_t label,
+                                  Gathered gathered, const std::optional<Cut>& found_on_first,
+                                  const std::optional<Cut>& found_on_second) {
+  std::vector<Member>& members = gathered.unseen;
   if (members.size() < 2) return std::nullopt;
   std::stable_sort(members.begin(), members.end(), [](const Member& a, const Member& b) { return a.depth > b.depth; });
 
@@ -190,7 +226,7 @@ std::optional<Judged> judge(const SearchView& view, const RegressionKind& kind, 
     region.members.push_back({m.seed, members.front().depth - m.depth});
     region.draws.insert(region.draws.end(), m.draws.begin(), m.draws.end());
   }
-  region.discover = score_members(seen, kind.evidence);
+  region.discover = score_members(gathered.seen, kind.evidence);
   region.confirm = score_members(members, kind.evidence);
   set_prediction(view, kind.evidence, region);
   set_component(view, region);
@@ -208,19 +244,7 @@ std::optional<Judged> judge(const SearchView& view, const RegressionKind& kind, 
   if (confirmed) region.status = score.incumbent_error <= kIncumbentKnew ? RegionStatus::new_bug : RegionStatus::worse;
   region.sentence = describe_region(region, /*has_incumbent=*/true, view.settings.min_support);
   const bool repeats = score.p_raw <= kRepeats && score.net_flip_rate >= limit / 2;
-  return Judged{std::move(region), limit, confirmed || repeats};
-}
-
-std::vector<Judged> regressions_of_class(const SearchView& view, const KindScores& score, std::int32_t label,
-                                         const Halves& halves) {
-  const Cuts first = find_cuts(view, score, halves[0]);
-  const Cuts second = find_cuts(view, score, halves[1]);
-  std::vector<Judged> all;
-  for (std::size_t k = 0; k < kRegressionKinds.size(); ++k) {
-    if (auto judged = judge(view, kRegressionKinds[k], label, halves, first[k], second[k]))
-      all.push_back(std::move(*judged));
-  }
-  return all;
+  return JudgedRegion{std::move(region), limit, confirmed || repeats};
 }
 
 }  // namespace
@@ -236,32 +260,21 @@ double limit_of(const RegionSearchSettings& settings, Measure measure) {
   return measure == Measure::flips ? settings.min_increase : settings.min_clear_increase;
 }
 
-std::vector<Region> find_regressions(const SearchView& view) {
-  if (view.input.incumbent == nullptr) return {};
-  std::vector<Halves> by_class(static_cast<std::size_t>(view.input.classes));
-  const auto& seeds = view.input.probes->seeds;
-  for (std::uint32_t i = 0; i < seeds.size(); ++i)
-    by_class[static_cast<std::size_t>(seeds[i].label)][seeds[i].half == Half::discover ? 0 : 1].push_back(i);
+RegressionTest test_of(const JudgedRegion& judged) {
+  const Region& region = judged.region;
+  const RegionScore& score = region.confirm;
+  return {region.label,    region.evidence, region.measure,   score.seeds,   score.net_flip_rate,
+          score.net_lower, judged.limit,    score.p_adjusted, region.members};
+}
 
-  const KindScores score = scores_of(view);
-  std::vector<std::vector<Judged>> found(by_class.size());
-  std::atomic<std::size_t> next{0};
-  const auto work = [&] {
-    for (std::size_t c = next++; c < by_class.size(); c = next++)
-      found[c] = regressions_of_class(view, score, static_cast<std::int32_t>(c), by_class[c]);
-  };
-  {
-    std::vector<std::jthread> helpers;
-    const auto wanted = std::min(by_class.size(), static_cast<std::size_t>(std::max(1, view.settings.threads)));
-    for (std::size_t t = 1; t < wanted; ++t) helpers.emplace_back(work);
-    work();
-  }
-  std::vector<Region> all;
-  for (auto& of_class : found) {
-    for (Judged& judged : of_class) {
-      if (view.input.tests != nullptr) view.input.tests->push_back(test_of(judged));
-      if (judged.shown) all.push_back(std::move(judged.region));
-    }
+std::vector<JudgedRegion> judge_regressions(const SearchView& view, std::int32_t label, const Halves& halves,
+                                            const Cuts& found_on_first, const Cuts& found_on_second) {
+  const Gatherer gatherer(view, halves, found_on_first, found_on_second);
+  std::vector<JudgedRegion> all;
+  for (std::size_t k = 0; k < kRegressionKinds.size(); ++k) {
+    if (!found_on_first[k] && !found_on_second[k]) continue;
+    if (auto judged = judge(view, kRegressionKinds[k], label, gatherer.kind(k), found_on_first[k], found_on_second[k]))
+      all.push_back(std::move(*judged));
   }
   return all;
 }

@@ -18,6 +18,7 @@
 #include <limits>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "core/random.h"
@@ -199,7 +200,7 @@ std::vector<ScanBall> pick(const Matrix& points, Order& order, const Question& q
                            const ScanSettings& settings) {
   sort_by_evidence(tried);
   std::vector<ScanBall> taken;
-  for (std::size_t i = 0; i < tried.size() && i < settings.look_at && taken.size() < settings.keep; ++i) {
+  for (std::size_t i = 0; i < tried.size() && i < settings.look_at && taken.size() < question.of.keep; ++i) {
     if (tried[i].best.evidence < settings.least_evidence) break;
     ScanBall ball = refined_ball(points, order, tried[i], question, settings);
     if (!overlaps_any(taken, ball)) taken.push_back(std::move(ball));
@@ -297,7 +298,7 @@ bool is_finite(std::span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }
 
-ClassSpace::ClassSpace(const Matrix& points, std::span<const std::uint32_t> seeds) : points_(points) {
+ClassSpace::ClassSpace(const Matrix& points, std::span<const std::uint32_t> seeds) : points_(points), seeds_(seeds) {
   std::copy_if(seeds.begin(), seeds.end(), std::back_inserter(usable_),
                [&](std::uint32_t s) { return is_finite(points.row(s)); });
 }
@@ -312,15 +313,8 @@ const ClassShape& ClassSpace::shape() {
   return *shape_;
 }
 
-std::vector<std::vector<ScanBall>> scan_balls(const Matrix& points, std::span<const std::uint32_t> seeds,
-                                              std::span<const ScanQuestion> questions, const Matrix& extra_centers,
-                                              const ScanSettings& settings) {
-  ClassSpace space(points, seeds);
-  return scan_balls(space, questions, extra_centers, settings);
-}
-
 std::vector<std::vector<ScanBall>> scan_balls(ClassSpace& space, std::span<const ScanQuestion> questions,
-                                              const Matrix& extra_centers, const ScanSettings& settings) {
+                                              const ScanSettings& settings) {
   const Matrix& points = space.points();
   // Which questions each seed is a centre for, so that its surroundings are measured once.
   std::vector<std::pair<std::uint32_t, std::size_t>> asked;
@@ -329,7 +323,11 @@ std::vector<std::vector<ScanBall>> scan_balls(ClassSpace& space, std::span<const
       if (is_finite(points.row(seed))) asked.emplace_back(seed, q);
     }
   }
-  if (asked.empty() && extra_centers.rows == 0) return std::vector<std::vector<ScanBall>>(questions.size());
+  std::set<const Matrix*> extra;
+  for (const ScanQuestion& question : questions) {
+    if (question.extra_centers != nullptr && question.extra_centers->rows > 0) extra.insert(question.extra_centers);
+  }
+  if (asked.empty() && extra.empty()) return std::vector<std::vector<ScanBall>>(questions.size());
   std::sort(asked.begin(), asked.end());
   Order order(space.near(), questions, settings.sizes);
 
@@ -343,10 +341,14 @@ std::vector<std::vector<ScanBall>> scan_balls(ClassSpace& space, std::span<const
     if (i == 0 || asked[i].first != asked[i - 1].first) order.look_from(center);
     try_for(asked[i].second, center);
   }
-  for (std::size_t m = 0; m < extra_centers.rows; ++m) {
-    if (!is_finite(extra_centers.row(m))) continue;
-    order.look_from(extra_centers.row(m));
-    for (std::size_t q = 0; q < questions.size(); ++q) try_for(q, extra_centers.row(m));
+  for (const Matrix* centers : extra) {
+    for (std::size_t m = 0; m < centers->rows; ++m) {
+      if (!is_finite(centers->row(m))) continue;
+      order.look_from(centers->row(m));
+      for (std::size_t q = 0; q < questions.size(); ++q) {
+        if (questions[q].extra_centers == centers) try_for(q, centers->row(m));
+      }
+    }
   }
 
   std::vector<std::vector<ScanBall>> found;

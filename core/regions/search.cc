@@ -14,6 +14,7 @@
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <thread>
 #include <utility>
@@ -90,24 +91,22 @@ Matrix mixture_centers(const MixtureCenters& mixture, const std::vector<std::uin
   return out;
 }
 
-std::vector<std::vector<std::uint32_t>> discovery_seeds_by_class(const RegionSearchInput& input) {
-  std::vector<std::vector<std::uint32_t>> out(static_cast<std::size_t>(input.classes));
+std::vector<Halves> seeds_by_class(const RegionSearchInput& input) {
+  std::vector<Halves> out(static_cast<std::size_t>(input.classes));
   const auto& seeds = input.probes->seeds;
-  for (std::uint32_t i = 0; i < seeds.size(); ++i) {
-    if (seeds[i].half == Half::discover) out[static_cast<std::size_t>(seeds[i].label)].push_back(i);
-  }
+  for (std::uint32_t i = 0; i < seeds.size(); ++i)
+    out[static_cast<std::size_t>(seeds[i].label)][seeds[i].half == Half::discover ? 0 : 1].push_back(i);
   return out;
 }
 
 // Mean errors of every class on the discovery half: what a region must exceed to be a weak spot. By [evidence][class].
-std::vector<std::vector<ClassBase>> class_bases(const Observations& observations,
-                                                const std::vector<std::vector<std::uint32_t>>& by_class) {
+std::vector<std::vector<ClassBase>> class_bases(const Observations& observations, const std::vector<Halves>& by_class) {
   std::vector<std::vector<ClassBase>> bases(kImageKinds.size(), std::vector<ClassBase>(by_class.size()));
   for (const ImageKind evidence : kImageKinds) {
     for (std::size_t c = 0; c < by_class.size(); ++c) {
       ClassBase& base = bases[static_cast<std::size_t>(evidence)][c];
       double n = 0;
-      for (const std::uint32_t seed : by_class[c]) {
+      for (const std::uint32_t seed : by_class[c][0]) {
         const SeedObservation& o = observations.of(evidence)[seed];
         if (!o.usable) continue;
         n += 1;
@@ -125,64 +124,113 @@ double limit_for(const Search& search, const ClassBase& base, const RegionSearch
   return search.question == Question::fails ? std::min(base.candidate_error + limit, 0.95) : limit;
 }
 
-// The balls of one class in every space, by search.
-std::vector<std::vector<FrozenRegion>> scan_class(const SearchView& view, const std::vector<Search>& searches,
-                                                  std::size_t label, const std::vector<std::uint32_t>& seeds,
-                                                  const std::vector<std::vector<ClassBase>>& bases) {
-  ScanSettings scan;
-  scan.sizes = view.settings.neighbourhood;
-  std::vector<ScanQuestion> questions;
-  for (const Search& search : searches) {
-    const ClassBase& base = bases[static_cast<std::size_t>(search.evidence)][label];
-    questions.push_back({search.score, promising_centers(search.score, seeds), limit_for(search, base, view.settings)});
+struct ClassFindings {
+  std::vector<std::vector<FrozenRegion>> balls;  // by search
+  std::vector<JudgedRegion> regressions;
+};
+
+// Everything that is asked of one class. The discovery half's weak spots and its regressions are looked for from mostly
+// the same seeds, and so in one scan of each space; regressions are then looked for on the other half too.
+class ClassSearch {
+ public:
+  ClassSearch(const SearchView& view, const std::vector<Search>& searches, const KindScores& score,
+              const std::vector<std::vector<ClassBase>>& bases)
+      : view_(view), searches_(searches), score_(score), bases_(bases) {
+    scan_.sizes = view.settings.neighbourhood;
   }
-  std::vector<std::vector<FrozenRegion>> found(searches.size());
-  for (std::size_t s = 0; s < view.input.spaces.size(); ++s) {
-    const Matrix& points = *view.input.spaces[s].points;
-    Matrix extra = mixture_centers(view.input.mixture, seeds);
-    if (view.input.spaces[s].name != "codes" || extra.cols != points.cols) extra = Matrix(0, points.cols);
-    auto balls = scan_balls(points, seeds, questions, extra, scan);
-    for (std::size_t q = 0; q < searches.size(); ++q) {
-      for (ScanBall& ball : balls[q]) {
-        found[q].push_back(
-            {searches[q].question, searches[q].evidence, s, static_cast<std::int32_t>(label), std::move(ball)});
+
+  ClassFindings run(std::size_t label, const Halves& halves) const {
+    ClassFindings out;
+    out.balls.resize(searches_.size());
+    Cuts first, second;
+    look(halves[0], weak_spots(label, halves[0]), first, [&](std::size_t space, std::size_t search, ScanBall ball) {
+      const Search& asked = searches_[search];
+      out.balls[search].push_back(
+          {asked.question, asked.evidence, space, static_cast<std::int32_t>(label), std::move(ball)});
+    });
+    if (view_.input.incumbent == nullptr) return out;
+    look(halves[1], {}, second, [](std::size_t, std::size_t, const ScanBall&) {});
+    out.regressions = judge_regressions(view_, static_cast<std::int32_t>(label), halves, first, second);
+    return out;
+  }
+
+ private:
+  std::vector<ScanQuestion> weak_spots(std::size_t label, const std::vector<std::uint32_t>& seeds) const {
+    std::vector<ScanQuestion> questions;
+    for (const Search& search : searches_) {
+      const ClassBase& base = bases_[static_cast<std::size_t>(search.evidence)][label];
+      questions.push_back(
+          {search.score, promising_centers(search.score, seeds), limit_for(search, base, view_.settings)});
+    }
+    return questions;
+  }
+
+  // Hands the balls of `weak` to `take` and the best regressions to `cuts`, space by space.
+  void look(const std::vector<std::uint32_t>& seeds, std::vector<ScanQuestion> weak, Cuts& cuts,
+            const std::function<void(std::size_t, std::size_t, ScanBall)>& take) const {
+    const std::size_t own = weak.size();
+    std::vector<ScanQuestion> questions = std::move(weak);
+    const bool compares = view_.input.incumbent != nullptr;
+    if (compares) {
+      auto more = regression_questions(view_, score_, seeds);
+      std::move(more.begin(), more.end(), std::back_inserter(questions));
+    }
+    const Matrix middles = own > 0 ? mixture_centers(view_.input.mixture, seeds) : Matrix();
+    for (std::size_t s = 0; s < view_.input.spaces.size(); ++s) {
+      ClassSpace space(*view_.input.spaces[s].points, seeds);
+      const bool of_codes = view_.input.spaces[s].name == "codes" && middles.cols == space.points().cols;
+      for (std::size_t q = 0; q < own; ++q) questions[q].extra_centers = of_codes ? &middles : nullptr;
+      auto balls = scan_balls(space, questions, scan_);
+      for (std::size_t q = 0; q < own; ++q) {
+        for (ScanBall& ball : balls[q]) take(s, q, std::move(ball));
       }
+      if (compares) look_for_cuts(view_, score_, s, space, std::span(balls).subspan(own), cuts);
     }
   }
+
+  const SearchView& view_;
+  const std::vector<Search>& searches_;
+  const KindScores& score_;
+  const std::vector<std::vector<ClassBase>>& bases_;
+  ScanSettings scan_;
+};
+
+// Threads take classes as they come; what they find is by class, so that nothing depends on who was first.
+std::vector<ClassFindings> search_classes(const SearchView& view, const ClassSearch& search,
+                                          const std::vector<Halves>& by_class) {
+  std::vector<ClassFindings> found(by_class.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t c = next++; c < by_class.size(); c = next++) found[c] = search.run(c, by_class[c]);
+  };
+  std::vector<std::jthread> helpers;
+  const auto wanted = std::min(by_class.size(), static_cast<std::size_t>(std::max(1, view.settings.threads)));
+  for (std::size_t t = 1; t < wanted; ++t) helpers.emplace_back(work);
+  work();
+  helpers.clear();  // waits
   return found;
 }
 
-// Every ball worth freezing, over all classes and spaces, by search. Threads take classes as they come; the answers are
-// put together in the order of the classes, so that nothing depends on who was first.
-std::vector<std::vector<FrozenRegion>> scan_everything(const SearchView& view, const std::vector<Search>& searches,
-                                                       const std::vector<std::vector<std::uint32_t>>& by_class,
-                                                       const std::vector<std::vector<ClassBase>>& bases) {
-  std::vector<std::vector<std::vector<FrozenRegion>>> by_label(by_class.size());
-  std::atomic<std::size_t> next{0};
-  const auto work = [&] {
-    for (std::size_t c = next++; c < by_class.size(); c = next++)
-      by_label[c] = scan_class(view, searches, c, by_class[c], bases);
-  };
-  {
-    std::vector<std::jthread> helpers;
-    const auto wanted = std::min(by_class.size(), static_cast<std::size_t>(std::max(1, view.settings.threads)));
-    for (std::size_t t = 1; t < wanted; ++t) helpers.emplace_back(work);
-    work();
+// The regressions worth showing, class by class; every test made is handed to whoever listens.
+std::vector<Region> take_regressions(const SearchView& view, std::vector<ClassFindings>& found) {
+  std::vector<Region> shown;
+  for (ClassFindings& of_class : found) {
+    for (JudgedRegion& judged : of_class.regressions) {
+      if (view.input.tests != nullptr) view.input.tests->push_back(test_of(judged));
+      if (judged.shown) shown.push_back(std::move(judged.region));
+    }
   }
-  std::vector<std::vector<FrozenRegion>> found(searches.size());
-  for (auto& of_class : by_label) {
-    for (std::size_t q = 0; q < searches.size(); ++q)
-      std::move(of_class[q].begin(), of_class[q].end(), std::back_inserter(found[q]));
-  }
-  return found;
+  return shown;
 }
 
 // The family of one question, fixed by the discovery half alone.
 std::vector<FrozenRegion> freeze(Question question, const std::vector<Search>& searches,
-                                 std::vector<std::vector<FrozenRegion>>& found, int max_regions) {
+                                 std::vector<ClassFindings>& found, int max_regions) {
   std::vector<FrozenRegion> pool;
   for (std::size_t q = 0; q < searches.size(); ++q) {
-    if (searches[q].question == question) std::move(found[q].begin(), found[q].end(), std::back_inserter(pool));
+    if (searches[q].question != question) continue;
+    for (ClassFindings& of_class : found)
+      std::move(of_class.balls[q].begin(), of_class.balls[q].end(), std::back_inserter(pool));
   }
   std::stable_sort(pool.begin(), pool.end(), [](const FrozenRegion& a, const FrozenRegion& b) {
     return a.ball.evidence != b.ball.evidence ? a.ball.evidence > b.ball.evidence
@@ -217,14 +265,13 @@ Result<std::vector<Region>> search_regions(const RegionSearchInput& input, const
   TRY_OK(check_search_input(input, settings));
   const Observations observations = observe_seeds(input);
   const SearchView view{input, settings, observations};
-  const auto by_class = discovery_seeds_by_class(input);
+  const auto by_class = seeds_by_class(input);
   const auto bases = class_bases(observations, by_class);
   const auto searches = make_searches(input, observations);
-  auto found = scan_everything(view, searches, by_class, bases);
+  const KindScores score = input.incumbent != nullptr ? scores_of(view) : KindScores{};
+  auto found = search_classes(view, ClassSearch(view, searches, score, bases), by_class);
 
-  std::vector<Region> all;
-  std::vector<Region> worse = find_regressions(view);
-  std::move(worse.begin(), worse.end(), std::back_inserter(all));
+  std::vector<Region> all = take_regressions(view, found);
   for (const Question question : {Question::fails, Question::fixed}) {
     const auto family = freeze(question, searches, found, settings.max_regions);
     std::vector<Region> regions;

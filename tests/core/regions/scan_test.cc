@@ -87,6 +87,12 @@ ScanSettings settings() {
   return s;
 }
 
+std::vector<std::vector<ScanBall>> scan(const Cloud& cloud, const ScanQuestion& question,
+                                        const ScanSettings& settings) {
+  ClassSpace space(cloud.points, cloud.seeds);
+  return scan_balls(space, {&question, 1}, settings);
+}
+
 // Share of a ball's members that score.
 double purity(const Cloud& cloud, const ScanBall& ball) {
   double sum = 0;
@@ -101,10 +107,10 @@ TEST(ScanBalls, WithoutRefinementMatchesBruteForceOverCentresAndSizes) {
   ScanSettings plain = settings();
   plain.refinements = 0;
   plain.anchors = 0;
-  plain.keep = 1;
   plain.least_evidence = 0;
-  const ScanQuestion question{cloud.score, cloud.scoring(), 0.2};
-  const auto found = scan_balls(cloud.points, cloud.seeds, {&question, 1}, Matrix(0, 3), plain);
+  ScanQuestion question{cloud.score, cloud.scoring(), 0.2};
+  question.keep = 1;
+  const auto found = scan(cloud, question, plain);
   double best = 0;
   for (const std::uint32_t c : question.centers) {
     std::vector<std::pair<double, std::uint32_t>> near;
@@ -133,7 +139,7 @@ TEST(ScanBalls, FindsAPocketAndItsMembersLieWithinTheRadius) {
   std::sort(near.begin(), near.end());
   for (std::size_t i = 0; i < 30; ++i) cloud.score[near[i].second] = 1;
   const ScanQuestion question{cloud.score, cloud.scoring(), 0.1};
-  const auto found = scan_balls(cloud.points, cloud.seeds, {&question, 1}, Matrix(0, 4), settings());
+  const auto found = scan(cloud, question, settings());
   ASSERT_FALSE(found[0].empty());
   const ScanBall& ball = found[0].front();
   EXPECT_GE(purity(cloud, ball), 0.8);
@@ -148,8 +154,8 @@ TEST(ScanBalls, HoldsATailInSixteenDimensionsThatNoBallOfTheClassCan) {
   const ScanQuestion question{cloud.score, cloud.scoring(), 0.1};
   ScanSettings plain = settings();
   plain.anchors = 0;
-  const auto local = scan_balls(cloud.points, cloud.seeds, {&question, 1}, Matrix(0, 16), plain);
-  const auto grown = scan_balls(cloud.points, cloud.seeds, {&question, 1}, Matrix(0, 16), settings());
+  const auto local = scan(cloud, question, plain);
+  const auto grown = scan(cloud, question, settings());
   ASSERT_FALSE(grown[0].empty());
   EXPECT_GE(purity(cloud, grown[0].front()), 0.75);
   EXPECT_GT(grown[0].front().evidence, local[0].empty() ? 0 : 1.5 * local[0].front().evidence);
@@ -160,7 +166,7 @@ TEST(ScanBalls, SeedsWithoutAScoreDoNotCount) {
   for (std::size_t i = 0; i < 200; i += 2) cloud.score[i] = kNaN;
   for (std::size_t i = 1; i < 200; i += 2) cloud.score[i] = cloud.points.row(i)[0] > 0.7F ? 1 : 0;
   const ScanQuestion question{cloud.score, cloud.scoring(), 0.1};
-  const auto found = scan_balls(cloud.points, cloud.seeds, {&question, 1}, Matrix(0, 2), settings());
+  const auto found = scan(cloud, question, settings());
   ASSERT_FALSE(found[0].empty());
   for (const ScanBall& ball : found[0]) {
     for (const std::uint32_t s : ball.members) EXPECT_EQ(s % 2, 1u);
@@ -173,7 +179,7 @@ TEST(ScanBalls, RowsThatAreNotFiniteAreNeverMembersNorCentres) {
   cloud.points.row(3)[0] = std::numeric_limits<float>::quiet_NaN();
   cloud.points.row(4)[1] = std::numeric_limits<float>::infinity();
   const ScanQuestion question{cloud.score, cloud.scoring(), 0.1};
-  const auto found = scan_balls(cloud.points, cloud.seeds, {&question, 1}, Matrix(0, 2), settings());
+  const auto found = scan(cloud, question, settings());
   for (const ScanBall& ball : found[0]) {
     EXPECT_TRUE(is_finite(ball.center));
     EXPECT_FALSE(std::binary_search(ball.members.begin(), ball.members.end(), 3u));
@@ -185,15 +191,15 @@ TEST(ScanBalls, FewerSeedsThanTheSmallestSizeGiveNoBall) {
   Cloud cloud = gaussian(9, 2, 6);
   std::fill(cloud.score.begin(), cloud.score.end(), 1.0);
   const ScanQuestion question{cloud.score, cloud.scoring(), 0.1};
-  EXPECT_TRUE(scan_balls(cloud.points, cloud.seeds, {&question, 1}, Matrix(0, 2), settings())[0].empty());
-  EXPECT_TRUE(scan_balls(cloud.points, {}, {&question, 1}, Matrix(0, 2), settings())[0].empty());
+  EXPECT_TRUE(scan(cloud, question, settings())[0].empty());
+  EXPECT_TRUE(scan(Cloud{cloud.points, {}, cloud.score}, question, settings())[0].empty());
 }
 
 TEST(ScanBalls, IdenticalPointsGiveABallOfRadiusZeroAtMost) {
   Cloud cloud{Matrix(40, 3), std::vector<std::uint32_t>(40), std::vector<double>(40, 1.0)};
   std::iota(cloud.seeds.begin(), cloud.seeds.end(), 0u);
   const ScanQuestion question{cloud.score, cloud.scoring(), 0.1};
-  const auto found = scan_balls(cloud.points, cloud.seeds, {&question, 1}, Matrix(0, 3), settings());
+  const auto found = scan(cloud, question, settings());
   ASSERT_FALSE(found[0].empty());
   EXPECT_EQ(found[0][0].radius, 0);
 }
@@ -202,10 +208,9 @@ TEST(ScanBalls, KeptBallsShareFewerThanHalfOfTheirMembers) {
   Cloud cloud = gaussian(500, 2, 12);
   RandomStream random(5);
   for (double& v : cloud.score) v = random.uniform() < 0.4 ? 1 : 0;
-  const ScanQuestion question{cloud.score, cloud.scoring(), 0.1};
-  ScanSettings many = settings();
-  many.keep = 6;
-  const auto found = scan_balls(cloud.points, cloud.seeds, {&question, 1}, Matrix(0, 2), many)[0];
+  ScanQuestion question{cloud.score, cloud.scoring(), 0.1};
+  question.keep = 6;
+  const auto found = scan(cloud, question, settings())[0];
   ASSERT_GE(found.size(), 2u);
   for (std::size_t i = 0; i < found.size(); ++i) {
     for (std::size_t j = i + 1; j < found.size(); ++j)
@@ -213,14 +218,42 @@ TEST(ScanBalls, KeptBallsShareFewerThanHalfOfTheirMembers) {
   }
 }
 
-TEST(ScanBalls, AnExtraCentreIsTriedForEveryQuestion) {
+TEST(ScanBalls, QuestionsAskedTogetherFindWhatEachFindsAlone) {
+  Cloud cloud = gaussian(400, 5, 21);
+  RandomStream random(9);
+  std::vector<double> other(cloud.score.size());
+  for (std::size_t i = 0; i < other.size(); ++i) {
+    cloud.score[i] = cloud.points.row(i)[0] > 0.8F ? 1 : 0;
+    other[i] = i % 3 == 0 ? kNaN : (random.uniform() < 0.2 ? 0.5 : 0);
+  }
+  Matrix extra(1, 5);
+  std::vector<ScanQuestion> questions{{cloud.score, cloud.scoring(), 0.1},
+                                      {other, promising_centers(other, cloud.seeds), 0.05}};
+  questions[0].keep = 1;
+  questions[1].extra_centers = &extra;
+  ClassSpace space(cloud.points, cloud.seeds);
+  const auto together = scan_balls(space, questions, settings());
+  for (std::size_t q = 0; q < questions.size(); ++q) {
+    const auto alone = scan(cloud, questions[q], settings())[0];
+    ASSERT_FALSE(alone.empty());
+    ASSERT_EQ(together[q].size(), alone.size());
+    for (std::size_t i = 0; i < alone.size(); ++i) {
+      EXPECT_EQ(together[q][i].center, alone[i].center);
+      EXPECT_EQ(together[q][i].members, alone[i].members);
+      EXPECT_EQ(together[q][i].evidence, alone[i].evidence);
+    }
+  }
+}
+
+TEST(ScanBalls, AnExtraCentreIsTriedForItsQuestion) {
   Cloud cloud = gaussian(300, 3, 2);
   Matrix extra(1, 3);
   extra.data = {0.5F, 0.5F, 0.5F};
   for (const std::uint32_t s : cloud.seeds)
     cloud.score[s] = squared_distance(cloud.points.row(s), extra.row(0)) < 0.5 ? 1 : 0;
-  const ScanQuestion question{cloud.score, {}, 0.1};  // no seed is a centre
-  const auto found = scan_balls(cloud.points, cloud.seeds, {&question, 1}, extra, settings());
+  ScanQuestion question{cloud.score, {}, 0.1};  // no seed is a centre
+  question.extra_centers = &extra;
+  const auto found = scan(cloud, question, settings());
   ASSERT_FALSE(found[0].empty());
   EXPECT_GE(purity(cloud, found[0].front()), 0.8);
 }
