@@ -1,38 +1,19 @@
-// TorchModel: loading, the first batch that settles what the outputs mean, and the sharded run.
+// TorchModel: loading, the first batch that settles what the outputs mean, and the sharded run. How it runs fastest:
+// model_tuning.cc.
 #include "core/ml/model.h"
 
-#include <time.h>
-
 #include <algorithm>
-#include <cstring>
-#include <limits>
 #include <optional>
 #include <utility>
 
-#include "core/ml/frozen_copy.h"
 #include "core/ml/inference.h"
-#include "core/ml/penultimate.h"
+#include "core/ml/model_state.h"
 #include "core/ml/torch_tools.h"
 
 namespace defuse {
-
 namespace {
 
-// Untuned images per forward call: small networks run fastest while activations stay in the cache. What other batches
-// and layouts give is compared with this.
-constexpr std::size_t kFirstBatch = Tuning{}.batch;
-// Images that must follow before the trial of layouts (some 5 batches) and of batch sizes (some 12) is cheap beside
-// them.
-constexpr std::size_t kWorthLayouts = 30 * 5 * kFirstBatch;
-constexpr std::size_t kWorthBatches = 30 * 17 * kFirstBatch;
-constexpr double kGain = 0.97;                  // of the time until now; less is noise
 constexpr float kSmallestProbability = 1e-12F;  // so that a probability of 0 has a finite logarithm
-
-// What forward returned, taken apart. `embedding` is undefined unless the model returned a pair of tensors.
-struct RawOutput {
-  at::Tensor logits;
-  at::Tensor embedding;
-};
 
 Result<RawOutput> take_apart(const c10::IValue& value) {
   if (value.isTensor()) return RawOutput{value.toTensor(), {}};
@@ -102,74 +83,7 @@ Result<torch::Device> device_of(const std::string& name) {
   });
 }
 
-// Whether a remembered batch fits the grid of kFirstBatch.
-bool whole_batches(std::size_t batch) { return batch > 0 && (kFirstBatch % batch == 0 || batch % kFirstBatch == 0); }
-
-bool equal_bits(const at::Tensor& a, const at::Tensor& b) {
-  if (!a.defined() || !b.defined()) return a.defined() == b.defined();
-  if (!a.sizes().equals(b.sizes()) || a.scalar_type() != b.scalar_type()) return false;
-  const at::Tensor left = a.contiguous();
-  const at::Tensor right = b.contiguous();
-  return std::memcmp(left.data_ptr(), right.data_ptr(), left.nbytes()) == 0;
-}
-
-// One way of running the model.
-struct Way {
-  torch::jit::Module module;
-  Layout layout = Layout::as_written;
-  std::optional<Penultimate> penultimate;  // set while embeddings come from the graph
-  bool graph_is_exact = false;             // its logits are the model's, bit by bit
-};
-
-double cpu_seconds() {  // of this thread: other work on the machine does not count
-  struct timespec time {};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 }  // namespace
-
-struct TorchModel::State {
-  std::string name;
-  InputSettings input;
-  at::Tensor mean, std;  // undefined where the configuration gives none
-  torch::Device device{torch::kCPU};
-  int threads = 1;
-
-  Way written;              // the module as its author wrote it
-  std::optional<Way> fast;  // used instead where there is one
-  Tuning tuning;
-  std::optional<Tuning> given;  // by the caller, not yet tried
-  bool tuned = false;
-
-  // Settled by the first batch.
-  bool settled = false;
-  bool probabilities_known = false;
-  bool probabilities = false;
-  std::int64_t classes = 0;
-  std::int64_t width = 0;  // of the embedding; 0 = none
-  std::string source = "none: nothing has been run yet";
-
-  const Way& way() const { return fast ? *fast : written; }
-  std::size_t pixels() const { return static_cast<std::size_t>(input.shape.pixels()); }
-
-  at::Tensor batch_of(std::span<const float> images, Layout layout) const;
-  Result<RawOutput> forward(const Way& way, const at::Tensor& batch) const;
-  Result<RawOutput> answer(const Way& way, const at::Tensor& batch, bool want_embedding) const;
-
-  Result<void> settle(std::span<const float> images);
-  std::string try_graph(const at::Tensor& batch, const at::Tensor& logits);
-  std::optional<Way> faster_way(Layout layout, std::span<const float> images) const;
-  Result<RawOutput> answers(const Way& way, std::size_t batch, std::span<const float> images,
-                            bool want_embedding) const;
-  bool same_bits(const Way& way, std::size_t batch, std::span<const float> images) const;
-  double seconds(const Way& way, std::size_t batch, std::span<const float> images) const;
-  void tune(std::span<const float> images, std::size_t expected);
-  Result<void> expect_pixels(std::span<const float> images, std::size_t n, const char* doing) const;
-  Result<void> run_pieces(std::span<const float> images, std::size_t n, std::span<float> logits,
-                          std::span<float> embeddings) const;
-  Result<void> run_batch(std::span<const float> images, std::span<float> logits, std::span<float> embeddings) const;
-};
 
 // The model gets memory of its own: it may work in place, and what it is given may be a read-only mapping.
 at::Tensor TorchModel::State::batch_of(std::span<const float> images, Layout layout) const {
@@ -274,104 +188,6 @@ std::string TorchModel::State::try_graph(const at::Tensor& batch, const at::Tens
   return {};
 }
 
-// The way that `wanted` speaks of, if it exists for this model and gives the bits of the module as written.
-std::optional<Way> TorchModel::State::faster_way(Layout layout, std::span<const float> images) const {
-  auto copy = frozen_copy(written.module, layout);
-  if (!copy) return std::nullopt;
-  Way way;
-  way.module = std::move(*copy);
-  way.layout = layout;
-  if (written.penultimate) {
-    auto found = Penultimate::find(way.module);
-    if (!found) return std::nullopt;
-    way.penultimate = std::move(*found);
-    way.graph_is_exact = written.graph_is_exact;
-  }
-  if (!same_bits(way, kFirstBatch, images)) return std::nullopt;
-  return way;
-}
-
-// Whether `way` in batches of `batch` answers as the module as written does in batches of kFirstBatch.
-bool TorchModel::State::same_bits(const Way& way, std::size_t batch, std::span<const float> images) const {
-  const auto same = catching(ErrorCode::internal, name, [&]() -> Result<void> {
-    const c10::InferenceMode inference;
-    for (const bool embedding : {false, true}) {
-      if (embedding && width == 0) break;
-      TRY(expected, answers(written, kFirstBatch, images, embedding));
-      TRY(found, answers(way, batch, images, embedding));
-      if (!equal_bits(expected.logits, found.logits)) return fail(ErrorCode::internal, "other logits");
-      if (!embedding) continue;
-      if (!equal_bits(expected.embedding, found.embedding)) return fail(ErrorCode::internal, "other embeddings");
-    }
-    return {};
-  });
-  return same.has_value();
-}
-
-Result<RawOutput> TorchModel::State::answers(const Way& way, std::size_t batch, std::span<const float> images,
-                                             bool want_embedding) const {
-  std::vector<at::Tensor> logits, embeddings;
-  for (std::size_t first = 0; first < images.size(); first += batch * pixels()) {
-    const auto own = images.subspan(first, std::min(images.size() - first, batch * pixels()));
-    TRY(output, answer(way, batch_of(own, way.layout), want_embedding));
-    logits.push_back(output.logits);
-    if (output.embedding.defined()) embeddings.push_back(output.embedding.flatten(1));
-  }
-  return RawOutput{at::cat(logits), embeddings.empty() ? at::Tensor() : at::cat(embeddings)};
-}
-
-// The better of two passes; infinite if the model throws.
-double TorchModel::State::seconds(const Way& way, std::size_t batch, std::span<const float> images) const {
-  const c10::InferenceMode inference;
-  double best = std::numeric_limits<double>::infinity();
-  for (int pass = 0; pass < 2; ++pass) {
-    const double begun = cpu_seconds();
-    const auto ran = catching(ErrorCode::internal, name, [&] { return answers(way, batch, images, false); });
-    if (!ran) break;
-    best = std::min(best, cpu_seconds() - begun);
-  }
-  return best;
-}
-
-// Finds out how the model runs fastest where enough images follow to pay for it (or takes what the caller remembers).
-void TorchModel::State::tune(std::span<const float> images, std::size_t expected) {
-  const std::size_t n = images.size() / pixels();
-  if (tuned || n < kFirstBatch || !device.is_cpu()) return;
-  const auto first = images.first(kFirstBatch * pixels());
-  if (given) {
-    const Tuning wanted = *std::exchange(given, std::nullopt);
-    const Layout layout = wanted.channels_last ? Layout::channels_last : Layout::as_written;
-    if (wanted.frozen || wanted.channels_last) fast = faster_way(layout, first);
-    tuned = fast.has_value() == (wanted.frozen || wanted.channels_last) && whole_batches(wanted.batch);
-    if (tuned) tuning = wanted;
-    if (tuned) return;
-    fast.reset();
-  }
-  if (expected < kWorthLayouts) return;
-  tuned = true;
-  double best = seconds(written, kFirstBatch, first);
-  for (const Layout layout : {Layout::channels_last, Layout::as_written}) {
-    auto way = faster_way(layout, first);
-    if (!way) continue;
-    const double time = seconds(*way, kFirstBatch, first);
-    if (time > kGain * best) continue;
-    best = time;
-    fast = std::move(way);
-    tuning = {kFirstBatch, layout == Layout::channels_last, true};
-    break;
-  }
-  if (expected < kWorthBatches || n < 2 * kFirstBatch) return;
-  const auto sample = images.first(2 * kFirstBatch * pixels());
-  best *= 2;
-  for (const std::size_t batch : {kFirstBatch / 2, kFirstBatch * 2}) {
-    if (!same_bits(way(), batch, sample)) continue;
-    const double time = seconds(way(), batch, sample);
-    if (time > kGain * best) continue;
-    best = time;
-    tuning.batch = batch;
-  }
-}
-
 // Pieces are cut so that every image meets the batch of the untuned model or a batch that gave the same bits: the last,
 // incomplete one is never merged or cut.
 Result<void> TorchModel::State::run_pieces(std::span<const float> images, std::size_t n, std::span<float> logits,
@@ -436,7 +252,7 @@ Result<TorchModel> TorchModel::load(const std::filesystem::path& artifact, const
   state.input = input;
   state.device = device;
   state.threads = resolve_threads(options.threads);
-  state.given = options.tuning;
+  state.structure = structure_of(artifact, state.written.module);
   if (!input.mean.empty()) state.mean = per_channel(input.mean);
   if (!input.std.empty()) state.std = per_channel(input.std);
   return model;
@@ -498,6 +314,8 @@ Result<std::vector<std::int64_t>> TorchModel::output_shape(std::span<const float
 bool TorchModel::gives_probabilities() const { return state_->probabilities; }
 const std::string& TorchModel::embedding_source() const { return state_->source; }
 std::size_t TorchModel::batch() const { return state_->tuning.batch; }
+const std::string& TorchModel::structure() const { return state_->structure; }
+void TorchModel::suggest(const Tuning& tuning) { state_->suggested = tuning; }
 const Tuning& TorchModel::tuning() const { return state_->tuning; }
 bool TorchModel::tuned() const { return state_->tuned; }
 

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,9 +24,8 @@ namespace defuse {
 class TorchModel final : public Classifier {
  public:
   struct Options {
-    int threads = 1;            // 0 = one per core
+    int threads = 1;  // 0 = one per core
     std::string device = "cpu";
-    std::optional<Tuning> tuning = std::nullopt;  // of an earlier run on this machine; else found when it is worth it
   };
 
   // `corrupt` for a file that is no TorchScript archive or is cut short (names it), `invalid_input` for an operator that is
@@ -48,8 +46,15 @@ class TorchModel final : public Classifier {
   bool gives_probabilities() const;        // decided on the first batch that was run
   const std::string& embedding_source() const;  // "output", "graph" or "none: <why>"
   std::size_t batch() const override;           // images per forward call
-  const Tuning& tuning() const;            // in use
-  bool tuned() const;                      // it was found or given and holds here: worth keeping
+
+  // Digest of its code and of the shapes of its weights. Models that differ by the values of their weights alone, as the
+  // versions of one line mostly do, share it, and run fastest in the same way.
+  const std::string& structure() const;
+  // How a model of this structure was found to run fastest on this machine. Taken if it gives the bits of the module as
+  // written here too; without it the way is found when that is worth it. Before the first run.
+  void suggest(const Tuning& tuning);
+  const Tuning& tuning() const;  // in use
+  bool tuned() const;            // it was found, or suggested and holds here: worth keeping
 
   TorchModel(TorchModel&&) noexcept;
   TorchModel& operator=(TorchModel&&) noexcept;

@@ -1,9 +1,13 @@
 #include "core/ml/torch_tools.h"
 
+#include <caffe2/serialize/inline_container.h>
+
 #include <algorithm>
 #include <cstring>
 #include <string_view>
 #include <vector>
+
+#include "core/sha256.h"
 
 namespace defuse {
 
@@ -110,6 +114,26 @@ Result<torch::jit::Module> load_script(const std::filesystem::path& file, const 
     }
     return fail(ErrorCode::corrupt, name + " is not a whole TorchScript file: " + cause);
   }
+}
+
+std::string structure_of(const std::filesystem::path& file, const torch::jit::Module& module) {
+  Sha256 hash;
+  const auto read = catching(ErrorCode::corrupt, short_name(file), [&]() -> Result<void> {
+    caffe2::serialize::PyTorchStreamReader archive(file.string());
+    auto records = archive.getAllRecords();
+    std::sort(records.begin(), records.end());
+    for (const std::string& record : records) {
+      if (!record.starts_with("code/") || !record.ends_with(".py")) continue;
+      const auto [data, size] = archive.getRecord(record);
+      hash.field(record);
+      hash.field({static_cast<const char*>(data.get()), size});
+    }
+    return {};
+  });
+  if (!read) return {};
+  for (const auto& weight : module.named_parameters()) hash.field(weight.name + shape_text(weight.value));
+  for (const auto& buffer : module.named_buffers()) hash.field(buffer.name + shape_text(buffer.value));
+  return hash.hex();
 }
 
 }  // namespace defuse

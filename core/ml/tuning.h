@@ -1,4 +1,4 @@
-// How a model is run fastest on one machine: found by timing (core/ml/model.h), kept by callers per (digest, machine).
+// How a model is run fastest on one machine: found by timing (core/ml/model.h), kept by callers per (structure, machine).
 // Only ways that gave the very bits of the module as its author wrote it are ever chosen, so a Tuning says nothing
 // about results. Torch-free, a value.
 #pragma once

@@ -71,16 +71,17 @@ Matrix row_of(const std::vector<float>& values) {
   return row;
 }
 
-// How a model was found to run fastest on this machine. Says nothing about results, so an entry that is missing,
-// damaged or cannot be written only costs the time to find it again.
-fs::path tuning_entry(const StageContext& context, const std::string& digest) {
+// How models of one structure were found to run fastest on this machine. Says nothing about results, so an entry that
+// is missing, damaged or cannot be written only costs the time to find it again.
+fs::path tuning_entry(const StageContext& context, const TorchModel& model) {
   const auto& worker = context.job.worker;
-  return context.cache.entry("tuning", key_of({digest, describe_machine(worker.threads), worker.device,
+  return context.cache.entry("tuning", key_of({model.structure(), describe_machine(worker.threads), worker.device,
                                                shape_text(context.job.settings.input)}));
 }
 
-std::optional<Tuning> known_tuning(const StageContext& context, const std::string& digest) {
-  const auto entry = tuning_entry(context, digest);
+std::optional<Tuning> known_tuning(const StageContext& context, const TorchModel& model) {
+  if (model.structure().empty()) return std::nullopt;
+  const auto entry = tuning_entry(context, model);
   const auto text = read_file(entry / "tuning.json", 1 << 12);
   if (!text) return std::nullopt;
   const auto tuning = tuning_from_json(*text);
@@ -89,9 +90,10 @@ std::optional<Tuning> known_tuning(const StageContext& context, const std::strin
   return *tuning;
 }
 
-void keep_tuning(const StageContext& context, const std::string& digest, const Tuning& tuning) {
-  const auto entry = tuning_entry(context, digest);
-  if (make_folder(entry)) (void)write_atomically(entry / "tuning.json", to_json_text(tuning));
+void keep_tuning(const StageContext& context, const TorchModel& model) {
+  if (model.structure().empty()) return;
+  const auto entry = tuning_entry(context, model);
+  if (make_folder(entry)) (void)write_atomically(entry / "tuning.json", to_json_text(model.tuning()));
 }
 
 }  // namespace
@@ -123,9 +125,8 @@ Result<Splits> open_splits(StageContext& context) {
 
 Result<const TorchModel*> LazyModel::get() {
   if (!model_) {
-    auto loaded =
-        TorchModel::load(artifact_.path, context_.job.settings.input,
-                         {context_.job.worker.threads, context_.job.worker.device, known_tuning(context_, digest())});
+    auto loaded = TorchModel::load(artifact_.path, context_.job.settings.input,
+                                   {context_.job.worker.threads, context_.job.worker.device});
     TRY(digest, sha256_file(artifact_.path));
     if (digest != artifact_.digest)
       return fail(ErrorCode::unavailable, artifact_.path.string() + " changed: the job is for digest " +
@@ -133,12 +134,13 @@ Result<const TorchModel*> LazyModel::get() {
                                               digest.substr(0, 12));
     if (!loaded) return tl::unexpected(loaded.error());
     model_.emplace(std::move(*loaded));
+    if (const auto tuning = known_tuning(context_, *model_)) model_->suggest(*tuning);
   }
   return &*model_;
 }
 
 LazyModel::~LazyModel() {
-  if (model_ && model_->tuned()) keep_tuning(context_, digest(), model_->tuning());
+  if (model_ && model_->tuned()) keep_tuning(context_, *model_);
 }
 
 Result<Evaluation> evaluation_of(LazyModel& model, const Splits& splits, const std::string& station,
