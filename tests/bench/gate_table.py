@@ -239,7 +239,7 @@ def seconds_line(rows):
     middle = median(seconds)
     return line("seconds of an MNIST gate (median)", f"≤ {MNIST_SECONDS} s",
                 {"n": len(seconds), "rate": middle, "low": min(seconds, default=None), "high": max(seconds, default=None)},
-                bool(seconds) and middle <= MNIST_SECONDS, "range in place of an interval; `./dev bench mnist` times the whole command", "s")
+                bool(seconds) and middle <= MNIST_SECONDS, "range in place of an interval; `./dev bench speed --only gate` times the whole command", "s")
 
 
 def must_show(rows, sources, comparison):

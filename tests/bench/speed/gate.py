@@ -4,59 +4,21 @@ A cold gate fills a cache; each warm one gets that cache (hard links) without wh
 search costs depends on what there is to be found: one with a planted bug, and an honest retrain. The floor is timed
 without the start of its process, the reading of its model and of the cache; the gate is the whole command, from start to report.
 """
-import json
 import os
 import shutil
 import statistics
-import subprocess
-import time
 
-from .common import Row, run, skipped
-
-CONFIG = """\
-api_version: defused/v1
-state_dir: {work}/state
-registry: {{ path: {work} }}
-worker: {{ memory: 8GiB, timeout: 1h }}
-models:
-  mnist:
-    input: {{ shape: [1, 28, 28], scale: 255 }}
-    data:
-      train: {{ idx: {{ images: {mnist}/train-images-idx3-ubyte.gz, labels: {mnist}/train-labels-idx1-ubyte.gz }} }}
-      test:  {{ idx: {{ images: {mnist}/t10k-images-idx3-ubyte.gz,  labels: {mnist}/t10k-labels-idx1-ubyte.gz }} }}
-"""
-
-
-def evaluate(bench, work, candidate, cache, report="report"):
-    """One `defusectl evaluate`: its seconds and its report."""
-    out = work / report
-    shutil.rmtree(out, ignore_errors=True)
-    started = time.monotonic()
-    done = subprocess.run([bench.build / "bin/defusectl", "evaluate", "--config", work / "defused.yaml", "--model", "mnist", "--candidate",
-                           work / f"models/{candidate}.pt", "--incumbent", work / "models/incumbent.pt", "--report", out, "--cache", cache],
-                          capture_output=True, text=True)
-    seconds = time.monotonic() - started
-    if not (out / "report.json").exists():
-        raise SystemExit(f"defusectl evaluate: exit status {done.returncode}, no report\n{done.stderr[-4000:]}")
-    report = json.loads((out / "report.json").read_text())
-    if report["verdict"]["verdict"] == "error":
-        raise SystemExit(f"defusectl evaluate: {report['verdict']['reason']}")
-    return {"seconds": seconds, "report": report}
-
-
-def peak(report):
-    return max(station["peak_memory"] for station in report["run"]["stations"]) / 2**20
+from . import mnist
+from .common import Row, skipped
 
 
 def prepare(bench):
     """The folder of the MNIST gate, with models and a cache that a cold gate has filled; and that gate."""
     work = bench.work / "gate"
-    work.mkdir(parents=True, exist_ok=True)
-    if not (work / "models/planted.pt").exists():
-        run([bench.build / "bin/make-mnist-models", bench.mnist, work / "models"], env=bench.environment())
-    (work / "defused.yaml").write_text(CONFIG.format(work=work, mnist=bench.mnist))
+    mnist.prepare(bench, work)
+    mnist.configure(bench, work)
     shutil.rmtree(work / "cache", ignore_errors=True)
-    return work, evaluate(bench, work, "retrain", work / "cache", "report-cold")
+    return work, mnist.evaluate(bench, work, "retrain", work / "cache", "report-cold")
 
 
 def forget_candidate(cache):
@@ -76,8 +38,8 @@ def timed(bench, work, candidate):
         cache = work / "cache-warm"
         shutil.rmtree(cache, ignore_errors=True)
         shutil.copytree(work / "cache", cache, copy_function=os.link)
-        run = evaluate(bench, work, candidate, cache, "report-warm")
-        again = [s["station"] for s in run["report"]["run"]["stations"] if s["cached"]]
+        run = mnist.evaluate(bench, work, candidate, cache, "report-warm")
+        again = mnist.cached(run["report"])
         if "answers" in again or "answers_incumbent" not in again:
             raise SystemExit(f"this gate is not warm: from the cache came {', '.join(again)}")
         reports.append(run["report"])
@@ -100,13 +62,13 @@ def rows(bench):
         pairs, reports, counted = timed(bench, work, candidate)
         images = f"{counted['seeds']:.0f} seeds, {counted['generated']:.0f} generated images, mapped" if counted["kept"] else "images decoded each time"
         yield Row(f"{name}_over_forward_passes", pairs.ratio(), "ratio", "<=", 1.15, f"{pairs.note('forward passes alone')}; {images}")
-        stations = [report["run"]["stations"] for report in reports]
-        for station in dict.fromkeys(s["station"] for s in stations[0]):
-            seconds = [sum(s["seconds"] for s in one if s["station"] == station) for one in stations]
+        runs = [mnist.stations(report) for report in reports]
+        for station in dict.fromkeys(s["station"] for s in runs[0]):
+            seconds = [sum(s["seconds"] for s in one if s["station"] == station) for one in runs]
             if (median := statistics.median(seconds)) >= 0.01:
                 yield Row(f"{name}/{station}", median, "s")
-        yield Row(f"{name}/peak_memory", peak(reports[-1]), "MiB")
-    yield Row("gate/cold", cold["seconds"], "s", note=f"peak {peak(cold['report']):.0f} MiB; generator and probe set made anew")
-    cached = [evaluate(bench, work, "retrain", work / "cache-warm", "report-cached")["seconds"] for _ in range(bench.pairs)]
-    yield Row("gate/cached", statistics.median(cached), "s", note="the retrain's gate once more")
+        yield Row(f"{name}/peak_memory", mnist.peak(reports[-1]), "MiB")
+    yield Row("gate/cold", cold["seconds"], "s", note=f"peak {mnist.peak(cold['report']):.0f} MiB; generator and probe set made anew")
+    again = [mnist.evaluate(bench, work, "retrain", work / "cache-warm", "report-cached")["seconds"] for _ in range(bench.pairs)]
+    yield Row("gate/cached", statistics.median(again), "s", note="the retrain's gate once more")
     shutil.rmtree(work / "cache-warm", ignore_errors=True)

@@ -6,31 +6,15 @@ perturbation, the incumbent's answers, the search for regions with confirmation,
 and the incumbent's answers are cached, the candidate is new; the peer is given the generator's weights. Cold: nothing is cached; the peer
 trains the generator first.
 """
-import json
+import os
 import shutil
-import subprocess
 import sys
-import time
 
+from . import mnist
 from .common import PEERS, PYTHON, Row, run, skipped
 
 TRAIN_SEEDS, TRAIN_PERTURBED = 10_000, 2_000
-EPOCHS, STEPS = 2, 2 * -(-60_000 // 128)
-
-CONFIG = """\
-api_version: defused/v1
-state_dir: {work}/state
-registry: {{ path: {work} }}
-worker: {{ memory: 8GiB, timeout: 1h }}
-models:
-  mnist:
-    input: {{ shape: [1, 28, 28], scale: 255 }}
-    data:
-      train: {{ idx: {{ images: {mnist}/train-images-idx3-ubyte.gz, labels: {mnist}/train-labels-idx1-ubyte.gz }} }}
-      test:  {{ idx: {{ images: {mnist}/t10k-images-idx3-ubyte.gz,  labels: {mnist}/t10k-labels-idx1-ubyte.gz }} }}
-    generator: {{ epochs: {epochs} }}
-    checks: {{ misclassification_regions: {{ train_seeds: {train_seeds}, train_perturbed: {train_perturbed} }} }}
-"""
+EPOCHS, STEPS = 1, -(-60_000 // 128)
 
 
 def rows(bench):
@@ -48,42 +32,26 @@ class Job:
     def __init__(self, bench):
         self.bench = bench
         self.work = bench.work / "job"
-        self.work.mkdir(exist_ok=True)
         self.said = {}
-        if not (self.work / "models/planted.pt").exists():
-            run([bench.build / "bin/make-mnist-models", bench.mnist, self.work / "models"], env=bench.environment())
+        mnist.prepare(bench, self.work)
         for name, file, n in (("test", "t10k", 10_000), ("train", "train", 60_000)):
             if not (self.work / f"{name}.npy").exists():
                 run([PYTHON, PEERS / "make_images.py", self.work / f"{name}.npy", n, "--idx", bench.mnist / f"{file}-images-idx3-ubyte.gz"])
-        (self.work / "defused.yaml").write_text(CONFIG.format(work=self.work, mnist=bench.mnist, epochs=EPOCHS, train_seeds=TRAIN_SEEDS,
-                                                              train_perturbed=TRAIN_PERTURBED))
+        mnist.configure(bench, self.work, generator={"epochs": EPOCHS}, regions={"train_seeds": TRAIN_SEEDS, "train_perturbed": TRAIN_PERTURBED})
         # What a warm gate finds: all that an earlier version's gate left, and nothing of this candidate's.
         shutil.rmtree(self.work / "warm", ignore_errors=True)
-        self.gate("retrain", self.work / "warm")
-
-    def gate(self, candidate, cache):
-        report = self.work / "report"
-        shutil.rmtree(report, ignore_errors=True)
-        started = time.monotonic()
-        done = subprocess.run([self.bench.build / "bin/defusectl", "evaluate", "--config", self.work / "defused.yaml", "--model", "mnist",
-                               "--candidate", self.work / f"models/{candidate}.pt", "--incumbent", self.work / "models/incumbent.pt",
-                               "--report", report, "--cache", cache], capture_output=True, text=True)
-        seconds = time.monotonic() - started
-        if not (report / "report.json").exists():
-            sys.exit(f"job: no report (status {done.returncode})\n{done.stderr[-2000:]}")
-        stations = json.loads((report / "report.json").read_text())["run"]["stations"]
-        return {"seconds": seconds, "stations": {station["station"]: station["seconds"] for station in stations},
-                "cached": [station["station"] for station in stations if station["cached"]]}
+        mnist.evaluate(bench, self.work, "retrain", self.work / "warm")
 
     def ours(self, kind):
         cache = self.work / "cache"
         shutil.rmtree(cache, ignore_errors=True)
         if kind == "warm":
-            shutil.copytree(self.work / "warm", cache, copy_function=shutil.copy)
-        self.said["ours"] = self.gate("planted", cache)
-        wanted = ["generator", "probes"] if kind == "warm" else []
-        if sorted(set(self.said["ours"]["cached"]) & {"generator", "probes"}) != wanted:
-            sys.exit(f"job: a {kind} gate had {self.said['ours']['cached']} from the cache")
+            shutil.copytree(self.work / "warm", cache, copy_function=os.link)
+        self.said["ours"] = mnist.evaluate(self.bench, self.work, "planted", cache)
+        wanted = {"generator", "probes", "generated_images", "answers_incumbent"} if kind == "warm" else set()
+        cached = set(mnist.cached(self.said["ours"]["report"]))
+        if not wanted <= cached or "answers" in cached or (cached and not wanted):
+            sys.exit(f"job: a {kind} gate had {', '.join(sorted(cached))} from the cache")
         return self.said["ours"]
 
     def theirs(self, kind):
@@ -100,7 +68,7 @@ class Job:
 
     def row(self, name, kind, target):
         pairs = self.bench.alternate(lambda: self.ours(kind), lambda: self.theirs(kind))
-        longest = sorted(self.said["ours"]["stations"].items(), key=lambda item: -item[1])[:3]
+        longest = sorted(mnist.stations(self.said["ours"]["report"]), key=lambda station: -station["seconds"])[:3]
         note = (f"{pairs.note('PyTorch and scikit-learn')}; {self.said['theirs']['generated']} generated images, "
-                f"{self.said['theirs']['failed']} failed; ours longest: " + ", ".join(f"{key} {value:.1f} s" for key, value in longest))
+                f"{self.said['theirs']['failed']} failed; ours longest: " + ", ".join(f"{station['station']} {station['seconds']:.1f} s" for station in longest))
         return Row(name, pairs.ratio(), relation="<=", target=target, note=note)

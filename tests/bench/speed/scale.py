@@ -6,24 +6,9 @@ note; 1 is linear. The generator is trained for one epoch: what is timed does no
 """
 import shutil
 
-from . import gate
-from .common import Row, run, skipped, slope
+from . import mnist
+from .common import Row, skipped, slope
 
-CONFIG = """\
-api_version: defused/v1
-state_dir: {work}/state
-registry: {{ path: {work} }}
-worker: {{ memory: 12GiB, timeout: 3h }}
-models:
-  mnist:
-    input: {{ shape: [1, 28, 28], scale: 255 }}
-    data:
-      train: {{ idx: {{ images: {mnist}/train-images-idx3-ubyte.gz, labels: {mnist}/train-labels-idx1-ubyte.gz }} }}
-      test:  {{ idx: {{ images: {data}/images-idx3-ubyte,  labels: {data}/labels-idx1-ubyte }} }}
-    generator: {{ epochs: 1, latent: {latent} }}
-    checks:
-      misclassification_regions: {{ draws: {draws}, components: {components}, train_seeds: 2000, train_perturbed: 1000 }}
-"""
 DEFAULTS = {"latent": 16, "draws": 2, "components": 20}
 IMAGES = [1_000, 10_000, 100_000, 1_000_000]
 CURVES = {"draws": [1, 2, 5, 10, 20], "latent": [8, 16, 32, 64], "components": [10, 20, 40, 80]}
@@ -34,9 +19,7 @@ class Scale:
     def __init__(self, bench):
         self.bench = bench
         self.work = bench.work / "scale"
-        self.work.mkdir(parents=True, exist_ok=True)
-        if not (self.work / "models/planted.pt").exists():
-            run([bench.build / "bin/make-mnist-models", bench.mnist, self.work / "models"], env=bench.environment())
+        mnist.prepare(bench, self.work)
         self.made = None
 
     def gate(self, images, **settings):
@@ -46,15 +29,18 @@ class Scale:
             shutil.rmtree(data, ignore_errors=True)
             self.bench.peer("make_scale_data.py", self.bench.mnist, data, images)
             self.made = images
-        (self.work / "defused.yaml").write_text(CONFIG.format(work=self.work, mnist=self.bench.mnist, data=data, **{**DEFAULTS, **settings}))
+        wanted = {**DEFAULTS, **settings}
+        mnist.configure(self.bench, self.work, test=(data / "images-idx3-ubyte", data / "labels-idx1-ubyte"),
+                        generator={"epochs": 1, "latent": wanted["latent"]},
+                        regions={"draws": wanted["draws"], "components": wanted["components"], "train_seeds": 2000, "train_perturbed": 1000})
         cache = self.work / "cache"
-        gate.evaluate(self.bench, self.work, "incumbent", cache, "report-first")
-        warm = gate.evaluate(self.bench, self.work, "planted", cache)
+        mnist.evaluate(self.bench, self.work, "incumbent", cache, "report-first")
+        warm = mnist.evaluate(self.bench, self.work, "planted", cache)
         for station in ("probes", "answers", "evaluation", "generated"):  # of this size; the generator and the data stay
             shutil.rmtree(cache / station, ignore_errors=True)
         report = warm["report"]
-        search = sum(s["seconds"] for s in report["run"]["stations"] if s["station"] in ("regions", "spotlight"))
-        return {"seconds": warm["seconds"], "peak": gate.peak(report), "search": search, "verdict": report["verdict"]["verdict"]}
+        search = sum(s["seconds"] for s in mnist.stations(report) if s["station"] in ("regions", "spotlight"))
+        return {"seconds": warm["seconds"], "peak": mnist.peak(report), "search": search, "verdict": report["verdict"]["verdict"]}
 
 
 def rows(bench):
