@@ -376,6 +376,8 @@ void JobRunner::announce(std::int64_t id) {
   data["state"] = to_string(job.state);
   data["station"] = job.station;
   data["progress"] = json_number(job.progress);
+  const auto ends = station_ends(job);
+  data["station_ends"] = ends ? Json(to_rfc3339(*ends)) : Json();
   live_.publish("job", data);
 }
 

@@ -14,6 +14,7 @@
 #include "core/clock.h"
 #include "core/pipeline/job.h"
 #include "core/pipeline/job_state.h"
+#include "core/pipeline/pace.h"
 #include "core/registry/candidate.h"
 #include "core/registry/diff.h"
 #include "core/result.h"
@@ -51,10 +52,16 @@ struct JobRow {
   std::optional<TimePoint> finished;
   std::string station;  // last progress seen
   double progress = 0;
+  std::optional<Pace> pace;       // of the station
   std::string error;              // last failure, for people
   std::string incumbent_version;  // what it was (or will be) compared with; empty if none
   std::string incumbent_digest;
 };
+
+// When the running job's station is expected to be done.
+inline std::optional<TimePoint> station_ends(const JobRow& job) {
+  return job.state == JobState::running && job.pace ? expected_end(*job.pace) : std::nullopt;
+}
 
 // A verdict's place among those on one test split (core/pipeline/evidence.h).
 struct Judgement {

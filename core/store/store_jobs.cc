@@ -6,9 +6,10 @@
 #include "core/store/sqlite_store.h"
 
 // A macro, because literals join at compile time and the statement cache wants literals.
-#define DEFUSE_SELECT                                                                  \
-  "SELECT id, model, version, digest, state, attempt, priority, created, not_before, " \
-  "started, finished, station, progress, error, incumbent_version, incumbent_digest"
+#define DEFUSE_SELECT                                                                                               \
+  "SELECT id, model, version, digest, state, attempt, priority, created, not_before, "                              \
+  "started, finished, station, progress, error, incumbent_version, incumbent_digest, station_since, station_from, " \
+  "progress_at"
 
 namespace defuse {
 namespace {
@@ -32,6 +33,10 @@ Result<JobRow> read_job(Query& row) {
   job.error = row.text();
   job.incumbent_version = row.text();
   job.incumbent_digest = row.text();
+  const auto since = row.optional_time();
+  const double from = row.number();
+  const auto at = row.optional_time();
+  if (since && at) job.pace = Pace{*since, from, *at, job.progress};
   return job;
 }
 
@@ -131,6 +136,7 @@ Result<void> SqliteStore::change_state(std::int64_t id, JobState to, const Move&
   if (to == JobState::running || to == JobState::queued) {  // a new attempt starts from nothing
     job.station.clear();
     job.progress = 0;
+    job.pace.reset();
   }
   if (move.error) job.error = *move.error;
   if (move.not_before) job.not_before = *move.not_before;
@@ -141,9 +147,11 @@ Result<void> SqliteStore::change_state(std::int64_t id, JobState to, const Move&
   database_
       ->query(
           "UPDATE jobs SET state = ?, attempt = ?, not_before = ?, started = ?, finished = ?, station = ?, "
-          "progress = ?, error = ?, incumbent_version = ?, incumbent_digest = ? WHERE id = ?")
+          "progress = ?, error = ?, incumbent_version = ?, incumbent_digest = ?, station_since = ?, station_from = ?, "
+          "progress_at = ? WHERE id = ?")
       .with(to_string(to), job.attempt, job.not_before, job.started, job.finished, job.station, job.progress, job.error,
-            job.incumbent_version, job.incumbent_digest, id)
+            job.incumbent_version, job.incumbent_digest, job.pace ? std::optional(job.pace->since) : std::nullopt,
+            job.pace ? job.pace->from : 0, job.pace ? std::optional(job.pace->at) : std::nullopt, id)
       .run();
   return {};
 }
@@ -162,8 +170,16 @@ Result<void> SqliteStore::set_progress(std::int64_t id, const std::string& stati
   if (!std::isfinite(progress))
     return fail(ErrorCode::invalid_input, "progress of job " + std::to_string(id) + " is not a number");
   return database_->write("noting a job's progress", [&]() -> Result<void> {
-    const int changed = database_->query("UPDATE jobs SET station = ?, progress = ? WHERE id = ? AND state = 'running'")
-                            .with(station, std::clamp(progress, 0.0, 1.0), id)
+    const double share = std::clamp(progress, 0.0, 1.0);
+    const auto now = clock_.now();
+    // On the right stands what was there before.
+    const int changed = database_
+                            ->query(
+                                "UPDATE jobs SET station = ?1, progress = ?2, progress_at = ?3, "
+                                "station_since = iif(station = ?1, station_since, ?3), "
+                                "station_from = iif(station = ?1, station_from, ?2) "
+                                "WHERE id = ?4 AND state = 'running'")
+                            .with(station, share, now, id)
                             .run();
     if (changed == 1) return {};
     TRY(job, existing_job(id));

@@ -88,4 +88,9 @@ void Console::table(const std::vector<std::string>& head, const std::vector<std:
   for (const auto& row : rows) write(row, true);
 }
 
+std::string Console::until(const std::string& time) {
+  constexpr std::size_t kClock = 11, kMinutes = 5;  // 2026-11-22T14:05:00Z
+  return time.size() < kClock + kMinutes ? "" : ", until about " + time.substr(kClock, kMinutes) + " UTC";
+}
+
 }  // namespace defuse::ctl

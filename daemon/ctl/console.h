@@ -37,6 +37,8 @@ class Console {
   std::string word(const std::string& text) const;  // coloured if it is a state's name
 
   static std::string plain(const std::string& text);  // without control characters
+  // ", until about 14:05 UTC", of a time as the daemon writes it; empty for none.
+  static std::string until(const std::string& time);
 
  private:
   std::ostream& out_;

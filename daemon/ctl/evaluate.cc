@@ -11,7 +11,9 @@
 #include <optional>
 
 #include "config/config.h"
+#include "core/clock.h"
 #include "core/files.h"
+#include "core/pipeline/pace.h"
 #include "core/sha256.h"
 #include "daemon/conclude.h"
 #include "daemon/ctl/commands.h"
@@ -123,10 +125,19 @@ Result<WorkerExit> run_worker(const JobSpec& job, const fs::path& folder, Consol
     if (interrupted) supervisor.stop(Supervisor::How::politely);
   });
   std::optional<WorkerExit> exit;
+  std::string last;
+  Pace pace;
   TRY_OK(supervisor.start(
       folder, WorkerLimits{job.worker.timeout, job.worker.memory},
       [&](const std::string& station, double fraction) {
-        console.progress(fmt::format("{}: {:.0f} %", station, 100 * fraction));
+        const auto now = SystemClock().now();
+        if (station != last) pace = {now, fraction, now, fraction};
+        last = station;
+        pace.at = now;
+        pace.now = fraction;
+        const auto ends = expected_end(pace);
+        console.progress(
+            fmt::format("{}: {:.0f} %{}", station, 100 * fraction, ends ? Console::until(to_rfc3339(*ends)) : ""));
       },
       [&](const WorkerExit& ended) {
         exit = ended;

@@ -108,8 +108,9 @@ int status(const Remote& remote, Console& console) {
   for (const auto& job : part(*queue, "jobs")) {
     const auto state = text(job, "state");
     if (state != "queued" && state != "running") continue;
-    rows.push_back({text(job, "id"), text(job, "model") + "/" + text(job, "version"), state, text(job, "station"),
-                    state == "running" ? percent(part(job, "progress")) : ""});
+    rows.push_back(
+        {text(job, "id"), text(job, "model") + "/" + text(job, "version"), state, text(job, "station"),
+         state == "running" ? percent(part(job, "progress")) + Console::until(text(job, "station_ends")) : ""});
   }
   if (!rows.empty()) {
     console.line("");

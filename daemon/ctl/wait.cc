@@ -46,7 +46,8 @@ std::string describe(const Reply& reply) {
   const auto job = reply.body.find("job");
   if (job != reply.body.end() && job->is_object() && job->contains("progress") && (*job)["progress"].is_number() &&
       text(*job, "state") == "running")
-    words += fmt::format(" ({:.0f} %)", 100 * (*job)["progress"].get<double>());
+    words += fmt::format(" ({:.0f} %{})", 100 * (*job)["progress"].get<double>(),
+                         Console::until(text(*job, "station_ends")));
   return words;
 }
 

@@ -57,6 +57,12 @@ Json version_row(const std::string& model, const std::string& version, const Sta
           {"against", standing.judged ? standing.judged->incumbent_version : ""}};
 }
 
+std::string progress_words(const JobRow& job) {
+  if (job.state != JobState::running) return "";
+  const auto ends = station_ends(job);
+  return fmt::format("{:.0f} %", 100 * job.progress) + (ends ? ", until about " + minute_of(*ends) : "");
+}
+
 Json job_row(const JobRow& job) {
   return {{"id", job.id},
           {"model", job.model},
@@ -64,7 +70,7 @@ Json job_row(const JobRow& job) {
           {"state", to_string(job.state)},
           {"attempt", job.attempt},
           {"station", job.station},
-          {"progress", job.state == JobState::running ? fmt::format("{:.0f} %", 100 * job.progress) : ""},
+          {"progress", progress_words(job)},
           {"created", minute_of(job.created)},
           {"error", job.error}};
 }

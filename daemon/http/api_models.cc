@@ -76,6 +76,7 @@ Json job_json(const JobRow& job) {
           {"attempt", job.attempt},
           {"station", text_or_null(job.station)},
           {"progress", job.progress},
+          {"station_ends", time_or_null(station_ends(job))},
           {"created", to_rfc3339(job.created)},
           {"not_before", to_rfc3339(job.not_before)},
           {"started", time_or_null(job.started)},

@@ -113,6 +113,27 @@ TEST_F(StoreJobs, EveryStartIsAnAttemptAndForgetsOldProgress) {
   EXPECT_EQ(store_->running_jobs().value().size(), 1U);
 }
 
+TEST_F(StoreJobs, PaceIsThatOfTheStationAndOfThisAttempt) {
+  const auto id = run("1", "d1");
+  EXPECT_FALSE(store_->job(id).value()->pace);
+  ASSERT_TRUE(store_->set_progress(id, "generator", 0.5));  // it goes on from where it was killed
+  const auto since = clock_.now();
+  clock_.advance(std::chrono::seconds(10));
+  ASSERT_TRUE(store_->set_progress(id, "generator", 0.75));
+  auto pace = store_->job(id).value()->pace;
+  ASSERT_TRUE(pace);
+  EXPECT_EQ(pace->since, since);
+  EXPECT_EQ(pace->from, 0.5);
+  EXPECT_EQ(expected_end(*pace), clock_.now() + std::chrono::seconds(10));
+  ASSERT_TRUE(store_->set_progress(id, "answers", 0));
+  pace = store_->job(id).value()->pace;
+  ASSERT_TRUE(pace);
+  EXPECT_EQ(pace->since, clock_.now());
+  EXPECT_FALSE(expected_end(*pace)) << "nothing to judge by yet";
+  ASSERT_TRUE(store_->move_job(id, JobState::queued, {}));
+  EXPECT_FALSE(store_->job(id).value()->pace);
+}
+
 TEST_F(StoreJobs, ProgressIsOnlyForRunningJobsAndIsANumber) {
   const auto id = queue("1", "d1");
   EXPECT_EQ(code_of(store_->set_progress(id, "evaluate", 0.5)), "conflict");
