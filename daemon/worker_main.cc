@@ -13,6 +13,7 @@
 
 #include "checks/all_checks.h"
 #include "config/config.h"
+#include "core/correct/correct.h"
 #include "core/files.h"
 #include "core/ml/model.h"
 #include "core/pipeline/never_break.h"
@@ -74,9 +75,21 @@ SandboxPlan plan_for(const JobSpec& job, const fs::path& folder) {
   return plan;
 }
 
-Result<void> judge(const fs::path& folder, LineProgress& progress) {
+// With it the version is not judged but mended.
+Result<std::optional<CorrectionOrder>> order_in(const fs::path& folder) {
+  const auto file = folder / "correction.json";
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return std::nullopt;
+  TRY(text, read_file(file, kMaxJobBytes));
+  TRY(json, parse_json(text, file.string()));
+  TRY(order, correction_order_from_json(json));
+  return std::optional<CorrectionOrder>(std::move(order));
+}
+
+Result<void> work_on(const fs::path& folder, LineProgress& progress) {
   TRY(text, read_file(folder / "job.json", kMaxJobBytes));
   TRY(job, job_from_json(text, folder / "job.json"));
+  TRY(order, order_in(folder));
   TRY_OK(read_never_break(job.settings.checks.negative_flips));
   TRY_OK(make_folder(job.cache));
   const auto sandbox = enter_sandbox(job.worker, plan_for(job, folder));
@@ -87,10 +100,15 @@ Result<void> judge(const fs::path& folder, LineProgress& progress) {
   fs::remove_all(scratch, ignored);  // of an attempt that was killed
   TRY_OK(make_folder(scratch));
   set_up_torch();
-  const auto checks = make_checks(job.settings.checks);
-  TRY(result, run_pipeline(job, checks, scratch, progress));
-  result.machine += "; " + sandbox.describe();
-  TRY_OK(write_atomically(scratch / "result.json", dump_json(to_json(result), 1)));
+  if (order) {
+    TRY(result, correct(job, *order, scratch, progress));
+    TRY_OK(write_atomically(scratch / "correction.json", dump_json(to_json(result), 1)));
+  } else {
+    const auto checks = make_checks(job.settings.checks);
+    TRY(result, run_pipeline(job, checks, scratch, progress));
+    result.machine += "; " + sandbox.describe();
+    TRY_OK(write_atomically(scratch / "result.json", dump_json(to_json(result), 1)));
+  }
   fs::remove_all(folder / "result", ignored);
   TRY_OK(publish_folder(scratch, folder / "result"));
   progress.report("done", 1);
@@ -102,7 +120,7 @@ int run(const fs::path& folder) {
   ::dup2(STDERR_FILENO, STDOUT_FILENO);
   LineProgress progress(lines < 0 ? STDOUT_FILENO : lines);
   try {
-    const auto done = judge(folder, progress);
+    const auto done = work_on(folder, progress);
     if (done) return 0;
     std::cerr << done.error().describe() << std::endl;
     progress.error(done.error());
@@ -125,8 +143,8 @@ int main(int argc, char** argv) {
   if (argc != 3 || std::string_view(argv[1]) != "--job") {
     std::cerr
         << "usage: defuse-worker --job FOLDER\n"
-           "Judges the version that FOLDER/job.json describes and leaves FOLDER/result. Started by defused and by\n"
-           "`defusectl evaluate`; seldom by hand.\n";
+           "Judges the version that FOLDER/job.json describes, or mends it as FOLDER/correction.json says, and leaves\n"
+           "FOLDER/result. Started by defused, `defusectl evaluate` and `defusectl correct`; seldom by hand.\n";
     return 2;
   }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody would read the result of an orphan

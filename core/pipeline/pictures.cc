@@ -5,6 +5,7 @@
 #include "core/files.h"
 #include "core/image_io.h"
 #include "core/ml/inference.h"
+#include "core/pipeline/darkroom.h"
 #include "core/regions/frozen.h"
 
 namespace defuse {
@@ -15,31 +16,6 @@ constexpr std::size_t kRealShown = 8;
 constexpr std::size_t kGeneratedShown = 8;
 constexpr int kGeneratedPerSeed = 2;  // so that one image does not fill the grid
 constexpr std::size_t kFlipsShown = 60;
-
-// Reads real images and regenerates perturbed ones.
-class Darkroom {
- public:
-  Darkroom(const PictureInput& input, const StageContext& context)
-      : input_(input), context_(context), pixels_(static_cast<std::size_t>(input.splits.test.shape().pixels())) {}
-
-  Result<std::vector<float>> develop(const RegionSample& sample, std::uint32_t seed_index) const {
-    std::vector<float> image(pixels_);
-    if (sample.draw < 0) {
-      (sample.split == Split::test ? input_.splits.test : input_.splits.train).read(sample.index, 1, image);
-      return image;
-    }
-    Matrix code(1, input_.probes.codes.cols);
-    perturbed_codes(input_.probes, context_.job.settings.checks.misclassification_regions, context_.job.settings.seed,
-                    seed_index, sample.draw, 1, code);
-    TRY_OK(input_.generator.decode_here(code, 0, 1, image));
-    return image;
-  }
-
- private:
-  const PictureInput& input_;
-  const StageContext& context_;
-  std::size_t pixels_;
-};
 
 struct Chosen {
   RegionSample sample;
@@ -87,8 +63,8 @@ Result<void> freeze(Region& region, const PictureInput& input, const Darkroom& d
   std::vector<float> images;
   for (const auto& [seed, draw] : choose_frozen(region, input.probes, input.candidate, input.incumbent,
                                                 static_cast<std::size_t>(shape.pixels()))) {
-    TRY(image, darkroom.develop(sample_of(input, seed, draw), seed));
-    images.insert(images.end(), image.begin(), image.end());
+    images.resize(images.size() + darkroom.pixels());
+    TRY_OK(darkroom.develop(seed, draw, std::span(images).last(darkroom.pixels())));
     region.frozen_cluster.push_back(seed);
   }
   if (region.frozen_cluster.empty()) return {};
@@ -108,13 +84,14 @@ int enlargement(const ImageShape& shape) {
 Result<void> draw_regions(std::vector<Region>& regions, const PictureInput& input, const StageContext& context,
                           const fs::path& folder) {
   const auto& shape = input.splits.test.shape();
-  const Darkroom darkroom(input, context);
+  const Darkroom darkroom(input.splits, input.probes, input.generator, context.job.settings);
   // Side by side: much of it waits for the disk.
   return ThreadTeam(context.job.worker.threads).run(regions.size(), [&](std::size_t index) -> Result<void> {
     Region& region = regions[index];
     region.samples.clear();
     for (auto& [sample, seed] : choose_samples(region, input)) {
-      TRY(image, darkroom.develop(sample, seed));
+      std::vector<float> image(darkroom.pixels());
+      TRY_OK(darkroom.develop(seed, sample.draw, image));
       sample.picture = region.id + "-" + std::to_string(region.samples.size()) + ".png";
       TRY_OK(write_file(folder / sample.picture, encode_png(shape, image, enlargement(shape))));
       region.samples.push_back(std::move(sample));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/correct/correction.h"
 #include "core/clock.h"
 #include "daemon/ctl/console.h"
 #include "daemon/ctl/remote.h"
@@ -57,7 +58,7 @@ struct WaiverRequest {
 int add_waiver(const Remote& remote, Console& console, const WaiverRequest& request);
 int remove_waiver(const Remote& remote, Console& console, const std::string& id);
 
-// -- without a daemon (local.cc, evaluate.cc)
+// -- without a daemon (local.cc, evaluate.cc, correct.cc)
 int config_check(Console& console, const std::filesystem::path& file);
 int dataset_inspect(Console& console, const std::filesystem::path& config, const std::string& model);
 struct TokenPlace {
@@ -79,6 +80,18 @@ struct EvaluateRequest {
   std::filesystem::path work;       // empty: a temporary folder
 };
 int evaluate(Console& console, const EvaluateRequest& request, const Clock& clock);
+struct CorrectRequest {
+  std::filesystem::path config;
+  std::string model;
+  std::filesystem::path candidate;   // the version to be mended
+  std::filesystem::path incumbent;   // the one in production; empty: none
+  std::filesystem::path gate;        // report folder of the version's gate
+  std::vector<std::string> regions;  // ids; empty: all new and worse ones
+  std::filesystem::path out;         // folder for the tuned model and its report
+  std::filesystem::path cache;       // empty: that of the gate's report
+  CorrectionSettings settings;
+};
+int correct(Console& console, const CorrectRequest& request);
 
 // 30m, 90s, 1.5h, 14d; `invalid_input` otherwise.
 Result<std::chrono::milliseconds> parse_span(const std::string& text);

@@ -32,6 +32,8 @@ struct Words {
   std::string timeout = "30m";
   ReportRequest report;
   EvaluateRequest evaluate;
+  CorrectRequest correct;
+  std::string distillation = "none";
   std::string config, state_dir, name, scope = "read";
 };
 
@@ -191,6 +193,40 @@ class Tool {
         ->required();
   }
 
+  void add_correct() {
+    auto& wanted = words_.correct;
+    auto* mending = verb(&app_, "correct", "mend a version's bug regions by tuning it, without a daemon", [this] {
+      words_.correct.settings.distillation = words_.distillation == "logits" ? Distillation::logits
+                                             : words_.distillation == "kl"   ? Distillation::kl
+                                                                             : Distillation::none;
+      return correct(console_, words_.correct);
+    });
+    mending->add_option("--config", wanted.config, "configuration that knows the model")->required();
+    mending->add_option("--model", wanted.model, "model line")->required();
+    mending->add_option("--candidate", wanted.candidate, "folder or model.pt of the version to be mended")->required();
+    mending->add_option("--gate", wanted.gate, "report folder of that version's gate")->required();
+    mending->add_option("--incumbent", wanted.incumbent, "the version in production: the teacher of --distil");
+    mending->add_option("--region", wanted.regions,
+                        "region to mend; may be repeated (default: every new or worse one)");
+    mending->add_option("--out", wanted.out, "folder for the tuned model, the table and the picture")->required();
+    mending->add_option("--cache", wanted.cache, "folder of the gate's cache (default: in the gate's report folder)");
+    mending->add_option("--lambda", wanted.settings.lambdas, "weights of the regions' loss to try, rising")
+        ->delimiter(',');
+    mending->add_option("--steps", wanted.settings.steps, "steps of each tuning")->capture_default_str();
+    mending->add_option("--batch", wanted.settings.batch, "training images a step, and as many of the regions")
+        ->capture_default_str();
+    mending->add_option("--learning-rate", wanted.settings.learning_rate, "of gradient descent with momentum")
+        ->capture_default_str();
+    mending->add_option("--max-loss", wanted.settings.max_loss, "of accuracy that mending may cost, as a fraction")
+        ->capture_default_str();
+    mending
+        ->add_option("--distil", words_.distillation, "keep near the incumbent where it is right: none, logits or kl")
+        ->check(CLI::IsMember({"none", "logits", "kl"}))
+        ->capture_default_str();
+    mending->add_flag("--update-batch-norm", wanted.settings.update_batch_norm,
+                      "let batch norm learn new statistics (default: it keeps those it has)");
+  }
+
   void add_local() {
     auto* judging = verb(&app_, "evaluate", "run one gate without a daemon",
                          [this] { return evaluate(console_, words_.evaluate, around_.clock); });
@@ -204,6 +240,8 @@ class Tool {
     judging->add_option("--cache", words_.evaluate.cache,
                         "folder to keep what later runs can use (default: in the report's)");
     judging->add_option("--work", words_.evaluate.work, "folder for the worker's files (default: a temporary one)");
+
+    add_correct();
 
     auto* configuration = verb(&app_, "config", "configuration files: check", {});
     configuration->require_subcommand(1);

@@ -1,0 +1,21 @@
+// A worker's job made from files at hand, without a daemon: what `evaluate` and `correct` share.
+#pragma once
+#include <filesystem>
+
+#include "core/pipeline/job.h"
+#include "daemon/ctl/commands.h"
+#include "daemon/ctl/temp_folder.h"
+#include "daemon/supervisor.h"
+
+namespace defuse::ctl {
+
+// The folder, made if need be, without links in its path.
+Result<std::filesystem::path> ready_folder(const std::filesystem::path& path);
+
+// From the configuration and the artifacts' files. `out`: where the cache goes if the request names no other place.
+Result<JobSpec> specify(const EvaluateRequest& request, const std::filesystem::path& out);
+
+// Runs the worker on `folder` to its end, and shows how far it is. Ctrl-C stops it: `cancelled`.
+Result<WorkerExit> run_worker(const JobSpec& job, const std::filesystem::path& folder, Console& console);
+
+}  // namespace defuse::ctl
