@@ -51,8 +51,11 @@ class SqliteStore final : public Store {
                        const std::string& kind, const std::string& who, const std::string& reason) override;
 
   Result<std::vector<RegionRow>> regions(const std::string& model) override;
+  Result<RegionPage> region_page(const std::string& model, const RegionList& list) override;
   Result<std::optional<RegionRow>> region(const std::string& id) override;
   Result<std::vector<RegionScoreRow>> region_scores(const std::string& id) override;
+  Result<std::optional<RegionScoreRow>> region_score(const std::string& id, const std::string& digest) override;
+  Result<std::vector<LabelRow>> region_labels(const std::string& id) override;
   Result<void> label_region(const std::string& id, const std::string& label, const std::string& who,
                             const std::string& note) override;
 
@@ -67,6 +70,7 @@ class SqliteStore final : public Store {
   Database& database() { return *database_; }
 
  private:
+  std::vector<LabelRow> read_labels(const std::string& id);
   // These run inside a transaction that the caller opened, and may throw SQLite::Exception.
   Result<void> append_audit(const AuditEntry& entry);
   Result<void> change_state(std::int64_t id, JobState to, const Move& move);  // the one mutator of jobs.state

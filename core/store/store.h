@@ -102,12 +102,32 @@ struct RegionRow {
   std::int32_t predicted_as = -1;
   std::string first_version;
   std::string last_version;
-  std::string human_label;       // "", "confirmed", "class:<n>", "ambiguous", "unrealistic"
+  std::string human_label;  // what people say (votes.h): "", "confirmed", "class:<n>", "ambiguous", "unrealistic"
   bool confirmed = false;        // was ever confirmed as a bug on the confirmation half
   Region region;                 // as last seen
   std::filesystem::path frozen;  // frozen test images, relative to the state folder; empty if none
   std::vector<std::uint32_t> frozen_cluster;
   TimePoint first_seen;
+};
+
+// Which regions of a model a list shows.
+struct RegionList {
+  std::optional<RegionStatus> status = std::nullopt;
+  bool unlabelled = false;  // only those of which people say nothing that counts
+  bool newest = false;      // by first sighting; else by impact (seeds that fail), greatest first
+  std::size_t offset = 0;
+  std::size_t limit = 25;
+};
+struct RegionPage {
+  std::vector<RegionRow> rows;
+  std::size_t total = 0;  // of the list without offset and limit
+};
+
+struct LabelRow {  // one word of one person about a region
+  std::string label;  // as RegionRow::human_label; empty: taken back
+  std::string who;
+  std::string note;
+  TimePoint at;
 };
 
 struct RegionScoreRow {  // region x version
@@ -204,10 +224,14 @@ class Store {
 
   // -- regions
   virtual Result<std::vector<RegionRow>> regions(const std::string& model) = 0;  // newest first
+  virtual Result<RegionPage> region_page(const std::string& model, const RegionList& list) = 0;
   virtual Result<std::optional<RegionRow>> region(const std::string& id) = 0;
   virtual Result<std::vector<RegionScoreRow>> region_scores(const std::string& id) = 0;  // oldest first
+  virtual Result<std::optional<RegionScoreRow>> region_score(const std::string& id, const std::string& digest) = 0;
+  // One person's word; what it makes of the region's human_label is for the majority (votes.h).
   virtual Result<void> label_region(const std::string& id, const std::string& label, const std::string& who,
                                     const std::string& note) = 0;
+  virtual Result<std::vector<LabelRow>> region_labels(const std::string& id) = 0;  // every word, oldest first
 
   // -- waivers
   virtual Result<std::string> add_waiver(const Waiver& waiver, const std::string& who) = 0;  // returns its id

@@ -2,12 +2,14 @@
 #include <charconv>
 
 #include "core/json.h"
+#include "core/regions/votes.h"
 #include "core/store/sqlite_store.h"
 
 // A macro, because literals join at compile time and the statement cache wants literals.
 #define DEFUSE_SELECT                                                                                         \
   "SELECT id, model, label, predicted_as, first_version, last_version, human_label, confirmed, region_json, " \
   "frozen, frozen_cluster_json, first_seen FROM regions"
+#define DEFUSE_SELECT_SCORE "SELECT region, version, digest, status, score_json, at FROM region_scores"
 
 namespace defuse {
 namespace {
@@ -64,6 +66,20 @@ Result<RegionRow> read_region(Query& row) {
   return region;
 }
 
+Result<RegionScoreRow> read_score(Query& row) {
+  RegionScoreRow score;
+  score.region = row.text();
+  score.version = row.text();
+  score.digest = row.text();
+  const std::string what = "score of region " + score.region + " on version " + score.version;
+  TRY(status, or_corrupt(region_status_from(row.text()), what));
+  score.status = status;
+  TRY(values, score_from_json(row.text(), what));
+  score.score = values;
+  score.at = row.time();
+  return score;
+}
+
 Result<std::optional<RegionRow>> read_one(Query row) {
   if (!row.next()) return std::nullopt;
   TRY(region, read_region(row));
@@ -97,15 +113,17 @@ Result<void> SqliteStore::upsert_region(const NewRegion& found, const VerdictRow
   database_
       ->query(
           "INSERT INTO regions (id, model, label, predicted_as, first_version, last_version, human_label, confirmed, "
-          "region_json, frozen, frozen_cluster_json, first_seen) VALUES (?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?) "
+          "region_json, frozen, frozen_cluster_json, first_seen, status, impact) "
+          "VALUES (?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?) "
           "ON CONFLICT (id) DO UPDATE SET label = excluded.label, predicted_as = excluded.predicted_as, "
           "last_version = excluded.last_version, confirmed = max(confirmed, excluded.confirmed), "
           "region_json = excluded.region_json, frozen = excluded.frozen, "
-          "frozen_cluster_json = excluded.frozen_cluster_json")
+          "frozen_cluster_json = excluded.frozen_cluster_json, status = excluded.status, impact = excluded.impact")
       .with(region.id, verdict.model, keeps_test ? before->label : region.label,
             keeps_test ? before->predicted_as : region.predicted_as, verdict.version, verdict.version,
             confirmed ? 1 : 0, dump_json(to_json(region)), keeps_test ? before->frozen : found.frozen,
-            indices_to_json(keeps_test ? before->frozen_cluster : found.frozen_cluster), verdict.created)
+            indices_to_json(keeps_test ? before->frozen_cluster : found.frozen_cluster), verdict.created,
+            to_string(region.status), region.confirm.candidate_error * static_cast<double>(region.confirm.seeds))
       .run();
   database_
       ->query(
@@ -135,29 +153,74 @@ Result<std::optional<RegionRow>> SqliteStore::region(const std::string& id) {
                          [&] { return read_one(database_->query(DEFUSE_SELECT " WHERE id = ?").with(id)); });
 }
 
+Result<RegionPage> SqliteStore::region_page(const std::string& model, const RegionList& list) {
+  return database_->read("listing regions", [&]() -> Result<RegionPage> {
+    // One statement for every choice: what was not asked for holds for every row.
+    const std::string status = list.status ? std::string(to_string(*list.status)) : "";
+    const std::int64_t unlabelled = list.unlabelled ? 1 : 0;
+    RegionPage page;
+    {
+      auto count = database_->query(
+          "SELECT count(*) FROM regions WHERE model = ?1 AND (?2 = '' OR status = ?2) AND (?3 = 0 OR human_label = "
+          "'')");
+      auto row = std::move(count).with(model, status, unlabelled);
+      if (row.next()) page.total = static_cast<std::size_t>(row.integer());
+    }
+    auto row = list.newest
+                   ? database_->query(DEFUSE_SELECT
+                                      " WHERE model = ?1 AND (?2 = '' OR status = ?2) AND (?3 = 0 OR human_label = '') "
+                                      "ORDER BY first_seen DESC, rowid DESC LIMIT ?4 OFFSET ?5")
+                   : database_->query(DEFUSE_SELECT
+                                      " WHERE model = ?1 AND (?2 = '' OR status = ?2) AND (?3 = 0 OR human_label = '') "
+                                      "ORDER BY impact DESC, first_seen DESC, rowid DESC LIMIT ?4 OFFSET ?5");
+    auto rows = std::move(row).with(model, status, unlabelled, std::min<std::size_t>(list.limit, INT32_MAX),
+                                    std::min<std::size_t>(list.offset, INT32_MAX));
+    while (rows.next()) {
+      TRY(region, read_region(rows));
+      page.rows.push_back(std::move(region));
+    }
+    return page;
+  });
+}
+
 Result<std::vector<RegionScoreRow>> SqliteStore::region_scores(const std::string& id) {
   return database_->read("reading a region's scores", [&]() -> Result<std::vector<RegionScoreRow>> {
     std::vector<RegionScoreRow> scores;
-    auto row = database_
-                   ->query(
-                       "SELECT region, version, digest, status, score_json, at FROM region_scores WHERE region = ? "
-                       "ORDER BY at, version")
-                   .with(id);
+    auto row = database_->query(DEFUSE_SELECT_SCORE " WHERE region = ? ORDER BY at, version").with(id);
     while (row.next()) {
-      RegionScoreRow score;
-      score.region = row.text();
-      score.version = row.text();
-      score.digest = row.text();
-      const std::string what = "score of region " + score.region + " on version " + score.version;
-      TRY(status, or_corrupt(region_status_from(row.text()), what));
-      score.status = status;
-      TRY(values, score_from_json(row.text(), what));
-      score.score = values;
-      score.at = row.time();
+      TRY(score, read_score(row));
       scores.push_back(std::move(score));
     }
     return scores;
   });
+}
+
+Result<std::optional<RegionScoreRow>> SqliteStore::region_score(const std::string& id, const std::string& digest) {
+  return database_->read("reading a region's score", [&]() -> Result<std::optional<RegionScoreRow>> {
+    auto row = database_->query(DEFUSE_SELECT_SCORE " WHERE region = ? AND digest = ?").with(id, digest);
+    if (!row.next()) return std::nullopt;
+    TRY(score, read_score(row));
+    return std::optional<RegionScoreRow>(std::move(score));
+  });
+}
+
+std::vector<LabelRow> SqliteStore::read_labels(const std::string& id) {
+  std::vector<LabelRow> labels;
+  auto row = database_->query("SELECT label, who, note, at FROM labels WHERE region = ? ORDER BY id").with(id);
+  while (row.next()) {
+    LabelRow label;
+    label.label = row.text();
+    label.who = row.text();
+    label.note = row.text();
+    label.at = row.time();
+    labels.push_back(std::move(label));
+  }
+  return labels;
+}
+
+Result<std::vector<LabelRow>> SqliteStore::region_labels(const std::string& id) {
+  return database_->read("reading a region's labels",
+                         [&]() -> Result<std::vector<LabelRow>> { return read_labels(id); });
 }
 
 Result<void> SqliteStore::label_region(const std::string& id, const std::string& label, const std::string& who,
@@ -171,14 +234,18 @@ Result<void> SqliteStore::label_region(const std::string& id, const std::string&
   return database_->write("labelling region " + id, [&]() -> Result<void> {
     TRY(before, read_one(database_->query(DEFUSE_SELECT " WHERE id = ?").with(id)));
     if (!before) return fail(ErrorCode::not_found, "no region " + id);
-    database_->query("UPDATE regions SET human_label = ? WHERE id = ?").with(label, id).run();
     database_->query("INSERT INTO labels (region, label, who, note, at) VALUES (?, ?, ?, ?, ?)")
         .with(id, label, who, note, clock_.now())
         .run();
+    std::vector<Vote> votes;
+    for (const LabelRow& row : read_labels(id)) votes.push_back({row.who, row.label});
+    const std::string now = tally(votes).label;
+    database_->query("UPDATE regions SET human_label = ? WHERE id = ?").with(now, id).run();
     Json detail = Json::object();
     detail["label"] = label;
     detail["before"] = before->human_label;
     detail["note"] = note;
+    if (now != label) detail["counts"] = now;  // others say otherwise
     return append_audit({who, "label", id, std::move(detail)});
   });
 }

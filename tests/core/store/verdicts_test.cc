@@ -236,10 +236,59 @@ TEST_F(StoreRegions, APersonsWordIsKeptWithItsHistory) {
     EXPECT_EQ(store_->region("r-1").value()->human_label, label);
   }
   EXPECT_EQ(number("SELECT count(*) FROM labels WHERE region = 'r-1' AND who = 'ann'"), 5);
+  const auto words = store_->region_labels("r-1").value();
+  ASSERT_EQ(words.size(), 5U);
+  EXPECT_EQ(words[1].label, "class:3");
+  EXPECT_EQ(words[1].who, "ann");
+  EXPECT_EQ(words[1].note, "looked at it");
   const auto audit = store_->audit_rows(0, 5).value();
   EXPECT_EQ(audit.at(0).action, "label");
   EXPECT_EQ(audit.at(0).subject, "r-1");
   EXPECT_EQ(audit.at(3).detail, R"({"label":"class:3","before":"confirmed","note":"looked at it"})");
+}
+
+TEST_F(StoreRegions, ListsAreFilteredSortedAndPaged) {
+  auto small = region("r-1", RegionStatus::new_bug);
+  small.region.confirm.candidate_error = 0.9;
+  small.region.confirm.seeds = 10;
+  auto large = region("r-2", RegionStatus::inherited);
+  large.region.confirm.candidate_error = 0.5;
+  large.region.confirm.seeds = 100;
+  judge("1", large);
+  clock_.advance(std::chrono::minutes(1));
+  judge("2", small);
+  const auto ids = [&](const RegionList& list) {
+    std::vector<std::string> out;
+    const auto page = store_->region_page("digits", list).value();
+    for (const auto& row : page.rows) out.push_back(row.id);
+    return out;
+  };
+  using Ids = std::vector<std::string>;
+  EXPECT_EQ(ids({}), (Ids{"r-2", "r-1"})) << "50 seeds fail in one, 9 in the other";
+  EXPECT_EQ(ids({.newest = true}), (Ids{"r-1", "r-2"}));
+  EXPECT_EQ(ids({.status = RegionStatus::new_bug}), (Ids{"r-1"}));
+  EXPECT_EQ(ids({.offset = 1, .limit = 1}), (Ids{"r-1"}));
+  EXPECT_EQ(store_->region_page("digits", {.offset = 1, .limit = 1}).value().total, 2U);
+  ASSERT_TRUE(store_->label_region("r-2", "confirmed", "ann", ""));
+  EXPECT_EQ(ids({.unlabelled = true}), (Ids{"r-1"}));
+  EXPECT_EQ(ids({.offset = 9}), Ids{});
+  EXPECT_TRUE(store_->region_score("r-1", "d2").value());
+  EXPECT_FALSE(store_->region_score("r-1", "d1").value());
+}
+
+TEST_F(StoreRegions, WhatPeopleSayIsTheirMajority) {
+  judge("1", region("r-1", RegionStatus::new_bug));
+  ASSERT_TRUE(store_->label_region("r-1", "confirmed", "ann", ""));
+  EXPECT_EQ(store_->region("r-1").value()->human_label, "confirmed");
+  ASSERT_TRUE(store_->label_region("r-1", "ambiguous", "bob", ""));
+  EXPECT_EQ(store_->region("r-1").value()->human_label, "") << "one against one leaves it to the data";
+  ASSERT_TRUE(store_->label_region("r-1", "ambiguous", "cid", ""));
+  EXPECT_EQ(store_->region("r-1").value()->human_label, "ambiguous");
+  ASSERT_TRUE(store_->label_region("r-1", "", "cid", ""));
+  ASSERT_TRUE(store_->label_region("r-1", "", "bob", ""));
+  EXPECT_EQ(store_->region("r-1").value()->human_label, "confirmed") << "ann's word still stands";
+  EXPECT_EQ(store_->region_labels("r-1").value().size(), 5U);
+  EXPECT_TRUE(store_->verify_audit());
 }
 
 TEST_F(StoreRegions, ALabelSurvivesTheNextSighting) {
