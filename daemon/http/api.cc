@@ -54,8 +54,12 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/openapi.json", Access::open, Kind::api, openapi},
     {"GET", "/", Access::read, Kind::page, page_home},
     {"GET", "/models/{model}", Access::read, Kind::page, page_model},
+    {"GET", "/models/{model}/regions", Access::read, Kind::page, page_regions},
     {"GET", "/models/{model}/versions/{version}", Access::read, Kind::page, page_version},
+    {"GET", "/regions/{region}", Access::read, Kind::page, page_region},
+    {"GET", "/audit", Access::read, Kind::page, page_audit},
     {"GET", "/assets/dashboard.css", Access::open, Kind::page, page_style},
+    {"GET", "/assets/dashboard.js", Access::open, Kind::page, page_script},
 };
 
 // "{name}" takes a whole segment, "{name}.png" one with that ending, anything else must be equal.

@@ -73,6 +73,10 @@ Answer openapi(const Call&);
 Answer page_home(const Call&);
 Answer page_model(const Call&);
 Answer page_version(const Call&);
+Answer page_regions(const Call&);
+Answer page_region(const Call&);
+Answer page_audit(const Call&);
+Answer page_script(const Call&);
 Answer page_style(const Call&);
 
 }  // namespace defuse::http

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "daemon/http/api_call.h"
+#include "daemon/http/dashboard_parts.h"
 #include "daemon/http/embedded.h"
-#include "daemon/http/page.h"
 
 namespace defuse::http {
 namespace {
@@ -14,17 +14,6 @@ namespace {
 constexpr std::size_t kVersionsShown = 50;
 constexpr std::size_t kRegionsShown = 25;
 constexpr std::size_t kJobsShown = 15;
-
-std::string minute_of(TimePoint time) {
-  auto text = to_rfc3339(time);  // 2026-03-01T12:00:00.000Z
-  text.resize(std::min<std::size_t>(text.size(), 16));
-  std::replace(text.begin(), text.end(), 'T', ' ');
-  return text + " UTC";
-}
-
-std::string percent(double value) { return std::isnan(value) ? "" : fmt::format("{:.2f} %", 100 * value); }
-
-std::string number(double value) { return std::isnan(value) ? "" : fmt::format("{:.4g}", value); }
 
 std::string badge_of(const Standing& standing) {
   if (standing.verdict) return std::string(to_string(*standing.verdict));
@@ -89,15 +78,6 @@ Json problem_list(const DaemonStatus& status) {
   return problems;
 }
 
-Answer html(std::string_view name, const Json& data, int status = 200) {
-  TRY(page, render_page(name, data));
-  ApiResponse response;
-  response.status = status;
-  response.content_type = "text/html; charset=utf-8";
-  response.body = std::move(page);
-  return response;
-}
-
 Result<Json> version_rows(const ModelFacts& facts, Store& store, std::size_t most) {
   TRY(rows, store.versions(facts.model));
   Json list = Json::array();
@@ -140,7 +120,6 @@ Json finding_rows(const Verdict& verdict) {
 Json region_rows(const std::vector<RegionRow>& rows) {
   Json list = Json::array();
   for (const auto& row : rows) {
-    if (list.size() == kRegionsShown) break;
     list.push_back({{"id", row.id},
                     {"status", to_string(row.region.status)},
                     {"sentence", row.region.sentence},
@@ -186,7 +165,10 @@ Answer page_model(const Call& call) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
   TRY(versions, version_rows(facts, *store, kVersionsShown));
-  TRY(regions, store->regions(facts.model));
+  RegionList newest;
+  newest.newest = true;
+  newest.limit = kRegionsShown;
+  TRY(regions, store->region_page(facts.model, newest));
   TRY(history, store->promotions(facts.model));
   Json promotions = Json::array();
   for (const auto& row : history)
@@ -204,7 +186,7 @@ Answer page_model(const Call& call) {
                        {"approved_by", waiver.approved_by},
                        {"expires", minute_of(waiver.expires)},
                        {"expired", waiver.expires <= facts.now}});
-  auto shown_regions = region_rows(regions);
+  auto shown_regions = region_rows(regions.rows);
   return html("dashboard_model.mustache", {{"title", facts.model},
                                            {"program", "defused " DEFUSED_VERSION},
                                            {"model", facts.model},
@@ -215,7 +197,7 @@ Answer page_model(const Call& call) {
                                            {"versions", std::move(versions)},
                                            {"has_regions", !shown_regions.empty()},
                                            {"regions", std::move(shown_regions)},
-                                           {"region_count", regions.size()},
+                                           {"region_count", regions.total},
                                            {"has_promotions", !promotions.empty()},
                                            {"promotions", std::move(promotions)},
                                            {"has_waivers", !waivers.empty()},
@@ -254,6 +236,14 @@ Answer page_style(const Call&) {
   response.content_type = "text/css; charset=utf-8";
   response.headers.emplace_back("Cache-Control", "max-age=3600");
   response.body = embedded_file("dashboard_style.css");
+  return response;
+}
+
+Answer page_script(const Call&) {
+  ApiResponse response;
+  response.content_type = "text/javascript; charset=utf-8";
+  response.headers.emplace_back("Cache-Control", "max-age=3600");
+  response.body = embedded_file("dashboard_script.js");
   return response;
 }
 

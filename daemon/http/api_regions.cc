@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/pipeline/job.h"
+#include "core/regions/votes.h"
 #include "daemon/http/api_call.h"
 
 namespace defuse::http {
@@ -86,7 +87,22 @@ Answer region(const Call& call) {
   TRY(row, store->region(call.at("region")));
   if (!row) return fail(ErrorCode::not_found, "no region " + call.at("region"));
   TRY(scores, store->region_scores(row->id));
+  TRY(words, store->region_labels(row->id));
+  std::vector<Vote> votes;
+  Json said = Json::array();
+  for (const auto& word : words) {
+    votes.push_back({word.who, word.label});
+    said.push_back({{"label", text_or_null(word.label)},
+                    {"who", word.who},
+                    {"note", word.note},
+                    {"at", to_rfc3339(word.at)}});
+  }
+  const auto counted = tally(votes);
   Json body = region_summary(*row);
+  body["votes"] = {{"words", std::move(said)},
+                   {"voters", counted.voters},
+                   {"counts", counted.counts},
+                   {"agreement", counted.voters > 0 ? Json(counted.agreement) : Json()}};
   body["samples"] = samples_json(*row);
   body["history"] = Json::array();
   for (const auto& score : scores) body["history"].push_back(score_json(score));

@@ -1,8 +1,12 @@
 #include "daemon/http/embedded.h"
 
+#include "embedded/dashboard_audit.h"
 #include "embedded/dashboard_home.h"
 #include "embedded/dashboard_layout.h"
 #include "embedded/dashboard_model.h"
+#include "embedded/dashboard_region.h"
+#include "embedded/dashboard_regions.h"
+#include "embedded/dashboard_script.h"
 #include "embedded/dashboard_style.h"
 #include "embedded/dashboard_version.h"
 #include "embedded/openapi.h"
@@ -21,7 +25,11 @@ constexpr Entry kEntries[] = {
     {"dashboard_home.mustache", embedded::dashboard_home},
     {"dashboard_model.mustache", embedded::dashboard_model},
     {"dashboard_version.mustache", embedded::dashboard_version},
+    {"dashboard_regions.mustache", embedded::dashboard_regions},
+    {"dashboard_region.mustache", embedded::dashboard_region},
+    {"dashboard_audit.mustache", embedded::dashboard_audit},
     {"dashboard_style.css", embedded::dashboard_style},
+    {"dashboard_script.js", embedded::dashboard_script},
 };
 
 }  // namespace

@@ -251,6 +251,50 @@ TEST_F(Api, DashboardShowsWhatThereIsAndEscapesIt) {
   EXPECT_EQ(world.get("/assets/dashboard.css").content_type, "text/css; charset=utf-8");
 }
 
+TEST_F(Api, RegionPagesShowHistoryAndWhatPeopleSay) {
+  world.release("1", "one");
+  world.judge("1", "one", VerdictState::fail, "", {violation("accuracy/overall")},
+              {some_region("r-0123456789ab", "region-1-0.png")});
+  ASSERT_TRUE(world.store->label_region("r-0123456789ab", "confirmed", "ann", "<b>seen it</b>"));
+  ASSERT_TRUE(world.store->label_region("r-0123456789ab", "ambiguous", "bob", ""));
+  const auto heat = world.get("/models/digits/regions");
+  EXPECT_EQ(heat.status, 200);
+  EXPECT_NE(heat.body.find("href=\"/regions/r-0123456789ab\""), std::string::npos);
+  EXPECT_NE(heat.body.find("class=\"cell shade"), std::string::npos) << "the version's cell";
+  EXPECT_EQ(world.get("/models/digits/regions?show=fixed").body.find("r-0123456789ab"), std::string::npos);
+  EXPECT_NE(world.get("/models/digits/regions?show=unlabelled").body.find("r-0123456789ab"), std::string::npos)
+      << "two who disagree have not labelled it";
+  EXPECT_EQ(world.get("/models/digits/regions?show=all&page=7").status, 200) << "past the end";
+  EXPECT_EQ(world.get("/models/digits/regions?show=everything").status, 400);
+  EXPECT_EQ(world.get("/models/letters/regions").status, 404);
+
+  const auto region = world.get("/regions/r-0123456789ab");
+  EXPECT_EQ(region.status, 200);
+  EXPECT_NE(region.body.find("They disagree"), std::string::npos);
+  EXPECT_NE(region.body.find("2 voted; 50 %"), std::string::npos);
+  EXPECT_EQ(region.body.find("<b>seen it"), std::string::npos);
+  EXPECT_NE(region.body.find("/v1/regions/r-0123456789ab/samples/0.png"), std::string::npos);
+  EXPECT_NE(header_of(region, "Content-Security-Policy").find("script-src 'self'"), std::string::npos);
+  EXPECT_EQ(world.get("/regions/r-ffffffffffff").status, 404);
+  EXPECT_EQ(world.get("/assets/dashboard.js").content_type, "text/javascript; charset=utf-8");
+  const auto votes = world.get_json("/v1/regions/r-0123456789ab")["votes"];
+  EXPECT_EQ(votes["voters"], 2);
+  EXPECT_EQ(votes["agreement"], 0.5);
+  EXPECT_EQ(votes["words"].size(), 2U);
+
+  const auto audit = world.get("/audit");
+  EXPECT_EQ(audit.status, 200);
+  EXPECT_NE(audit.body.find("<td>label</td>"), std::string::npos);
+  EXPECT_EQ(audit.body.find("<b>seen it"), std::string::npos);
+  EXPECT_EQ(world.get("/audit?before=x").status, 400);
+  for (const auto& page : {heat.body, region.body, audit.body}) {
+    EXPECT_EQ(page.find("://"), std::string::npos) << "something from another host";
+    EXPECT_EQ(page.find("{{"), std::string::npos);
+  }
+  for (const auto& page : {heat, audit})
+    EXPECT_EQ(header_of(page, "Content-Security-Policy").find("script-src"), std::string::npos);
+}
+
 TEST_F(Api, AuditPagesBackwards) {
   for (int i = 0; i < 5; ++i)
     ASSERT_TRUE(world.store->audit({"ann", "test", "thing " + std::to_string(i), {{"i", i}}}));
