@@ -140,6 +140,7 @@ Json to_json(const CorrectionSettings& settings) {
           {"update_batch_norm", settings.update_batch_norm},
           {"max_loss", settings.max_loss},
           {"distillation", to_string(settings.distillation)},
+          {"distillation_weight", settings.distillation_weight},
           {"distillation_alpha", settings.distillation_alpha},
           {"distillation_beta", settings.distillation_beta},
           {"temperature", settings.temperature},
@@ -157,6 +158,7 @@ Result<CorrectionSettings> correction_settings_from_json(const Json& json, const
   settings.update_batch_norm = r.boolean("update_batch_norm");
   settings.max_loss = within(r, "max_loss", 0, 1);
   settings.distillation = fields::name(r, "distillation", kDistillations);
+  settings.distillation_weight = within(r, "distillation_weight", 0, 1e6);
   settings.distillation_alpha = within(r, "distillation_alpha", 0, 1e6);
   settings.distillation_beta = within(r, "distillation_beta", 0, 1e6);
   settings.temperature = within(r, "temperature", 1e-3, 1e6);
@@ -243,7 +245,9 @@ void choose(const CorrectionSettings& settings, CorrectionResult& result) {
     const CorrectionRun& run = result.runs[i];
     if (run.kind != RunKind::sweep || !run.problem.empty() || !(run.score.validation >= least)) continue;
     any_kept = true;
-    if (!(run.score.validation_regions > best)) continue;
+    // The version before must be beaten, another run only equalled: lambdas rise.
+    if (!(run.score.validation_regions > result.before.validation_regions && run.score.validation_regions >= best))
+      continue;
     best = run.score.validation_regions;
     result.chosen = i;
   }

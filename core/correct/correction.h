@@ -30,7 +30,8 @@ struct CorrectionSettings {
   bool update_batch_norm = false;  // false: batch norm keeps the statistics it was trained with
   double max_loss = 0.003;         // of accuracy, that mending the regions may cost
   Distillation distillation = Distillation::none;
-  double distillation_alpha = 1, distillation_beta = 5;  // weight of every image; more where the incumbent is right
+  double distillation_weight = 0.05;                     // of the distance to the teacher, beside the losses
+  double distillation_alpha = 1, distillation_beta = 5;  // of every image; more where the incumbent is right
   double temperature = 100;                              // of kl
   std::uint64_t seed = 1;
 };
@@ -61,10 +62,10 @@ struct RegionRate {
 };
 
 struct CorrectionScore {
-  double validation = kNone;          // accuracy on training images that nothing was tuned on
-  double validation_regions = kNone;  // on region images of training seeds that nothing was tuned on
-  double test = kNone;                // accuracy on the test split
-  double regions = kNone;             // on region images of test seeds, over all regions
+  double validation = kNone;            // accuracy on training images that nothing was tuned on
+  double validation_regions = kNone;    // on region images of training seeds that nothing was tuned on
+  double test = kNone;                  // accuracy on the test split
+  double regions = kNone;               // on region images of test seeds, over all regions
   std::vector<RegionRate> by_region{};  // of the same
 };
 
@@ -96,8 +97,8 @@ Json to_json(const CorrectionResult& result);
 Result<CorrectionResult> correction_result_from_json(const Json& json);
 
 // Among the sweep's runs that keep the validation accuracy within `max_loss` the one with the best validation accuracy
-// inside the regions; of equals the smallest lambda, since it changes least. Sets `chosen` and `reason`. What the runs
-// score on the test split and its seeds plays no part: it is what the choice is judged by.
+// inside the regions; of equals the largest lambda, since what is validated on is little. Sets `chosen` and `reason`.
+// What the runs score on the test split and its seeds plays no part: it is what the choice is judged by.
 void choose(const CorrectionSettings& settings, CorrectionResult& result);
 
 }  // namespace defuse

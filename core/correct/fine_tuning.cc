@@ -23,7 +23,8 @@ bool is_a(const torch::jit::Module& module, const char* what) {
   const auto name = module.type()->name();
   if (!name) return false;
   std::string text = name->qualifiedName();
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text.find(what) != std::string::npos;
 }
 
@@ -193,7 +194,7 @@ class Tuner {
       const at::Tensor own = at::log_softmax(logits / tau, 1);
       distance = tau * tau * (own.exp() * (own - at::log_softmax(old / tau, 1))).sum(1);
     }
-    return (weight * distance).mean();
+    return settings_.distillation_weight * (weight * distance).mean();
   }
 
   torch::jit::Module module_;

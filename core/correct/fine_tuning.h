@@ -1,5 +1,5 @@
 // One tuning of a TorchScript module: stochastic gradient descent with momentum from the weights that it has.
-//   L = CE(training batch) + lambda CE(region batch) [+ mean_i (alpha + beta 1(teacher right on x_i)) D_i]
+//   L = CE(training batch) + lambda CE(region batch) [+ gamma mean_i (alpha + beta 1(teacher right on x_i)) D_i]
 //   D_i: logits  |phi(x_i) - phi_old(x_i)|^2 / 2        kl  tau^2 KL(softmax(phi/tau) || softmax(phi_old/tau))
 // over the training batch. (tau^2: without it the term is too small to act; methods "graceful", 2.1.)
 // Dropout acts as in training, where the module has it; batch norm keeps its statistics unless told otherwise; the

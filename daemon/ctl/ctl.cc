@@ -223,6 +223,8 @@ class Tool {
         ->add_option("--distil", words_.distillation, "keep near the incumbent where it is right: none, logits or kl")
         ->check(CLI::IsMember({"none", "logits", "kl"}))
         ->capture_default_str();
+    mending->add_option("--distil-weight", wanted.settings.distillation_weight, "of that, beside the losses")
+        ->capture_default_str();
     mending->add_flag("--update-batch-norm", wanted.settings.update_batch_norm,
                       "let batch norm learn new statistics (default: it keeps those it has)");
   }

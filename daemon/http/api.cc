@@ -60,6 +60,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/audit", Access::read, Kind::page, page_audit},
     {"GET", "/assets/dashboard.css", Access::open, Kind::page, page_style},
     {"GET", "/assets/dashboard.js", Access::open, Kind::page, page_script},
+    {"GET", "/assets/icon.svg", Access::open, Kind::page, page_icon},
 };
 
 // "{name}" takes a whole segment, "{name}.png" one with that ending, anything else must be equal.

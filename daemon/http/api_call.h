@@ -77,6 +77,7 @@ Answer page_regions(const Call&);
 Answer page_region(const Call&);
 Answer page_audit(const Call&);
 Answer page_script(const Call&);
+Answer page_icon(const Call&);
 Answer page_style(const Call&);
 
 }  // namespace defuse::http

@@ -231,20 +231,20 @@ Answer page_version(const Call& call) {
                                              {"job", standing.job ? job_row(*standing.job) : Json()}});
 }
 
-Answer page_style(const Call&) {
+namespace {
+
+Answer asset(std::string_view name, const char* type) {
   ApiResponse response;
-  response.content_type = "text/css; charset=utf-8";
+  response.content_type = type;
   response.headers.emplace_back("Cache-Control", "max-age=3600");
-  response.body = embedded_file("dashboard_style.css");
+  response.body = embedded_file(name);
   return response;
 }
 
-Answer page_script(const Call&) {
-  ApiResponse response;
-  response.content_type = "text/javascript; charset=utf-8";
-  response.headers.emplace_back("Cache-Control", "max-age=3600");
-  response.body = embedded_file("dashboard_script.js");
-  return response;
-}
+}  // namespace
+
+Answer page_style(const Call&) { return asset("dashboard_style.css", "text/css; charset=utf-8"); }
+Answer page_script(const Call&) { return asset("dashboard_script.js", "text/javascript; charset=utf-8"); }
+Answer page_icon(const Call&) { return asset("dashboard_icon.svg", "image/svg+xml"); }
 
 }  // namespace defuse::http

@@ -2,6 +2,7 @@
 
 #include "embedded/dashboard_audit.h"
 #include "embedded/dashboard_home.h"
+#include "embedded/dashboard_icon.h"
 #include "embedded/dashboard_layout.h"
 #include "embedded/dashboard_model.h"
 #include "embedded/dashboard_region.h"
@@ -29,6 +30,7 @@ constexpr Entry kEntries[] = {
     {"dashboard_region.mustache", embedded::dashboard_region},
     {"dashboard_audit.mustache", embedded::dashboard_audit},
     {"dashboard_style.css", embedded::dashboard_style},
+    {"dashboard_icon.svg", embedded::dashboard_icon},
     {"dashboard_script.js", embedded::dashboard_script},
 };
 
