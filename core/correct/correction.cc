@@ -245,9 +245,7 @@ void choose(const CorrectionSettings& settings, CorrectionResult& result) {
     const CorrectionRun& run = result.runs[i];
     if (run.kind != RunKind::sweep || !run.problem.empty() || !(run.score.validation >= least)) continue;
     any_kept = true;
-    // The version before must be beaten, another run only equalled: lambdas rise.
-    if (!(run.score.validation_regions > result.before.validation_regions && run.score.validation_regions >= best))
-      continue;
+    if (!(run.score.validation_regions > best)) continue;  // of equals the first stays: lambdas rise
     best = run.score.validation_regions;
     result.chosen = i;
   }

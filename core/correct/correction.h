@@ -97,8 +97,8 @@ Json to_json(const CorrectionResult& result);
 Result<CorrectionResult> correction_result_from_json(const Json& json);
 
 // Among the sweep's runs that keep the validation accuracy within `max_loss` the one with the best validation accuracy
-// inside the regions; of equals the largest lambda, since what is validated on is little. Sets `chosen` and `reason`.
-// What the runs score on the test split and its seeds plays no part: it is what the choice is judged by.
+// inside the regions; of equals the smallest lambda, since it changes least: flips rise with lambda. Sets `chosen` and
+// `reason`. What the runs score on the test split and its seeds plays no part: it is what the choice is judged by.
 void choose(const CorrectionSettings& settings, CorrectionResult& result);
 
 }  // namespace defuse

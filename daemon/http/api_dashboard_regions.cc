@@ -162,7 +162,7 @@ Answer page_region(const Call& call) {
                                                  {"sentence", row->region.sentence},
                                                  {"label", std::to_string(row->label)},
                                                  {"predicted", class_text(row->predicted_as)},
-                                                 {"evidence", row->region.evidence},
+                                                 {"evidence", row->region.evidence == "both" ? "real and generated" : row->region.evidence},
                                                  {"first", row->first_version},
                                                  {"last", row->last_version},
                                                  {"seen", minute_of(row->first_seen)},

@@ -109,6 +109,43 @@ class MainRoad(Gate):
         ids = [{r["id"] for r in self.report(v)["regions"] if r["status"] in ("new", "worse")} for v in (2, 4)]
         self.assertTrue(ids[0] & ids[1], f"the same bug keeps its id: {ids}")
 
+    def test_what_a_version_failed_by_is_mended(self):
+        self.with_incumbent()
+        self.release(2, "planted.pt")
+        self.assertEqual(self.judged(2)["verdict"], "fail")
+        gate, out = self.root / "gate", self.root / "mended"
+        gate.mkdir()
+        (gate / "report.json").write_text(json.dumps(self.report(2)))
+        versions = self.registry / "digits"
+        words = ["correct", "--config", self.config, "--model", "digits", "--incumbent", versions / "1", "--gate", gate, "--cache",
+                 self.state / "cache", "--out", out, "--lambda", "0.3,3", "--steps", "250"]
+        done = self.ctl(*words, "--candidate", versions / "2")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        result = json.loads((out / "correction.json").read_text())
+        score = result["runs"][result["chosen"]]["score"]
+        self.assertGreaterEqual(score["regions"], 0.95)
+        self.assertLessEqual(result["before"]["test"] - score["test"], 0.003)
+        self.assertIn("(chosen)", (out / "correction.md").read_text())
+        xml.parse(out / "sweep.svg")
+        manifest = json.loads((out / "manifest.json").read_text())
+        self.assertEqual(manifest["corrected_from"]["version"], "2")
+        out.rename(versions / "3")
+        self.judged(3)
+        # Of the whole verdict only what was mended is asked for: tuned models may break something else, and the gate is there to say so.
+        mended = self.report(3)
+        checks = {c["check"]: c["state"] for c in mended["verdict"]["checks"]}
+        self.assertEqual((checks["accuracy"], checks["known_regions"]), ("pass", "pass"), mended["verdict"]["reason"])
+        self.assertFalse([r for r in mended["regions"] if (r["label"], r["predicted_as"], r["status"]) == (7, 1, "new")])
+
+        for more, says in ((["--candidate", versions / "1"], "another file"),
+                           (["--candidate", versions / "2", "--region", "r-000000000000"], "no region"),
+                           (["--candidate", versions / "2", "--lambda", "3,1"], "lambdas"),
+                           (["--candidate", self.root / "nowhere"], "nowhere")):
+            done = self.ctl(*words, *more)
+            self.assertIn(done.returncode, (2, 4), more)
+            self.assertIn(says, done.stderr, more)
+            self.assertFalse((out / "model.pt").exists(), more)
+
     def test_people_promote_roll_back_waive_and_label(self):
         self.with_incumbent()
         self.release(2, "good.pt")

@@ -30,11 +30,11 @@ TEST(Choose, TakesWhatMendsMostAmongThoseThatLoseLittle) {
   EXPECT_NE(result.reason.find("lambda 1"), std::string::npos) << result.reason;
 }
 
-TEST(Choose, OfEqualsTheLargestLambda) {
+TEST(Choose, OfEqualsTheSmallestLambda) {
   auto result = swept();
   result.runs[0].score.validation_regions = 0.95;
   choose({}, result);
-  EXPECT_EQ(result.chosen, 1U);
+  EXPECT_EQ(result.chosen, 0U);
   for (auto& run : result.runs) run.score.validation_regions = result.before.validation_regions;
   choose({}, result);
   EXPECT_FALSE(result.chosen) << "to equal the version before is to mend nothing";
