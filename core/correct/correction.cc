@@ -256,6 +256,9 @@ void choose(const CorrectionSettings& settings, CorrectionResult& result) {
         "mends most there ({:.1f} % of the regions' images right, {:.1f} % before)",
         run.lambda, 100 * settings.max_loss, 100 * run.score.validation_regions,
         100 * result.before.validation_regions);
+  } else if (std::isnan(result.before.validation_regions)) {
+    result.reason =
+        "none of the regions' images is kept for validation: they have too few training images to choose a lambda by";
   } else if (any_kept) {
     result.reason = "no lambda mends anything on the region images kept for validation";
   } else {

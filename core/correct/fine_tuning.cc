@@ -253,9 +253,8 @@ Result<void> fine_tune(const fs::path& artifact, const InputSettings& input, boo
 
 Result<bool> has_dropout(const fs::path& artifact) {
   TRY(module, load_script(artifact, torch::Device(torch::kCPU)));
-  bool found = false;
-  for (const torch::jit::Module part : module.modules()) found = found || is_a(part, "dropout");
-  return found;
+  return catching(ErrorCode::invalid_input, short_name(artifact),
+                  [&]() -> Result<bool> { return calls_dropout(module); });
 }
 
 }  // namespace defuse

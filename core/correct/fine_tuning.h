@@ -51,7 +51,7 @@ Result<void> fine_tune(const std::filesystem::path& artifact, const InputSetting
                        const CorrectionSettings& settings, const std::function<bool(int step)>& stop,
                        const std::filesystem::path& out);
 
-// Whether it holds dropout that acts in training.
+// Whether it calls dropout, which draws random numbers.
 Result<bool> has_dropout(const std::filesystem::path& artifact);
 
 }  // namespace defuse

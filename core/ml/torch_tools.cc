@@ -1,6 +1,7 @@
 #include "core/ml/torch_tools.h"
 
 #include <caffe2/serialize/inline_container.h>
+#include <torch/csrc/jit/passes/inliner.h>
 
 #include <algorithm>
 #include <cstring>
@@ -114,6 +115,12 @@ Result<torch::jit::Module> load_script(const std::filesystem::path& file, const 
     }
     return fail(ErrorCode::corrupt, name + " is not a whole TorchScript file: " + cause);
   }
+}
+
+bool calls_dropout(const torch::jit::Module& module) {
+  const auto graph = module.get_method("forward").graph()->copy();
+  torch::jit::Inline(*graph);
+  return graph->toString(/*print_source_locations=*/false).find("dropout") != std::string::npos;
 }
 
 std::string structure_of(const std::filesystem::path& file, const torch::jit::Module& module) {

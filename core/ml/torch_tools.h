@@ -49,6 +49,9 @@ std::string shape_text(const at::Tensor& tensor);
 // operator that does not exist here); each names the file.
 Result<torch::jit::Module> load_script(const std::filesystem::path& file, const torch::Device& device);
 
+// Whether its forward pass calls dropout anywhere, whichever way it was written.
+bool calls_dropout(const torch::jit::Module& module);
+
 // See TorchModel::structure. `module` was loaded from `file`. Empty if the file's code cannot be read.
 std::string structure_of(const std::filesystem::path& file, const torch::jit::Module& module);
 

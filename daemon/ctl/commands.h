@@ -46,6 +46,13 @@ int retry(const Remote& remote, Console& console, const std::string& model, cons
 int cancel(const Remote& remote, Console& console, const std::string& job);
 int label(const Remote& remote, Console& console, const std::string& region, const std::string& word,
           const std::string& note);
+struct LabelFile {
+  std::string model;
+  std::string format = "csv";  // or "json"
+  std::filesystem::path file;  // empty: stdout
+};
+int export_labels(const Remote& remote, Console& console, const LabelFile& wanted);
+int import_labels(const Remote& remote, Console& console, const std::filesystem::path& file);
 struct WaiverRequest {
   std::string model;
   std::string finding;

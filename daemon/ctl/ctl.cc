@@ -33,6 +33,7 @@ struct Words {
   ReportRequest report;
   EvaluateRequest evaluate;
   CorrectRequest correct;
+  LabelFile labels;
   std::string distillation = "none";
   std::string config, state_dir, name, scope = "read";
 };
@@ -155,6 +156,20 @@ class Tool {
     labelling->add_option("label", words_.label, "confirmed, class:<number>, ambiguous, unrealistic or none")
         ->required();
     labelling->add_option("--note", words_.note, "why");
+
+    auto* group = verb(&app_, "labels", "labels to a spreadsheet or a labelling service and back: export, import", {});
+    group->require_subcommand(1);
+    auto* giving = remote_verb(group, "export", "every region of a model as a row",
+                               [this](const Remote& r) { return export_labels(r, console_, words_.labels); });
+    giving->add_option("model", words_.labels.model, "model line")->required();
+    giving->add_option("--format", words_.labels.format, "csv or json")
+        ->check(CLI::IsMember({"csv", "json"}))
+        ->capture_default_str();
+    giving->add_option("--file", words_.labels.file, "file to write; without it the rows go to stdout");
+    remote_verb(group, "import", "say what the rows of a file say (columns region and label, and note)",
+                [this](const Remote& r) { return import_labels(r, console_, words_.labels.file); })
+        ->add_option("file", words_.labels.file, "csv, or json by its ending")
+        ->required();
     auto* promoting =
         with_version(remote_verb(&app_, "promote", "make a version the one in production", [this](const Remote& r) {
           return promote(r, console_, words_.model, words_.version, words_.reason, words_.override_verdict);

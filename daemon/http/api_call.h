@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/regions/votes.h"
 #include "daemon/http/api.h"
 #include "daemon/http/standing.h"
 
@@ -40,6 +41,7 @@ Result<ModelFacts> known_model(const Call& call, Store& store);
 
 Json finding_list(const Verdict& verdict, bool violations_only);
 Json job_json(const JobRow& job);
+Tally tally_of(const std::vector<LabelRow>& words);
 Json version_json(const ModelFacts& facts, const std::string& version, const Standing& standing);
 
 // -- handlers

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kVersionsShown = 50;
 constexpr std::size_t kRegionsShown = 25;
 constexpr std::size_t kJobsShown = 15;
+constexpr std::size_t kAuditShown = 50;
 
 std::string badge_of(const Standing& standing) {
   if (standing.verdict) return std::string(to_string(*standing.verdict));
@@ -229,6 +230,33 @@ Answer page_version(const Call& call) {
                                              {"has_findings", !findings.empty()},
                                              {"findings", findings},
                                              {"job", standing.job ? job_row(*standing.job) : Json()}});
+}
+
+Answer page_audit(const Call& call) {
+  TRY(store, call.read.store());
+  std::int64_t before = 0;
+  if (const auto asked = call.query.find("before"); asked != call.query.end()) {
+    if (asked->second.empty() || asked->second.size() > 18 ||
+        asked->second.find_first_not_of("0123456789") != std::string::npos)
+      return fail(ErrorCode::invalid_input, "before: expected the number of a row");
+    before = std::stoll(asked->second);
+  }
+  TRY(rows, store->audit_rows(before, kAuditShown));
+  Json list = Json::array();
+  for (const auto& row : rows)
+    list.push_back({{"id", row.id},
+                    {"at", minute_of(row.at)},
+                    {"who", row.who},
+                    {"action", row.action},
+                    {"subject", row.subject},
+                    {"detail", row.detail == "{}" ? "" : row.detail},
+                    {"loud", row.action == "override"}});
+  return html("dashboard_audit.mustache",
+              {{"title", "Audit log"},
+               {"program", "defused " DEFUSED_VERSION},
+               {"has_rows", !list.empty()},
+               {"rows", std::move(list)},
+               {"older", rows.size() == kAuditShown ? "?before=" + std::to_string(rows.back().id) : ""}});
 }
 
 namespace {

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/regions/votes.h"
 #include "daemon/http/api_call.h"
 #include "daemon/http/dashboard_parts.h"
 
@@ -13,8 +12,7 @@ namespace {
 
 constexpr std::size_t kRegionsShown = 25;   // rows of the heat map
 constexpr std::size_t kVersionsShown = 12;  // its columns, the newest
-constexpr std::size_t kAuditShown = 50;
-constexpr int kShades = 5;  // of a cell, in dashboard_style.css
+constexpr int kShades = 5;                  // of a cell, in dashboard_style.css
 
 std::string class_text(std::int32_t label) { return label < 0 ? "" : std::to_string(label); }
 
@@ -142,74 +140,45 @@ Answer page_region(const Call& call) {
   if (!row) return fail(ErrorCode::not_found, "no region " + call.at("region"));
   TRY(scores, store->region_scores(row->id));
   TRY(words, store->region_labels(row->id));
-  std::vector<Vote> votes;
   Json said = Json::array();
-  for (const auto& word : words) {
-    votes.push_back({word.who, word.label});
+  for (const auto& word : words)
     said.push_back({{"label", word.label.empty() ? "(taken back)" : word.label},
                     {"who", word.who},
                     {"note", word.note},
                     {"at", minute_of(word.at)}});
-  }
-  const auto counted = tally(votes);
+  const auto counted = tally_of(words);
   const auto samples = sample_rows(*row);
   const auto history = history_rows(row->model, scores);
-  auto page = html("dashboard_region.mustache", {{"title", row->id},
-                                                 {"program", "defused " DEFUSED_VERSION},
-                                                 {"id", row->id},
-                                                 {"model", row->model},
-                                                 {"status", to_string(row->region.status)},
-                                                 {"sentence", row->region.sentence},
-                                                 {"label", std::to_string(row->label)},
-                                                 {"predicted", class_text(row->predicted_as)},
-                                                 {"evidence", row->region.evidence == "both" ? "real and generated" : row->region.evidence},
-                                                 {"first", row->first_version},
-                                                 {"last", row->last_version},
-                                                 {"seen", minute_of(row->first_seen)},
-                                                 {"says", row->human_label},
-                                                 {"voters", counted.voters},
-                                                 {"has_votes", counted.voters > 0},
-                                                 {"agreement", fmt::format("{:.0f} %", 100 * counted.agreement)},
-                                                 {"undecided", counted.voters > 1 && counted.label.empty()},
-                                                 {"has_samples", !samples.empty()},
-                                                 {"samples", samples},
-                                                 {"has_history", !history.empty()},
-                                                 {"history", history},
-                                                 {"has_words", !said.empty()},
-                                                 {"words", said}});
+  auto page = html("dashboard_region.mustache",
+                   {{"title", row->id},
+                    {"program", "defused " DEFUSED_VERSION},
+                    {"id", row->id},
+                    {"model", row->model},
+                    {"status", to_string(row->region.status)},
+                    {"sentence", row->region.sentence},
+                    {"label", std::to_string(row->label)},
+                    {"predicted", class_text(row->predicted_as)},
+                    {"evidence", row->region.evidence == "both" ? "real and generated" : row->region.evidence},
+                    {"first", row->first_version},
+                    {"last", row->last_version},
+                    {"seen", minute_of(row->first_seen)},
+                    {"says", row->human_label},
+                    {"voters", counted.voters},
+                    {"has_votes", counted.voters > 0},
+                    {"agreement", fmt::format("{:.0f} %", 100 * counted.agreement)},
+                    {"undecided", counted.voters > 1 && counted.label.empty()},
+                    {"has_samples", !samples.empty()},
+                    {"samples", samples},
+                    {"has_history", !history.empty()},
+                    {"history", history},
+                    {"has_words", !said.empty()},
+                    {"words", said}});
   // The one page with a script: it sends what a person says.
   if (page)
     page->headers.emplace_back("Content-Security-Policy",
                                "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; "
                                "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
   return page;
-}
-
-Answer page_audit(const Call& call) {
-  TRY(store, call.read.store());
-  std::int64_t before = 0;
-  if (const auto asked = call.query.find("before"); asked != call.query.end()) {
-    if (asked->second.empty() || asked->second.size() > 18 ||
-        asked->second.find_first_not_of("0123456789") != std::string::npos)
-      return fail(ErrorCode::invalid_input, "before: expected the number of a row");
-    before = std::stoll(asked->second);
-  }
-  TRY(rows, store->audit_rows(before, kAuditShown));
-  Json list = Json::array();
-  for (const auto& row : rows)
-    list.push_back({{"id", row.id},
-                    {"at", minute_of(row.at)},
-                    {"who", row.who},
-                    {"action", row.action},
-                    {"subject", row.subject},
-                    {"detail", row.detail == "{}" ? "" : row.detail},
-                    {"loud", row.action == "override"}});
-  return html("dashboard_audit.mustache",
-              {{"title", "Audit log"},
-               {"program", "defused " DEFUSED_VERSION},
-               {"has_rows", !list.empty()},
-               {"rows", std::move(list)},
-               {"older", rows.size() == kAuditShown ? "?before=" + std::to_string(rows.back().id) : ""}});
 }
 
 }  // namespace defuse::http

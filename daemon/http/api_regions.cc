@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "core/pipeline/job.h"
-#include "core/regions/votes.h"
 #include "daemon/http/api_call.h"
 
 namespace defuse::http {
@@ -62,6 +61,12 @@ Json score_json(const RegionScoreRow& row) {
 
 }  // namespace
 
+Tally tally_of(const std::vector<LabelRow>& words) {
+  std::vector<Vote> votes;
+  for (const auto& word : words) votes.push_back({word.who, word.label});
+  return tally(votes);
+}
+
 Answer regions(const Call& call) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
@@ -88,16 +93,11 @@ Answer region(const Call& call) {
   if (!row) return fail(ErrorCode::not_found, "no region " + call.at("region"));
   TRY(scores, store->region_scores(row->id));
   TRY(words, store->region_labels(row->id));
-  std::vector<Vote> votes;
   Json said = Json::array();
-  for (const auto& word : words) {
-    votes.push_back({word.who, word.label});
-    said.push_back({{"label", text_or_null(word.label)},
-                    {"who", word.who},
-                    {"note", word.note},
-                    {"at", to_rfc3339(word.at)}});
-  }
-  const auto counted = tally(votes);
+  for (const auto& word : words)
+    said.push_back(
+        {{"label", text_or_null(word.label)}, {"who", word.who}, {"note", word.note}, {"at", to_rfc3339(word.at)}});
+  const auto counted = tally_of(words);
   Json body = region_summary(*row);
   body["votes"] = {{"words", std::move(said)},
                    {"voters", counted.voters},

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from speed import mnist  # noqa: E402
-from speed.common import Bench, Row  # noqa: E402
+from speed.common import Bench, Row, show, show_head  # noqa: E402
 
 NATURAL = 3            # bugs of a model that nothing was planted in
 BUGS = ("new", "worse", "inherited")
@@ -86,17 +86,12 @@ def main():
     natural = [region for region in reports["retrain"]["regions"] if region["status"] in BUGS + ("suspected",) and region["predicted_as"] >= 0]
     natural.sort(key=lambda region: -region["confirm"]["candidate_error"] * region["confirm"]["seeds"])
     cases = [("planted", "planted", []), ("natural", "retrain", [region["id"] for region in natural[:NATURAL]])]
-    print(f"{'row':64} {'value':>10} {'unit':8} {'target':>10}", flush=True)
+    show_head(64)
     if options.rows:
         options.rows.write_text("")
     for case, candidate, regions in cases:
         for row in rows_of(bench, work, case, candidate, regions):
-            target = f"{row.relation} {row.target:g}" if row.relation else ""
-            mark = {True: "", False: "  MISSED", None: ""}[row.holds()]
-            print(f"{row.name:64} {row.value:10.4g} {row.unit:8} {target:>10}{mark}  {row.note}", flush=True)
-            if options.rows:
-                with options.rows.open("a") as out:
-                    out.write(row.json() + "\n")
+            show(row, options.rows, 64)
 
 
 if __name__ == "__main__":

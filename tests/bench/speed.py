@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from speed.common import Bench  # noqa: E402
+from speed.common import Bench, show, show_head  # noqa: E402
 
 MODULES = ["mixture", "spotlight", "engine", "training", "job", "gate", "daemon", "scale"]
 
@@ -32,17 +32,12 @@ def main():
     bench = Bench(build, work, mnist.resolve() if (mnist / "train-images-idx3-ubyte.gz").exists() else None, options.pairs)
     if options.rows:
         options.rows.write_text("")
-    print(f"{'row':44} {'value':>10} {'unit':8} {'target':>10}", flush=True)
+    show_head()
     for name in options.only.split(","):
         if name not in MODULES:
             sys.exit(f"no such module: {name} (there are: {', '.join(MODULES)})")
         for row in importlib.import_module(f"speed.{name}").rows(bench):
-            target = f"{row.relation} {row.target:g}" if row.relation else ""
-            mark = {True: "", False: "  MISSED", None: ""}[row.holds()]
-            print(f"{row.name:44} {row.value:10.4g} {row.unit:8} {target:>10}{mark}  {row.note}", flush=True)
-            if options.rows:
-                with options.rows.open("a") as out:
-                    out.write(row.json() + "\n")
+            show(row, options.rows)
 
 
 if __name__ == "__main__":

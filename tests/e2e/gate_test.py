@@ -1,4 +1,5 @@
 """The main road: versions dropped into a registry, verdicts over HTTP, command line and files."""
+import csv
 import json
 import os
 import signal
@@ -146,6 +147,31 @@ class MainRoad(Gate):
             self.assertIn(says, done.stderr, more)
             self.assertFalse((out / "model.pt").exists(), more)
 
+    def labels_travel(self):
+        """Out as CSV and JSON, and back with what a labelling service wrote into them."""
+        sheet = self.root / "labels.csv"
+        self.ctl("labels", "export", "digits", "--file", sheet, check=True)
+        with sheet.open(newline="") as exported:
+            rows = list(csv.DictReader(exported))
+        self.assertEqual(len(rows), len(self.http("/v1/models/digits/regions?limit=1000")[2]["regions"]))
+        rows[0]["label"], rows[0]["note"] = "class:3", 'says "so", the service'
+        with sheet.open("w", newline="") as out:
+            writer = csv.DictWriter(out, rows[0].keys())
+            writer.writeheader()
+            writer.writerows(rows)
+        self.assertIn("1 labels were taken", self.ctl("labels", "import", sheet, check=True).stdout)
+        region = self.http("/v1/regions/" + rows[0]["region"])[2]
+        self.assertEqual(region["human_label"], "class:3")
+        self.assertEqual(region["votes"]["words"][0]["note"], 'says "so", the service')
+        listed = json.loads(self.ctl("labels", "export", "digits", "--format", "json", check=True).stdout)["labels"]
+        self.assertEqual([row["label"] for row in listed if row["region"] == rows[0]["region"]], ["class:3"])
+        back = self.root / "back.json"
+        back.write_text(json.dumps({"labels": [{"region": rows[0]["region"], "label": "none"}]}))
+        self.ctl("labels", "import", back, check=True)
+        self.assertIsNone(self.http("/v1/regions/" + rows[0]["region"])[2]["human_label"])
+        back.write_text("region,label\nr-000000000000,confirmed\n")
+        self.assertEqual(self.ctl("labels", "import", back).returncode, 2, "no JSON")
+
     def test_people_promote_roll_back_waive_and_label(self):
         self.with_incumbent()
         self.release(2, "good.pt")
@@ -161,6 +187,7 @@ class MainRoad(Gate):
         self.assertEqual(self.ctl("rollback", "digits", "--reason", "try it").returncode, 0)
         self.assertEqual(self.http("/v1/models/digits")[2]["incumbent"]["version"], "1")
 
+        self.labels_travel()
         violations = [f["id"] for f in self.http(path + "3/gate")[2]["findings"]]
         self.assertTrue(violations)
         for finding in violations:

@@ -38,6 +38,20 @@ class Row:
         return json.dumps(out)
 
 
+def show_head(width=44):
+    print(f"{'row':{width}} {'value':>10} {'unit':8} {'target':>10}", flush=True)
+
+
+def show(row, rows_file=None, width=44):
+    """Prints a row, and appends it to the file of rows if there is one."""
+    target = f"{row.relation} {row.target:g}" if row.relation else ""
+    mark = {True: "", False: "  MISSED", None: ""}[row.holds()]
+    print(f"{row.name:{width}} {row.value:10.4g} {row.unit:8} {target:>10}{mark}  {row.note}", flush=True)
+    if rows_file:
+        with rows_file.open("a") as out:
+            out.write(row.json() + "\n")
+
+
 @dataclass
 class Pairs:
     ours: list

@@ -53,6 +53,14 @@ TEST(Choose, NothingWhereNothingMendsOrEverythingLoses) {
   EXPECT_NE(result.reason.find("loses"), std::string::npos);
 }
 
+TEST(Choose, NothingWhereThereIsNothingToChooseBy) {
+  auto result = swept();
+  result.before.validation_regions = kNone;
+  choose({}, result);
+  EXPECT_FALSE(result.chosen);
+  EXPECT_NE(result.reason.find("kept for validation: they have too few"), std::string::npos) << result.reason;
+}
+
 TEST(Choose, NeverABaselineNorARunThatFailedNorOneWithoutANumber) {
   auto result = swept();
   result.runs[0].kind = RunKind::baseline;

@@ -144,6 +144,15 @@ TEST_F(FineTuning, DistillationKeepsTheModelNearItsTeacher) {
   }
 }
 
+TEST_F(FineTuning, KnowsDropoutHoweverItIsWritten) {
+  testing::save_script(tree_ / "dropout.pt",
+                       "def forward(self, x):\n    return torch.dropout(torch.flatten(x, 1)[:, 0:4], 0.5, True)\n");
+  testing::save_model(tree_ / "plain.pt", ModelKind::cnn, kShape, kClasses);
+  EXPECT_TRUE(has_dropout(tree_ / "dropout.pt").value());
+  EXPECT_FALSE(has_dropout(tree_ / "plain.pt").value());
+  EXPECT_FALSE(has_dropout(tree_ / "nowhere.pt"));
+}
+
 TEST_F(FineTuning, StopsWhenItIsTold) {
   save_blind("blind.pt");
   const auto region = class_one();
