@@ -22,16 +22,7 @@ std::vector<std::int32_t> plausible_draws(const ProbeSet& probes, std::uint32_t 
   return draws;
 }
 
-// What there is to learn from: whatever evidence made the search see the region, its draws are of the same kind of
-// image.
-std::vector<std::int32_t> all_images(const ProbeSet& probes, std::uint32_t seed) {
-  std::vector<std::int32_t> images{-1};
-  const auto draws = plausible_draws(probes, seed);
-  images.insert(images.end(), draws.begin(), draws.end());
-  return images;
-}
-
-// The images of one seed that bear a region's evidence, by which a correction is judged.
+// The images of one seed that bear a region's evidence.
 std::vector<std::int32_t> images_of(const RegionToMend& region, const ProbeSet& probes, std::uint32_t seed) {
   std::vector<std::int32_t> images;
   if (region.evidence != "generated") images.push_back(-1);
@@ -116,9 +107,9 @@ DividedSamples divide(const CorrectionOrder& order, const ProbeSet& probes, cons
     std::vector<OfSeed> to_tune, to_validate, to_judge;
     for (const std::uint32_t s : region.seeds) {
       if (s >= probes.seeds.size() || taken.contains(s)) continue;
-      const Part part = part_of(probes.seeds[s], order.settings.seed);
-      OfSeed of{s, region.label, r, part == Part::tuning ? all_images(probes, s) : images_of(region, probes, s)};
+      OfSeed of{s, region.label, r, images_of(region, probes, s)};
       if (of.images.empty()) continue;
+      const Part part = part_of(probes.seeds[s], order.settings.seed);
       (part == Part::tuning ? to_tune : part == Part::validation ? to_validate : to_judge).push_back(std::move(of));
     }
     if (to_tune.size() < kLeastSeeds) {

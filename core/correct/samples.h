@@ -1,8 +1,8 @@
 // Which images a correction is tuned on and which it is judged by. Seeds are divided, never images: perturbations of
 // one image lie on one side. Pure; deterministic; Torch-free.
-//   tuning       all images of the region's training seeds, five of six seeds
-//   validation   of the sixth, images that bear the region's evidence: the choice of lambda is made on them
-//   held out     the same of test seeds: the correction is judged on them
+//   tuning       region images of training seeds, five of six seeds
+//   validation   of the sixth: the choice of lambda is made on them
+//   held out     of test seeds: the correction is judged on them
 #pragma once
 #include <cstdint>
 #include <span>
