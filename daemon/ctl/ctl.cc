@@ -255,9 +255,11 @@ class Tool {
     mending->add_option("--candidate", files.candidate, "files: folder or model.pt of the version to be mended");
     mending->add_option("--gate", files.gate, "files: report folder of that version's gate");
     mending->add_option("--incumbent", files.incumbent, "files: the version in production: the teacher of --distil");
-    mending->add_option("--region", wanted.regions,
-                        "region to mend; may be repeated (default: every new or worse one that people did not set "
-                        "aside)");
+    mending
+        ->add_option("--region", wanted.regions,
+                     "region to mend; may be repeated (default: every new or worse one that people did not set "
+                     "aside)")
+        ->allow_extra_args(false);
     mending->add_option("--out", wanted.out,
                         "folder for the tuned model and its manifest, such as a new version's; from files also for the "
                         "table and the picture");

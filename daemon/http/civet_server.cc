@@ -25,7 +25,7 @@ using std::chrono::milliseconds;
 constexpr const char* kThreads = "24";    // one per open connection, idle ones included
 constexpr int kMaxStreams = 8;            // each keeps a thread
 constexpr milliseconds kEventWait{1000};  // also how long a stream may outlive the server's stop
-constexpr std::uint64_t kFileBlock = 256 << 10;
+constexpr std::uint64_t kFileBlock = 64 << 10;
 constexpr auto kHeartbeat = std::chrono::seconds(15);
 
 std::string lower(const char* text) {

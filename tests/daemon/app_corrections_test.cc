@@ -175,6 +175,7 @@ TEST_F(Corrections, PeoplesWordsAreThoseOfNowAndNothingToMendIsSaid) {
   EXPECT_EQ(refused("2", {{"r-ffffffffffff"}, few_settings()}), "not_found");
   ASSERT_TRUE(app->label_region(region, "ambiguous", "", "ann"));
   EXPECT_EQ(refused("2", wanted()), "conflict");
+  clock.advance(milliseconds(1));  // judged again under a name of its own
   ASSERT_TRUE(app->label_region(region, "class:4", "", "ann"));
   mends_by("sleep 60");
   const auto id = order();

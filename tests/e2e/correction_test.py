@@ -32,7 +32,7 @@ class Correction(Gate):
         self.planted()
         verdict = self.http("/v1/models/digits/versions/2/verdict")[2]
         # Long enough to be struck while it is at it.
-        status, headers, ordered = self.order({"lambdas": [0.1, 0.3, 1, 3], "steps": 600})
+        status, headers, ordered = self.order({**ORDER, "steps": 400})
         self.assertEqual((status, ordered["kind"]), (202, "correction"), ordered)
         number = ordered["job"]
         self.assertEqual(headers["Location"], f"/v1/jobs/{number}")

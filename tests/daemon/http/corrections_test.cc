@@ -168,7 +168,7 @@ TEST_F(CorrectionApi, JobsSayTheirKindAndTheGateIsTheGates) {
   EXPECT_EQ(world.get_json("/v1/jobs/" + std::to_string(id))["kind"], "correction");
   EXPECT_EQ(world.get_json("/v1/jobs/" + std::to_string(gate))["kind"], "gate");
   const auto before = world.get("/v1/models/digits/versions/1/gate");
-  EXPECT_EQ(before.status, 409) << "judged, against no incumbent: as it was before the correction was ordered";
+  EXPECT_EQ(before.status, 412) << "as it was before the correction was ordered";
   EXPECT_EQ(parse_json(before.body, "gate").value()["job"]["id"], gate);
 }
 
