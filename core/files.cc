@@ -42,17 +42,63 @@ Result<void> sync_folder(const fs::path& folder) {
 
 enum class Sync { no, yes };
 
-Result<void> write_whole(const fs::path& path, std::string_view bytes, Sync sync) {
-  const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (fd.get() < 0) return io_failure("cannot create", path);
+Result<void> write_all(const Descriptor& fd, const fs::path& path, std::string_view bytes) {
   while (!bytes.empty()) {
     const auto written = ::write(fd.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return io_failure("cannot write", path);
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
+  return {};
+}
+
+Result<void> write_whole(const fs::path& path, std::string_view bytes, Sync sync) {
+  const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (fd.get() < 0) return io_failure("cannot create", path);
+  TRY_OK(write_all(fd, path, bytes));
   if (sync == Sync::yes && ::fsync(fd.get()) != 0) return io_failure("cannot sync", path);
   return {};
+}
+
+Result<void> copy_whole(const fs::path& from, const fs::path& to, std::uint64_t max_bytes) {
+  const Descriptor in(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (in.get() < 0) return io_failure("cannot open", from);
+  const Descriptor out(::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (out.get() < 0) return io_failure("cannot create", to);
+  std::string block(1 << 20, '\0');
+  std::uint64_t copied = 0;
+  for (;;) {
+    const auto got = ::read(in.get(), block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return io_failure("cannot read", from);
+    if (got == 0) break;
+    copied += static_cast<std::uint64_t>(got);
+    if (copied > max_bytes)
+      return fail(ErrorCode::exhausted,
+                  from.string() + " is larger than the limit of " + std::to_string(max_bytes) + " bytes");
+    TRY_OK(write_all(out, to, std::string_view(block).substr(0, static_cast<std::size_t>(got))));
+  }
+  if (::fsync(out.get()) != 0) return io_failure("cannot sync", to);
+  return {};
+}
+
+std::atomic<unsigned> counter{0};  // of temporary files
+
+// `write` fills a temporary file beside the target; then it takes the target's name.
+template <class Write>
+Result<void> replace_atomically(const fs::path& path, const Write& write) {
+  const auto temporary = path.parent_path() / ("tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++) +
+                                               "-" + path.filename().string());
+  if (auto written = write(temporary); !written) {
+    ::unlink(temporary.c_str());
+    return written;
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    auto failure = io_failure("cannot rename into", path);
+    ::unlink(temporary.c_str());
+    return failure;
+  }
+  return sync_folder(path.parent_path().empty() ? "." : path.parent_path());
 }
 
 }  // namespace
@@ -81,19 +127,11 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t max_bytes) {
 }
 
 Result<void> write_atomically(const fs::path& path, std::string_view bytes) {
-  static std::atomic<unsigned> counter{0};
-  const auto temporary = path.parent_path() / ("tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++) +
-                                               "-" + path.filename().string());
-  if (auto written = write_whole(temporary, bytes, Sync::yes); !written) {
-    ::unlink(temporary.c_str());
-    return written;
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    auto failure = io_failure("cannot rename into", path);
-    ::unlink(temporary.c_str());
-    return failure;
-  }
-  return sync_folder(path.parent_path().empty() ? "." : path.parent_path());
+  return replace_atomically(path, [&](const fs::path& file) { return write_whole(file, bytes, Sync::yes); });
+}
+
+Result<void> copy_atomically(const fs::path& from, const fs::path& to, std::uint64_t max_bytes) {
+  return replace_atomically(to, [&](const fs::path& file) { return copy_whole(from, file, max_bytes); });
 }
 
 Result<void> write_file(const fs::path& path, std::string_view bytes) { return write_whole(path, bytes, Sync::no); }
@@ -109,6 +147,15 @@ Result<void> publish_folder(const fs::path& finished, const fs::path& target) {
     return io_failure("cannot publish", target);
   }
   return sync_folder(target.parent_path());
+}
+
+Result<void> rename_synced(const fs::path& finished, const fs::path& target) {
+  {
+    const Descriptor fd(::open(finished.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (fd.get() < 0 || ::fsync(fd.get()) != 0) return io_failure("cannot sync", finished);
+  }
+  if (::rename(finished.c_str(), target.c_str()) != 0) return io_failure("cannot rename into", target);
+  return sync_folder(target.parent_path().empty() ? "." : target.parent_path());
 }
 
 Result<void> make_folder(const fs::path& path) {

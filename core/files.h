@@ -19,12 +19,19 @@ Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t m
 // content.
 Result<void> write_atomically(const std::filesystem::path& path, std::string_view bytes);
 
+// The same for the content of another file, in blocks: it may be larger than memory. Links are not followed.
+Result<void> copy_atomically(const std::filesystem::path& from, const std::filesystem::path& to,
+                             std::uint64_t max_bytes);
+
 // Writes in place without syncing: for the many small files of a folder that publish_folder will make appear whole.
 Result<void> write_file(const std::filesystem::path& path, std::string_view bytes);
 
 // Renames a finished folder into place and syncs the parent. An existing target is kept and the new folder removed:
 // entries named by content are the same whoever wrote them first.
 Result<void> publish_folder(const std::filesystem::path& finished, const std::filesystem::path& target);
+
+// Syncs a finished file and gives it its name, in the same folder.
+Result<void> rename_synced(const std::filesystem::path& finished, const std::filesystem::path& target);
 
 Result<void> make_folder(const std::filesystem::path& path);  // with parents; existing is fine
 

@@ -7,6 +7,8 @@
 #include <future>
 #include <utility>
 
+#include "core/correct/order.h"
+#include "core/files.h"
 #include "daemon/app.h"
 
 namespace defuse {
@@ -14,8 +16,29 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{5};
 constexpr std::chrono::milliseconds kGlance{50};
+constexpr std::uint64_t kMaxReport = 256ULL << 20;
 
 bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r\n") == std::string::npos; }
+
+// What the last gate of this artifact found, with people's words as they are now.
+Result<GateFindings> found_by_gate(Store& store, const StateFolder& state, const VersionRow& row) {
+  const auto name = row.model + "/" + row.version;
+  TRY(verdict, store.verdict(row.model, row.digest));
+  if (!verdict) return fail(ErrorCode::conflict, name + " has no verdict yet: there is nothing to be mended");
+  auto text = read_file(state.absolute(verdict->report) / "report.json", kMaxReport);
+  if (!text && text.error().code == ErrorCode::not_found)
+    return fail(ErrorCode::conflict, name + "'s report is no longer there: evaluate it again");
+  if (!text) return tl::unexpected<Error>(text.error().with("while reading the gate's report"));
+  TRY(json, parse_json(*text, "report.json"));
+  TRY(found, gate_findings_from_json(json, "report.json"));
+  if (found.digest != row.digest) return fail(ErrorCode::corrupt, name + "'s report is about another file");
+  found.said.clear();
+  for (const auto& region : found.regions) {
+    TRY(known, store.region(region.id));
+    if (known) found.said[region.id] = known->human_label;
+  }
+  return found;
+}
 
 }  // namespace
 
@@ -62,6 +85,29 @@ Result<std::int64_t> App::evaluate(const std::string& model, const std::string& 
     jobs_.advance();
     return id;
   });
+}
+
+// The report may be large: it is read on the caller's thread. Only what follows from it is for the strand.
+Result<std::int64_t> App::correct(const std::string& model, const std::string& version, const CorrectionRequest& wanted,
+                                  const std::string& who) {
+  TRY(reader, live_.store());
+  TRY(seen, reader->version(model, version));
+  if (!seen) return fail(ErrorCode::not_found, "no version " + version + " of model " + model);
+  TRY(found, found_by_gate(*reader, state_, *seen));
+  TRY(order, correction_order(found, wanted.regions, wanted.settings));
+  return on_strand<std::int64_t>(
+      [this, order = std::move(order), digest = seen->digest, model, version, who]() -> Result<std::int64_t> {
+        TRY(row, present_version(model, version));
+        if (row.digest != digest)
+          return fail(ErrorCode::conflict, model + "/" + version + " was replaced by another file just now");
+        Json regions = Json::array();
+        for (const auto& region : order.regions) regions.push_back(region.id);
+        TRY(id, jobs_.enqueue_correction(row, order,
+                                         {who, "correct", model + "/" + version,
+                                          Json{{"digest", row.digest}, {"regions", std::move(regions)}}}));
+        jobs_.advance();
+        return id;
+      });
 }
 
 Result<void> App::promote(const std::string& model, const std::string& version, const std::string& reason,

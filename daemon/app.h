@@ -67,6 +67,8 @@ class App final : public Actions {
 
   // Actions: any thread.
   Result<std::int64_t> evaluate(const std::string& model, const std::string& version, const std::string& who) override;
+  Result<std::int64_t> correct(const std::string& model, const std::string& version, const CorrectionRequest& wanted,
+                               const std::string& who) override;
   Result<void> promote(const std::string& model, const std::string& version, const std::string& reason,
                        bool override_verdict, const std::string& who) override;
   Result<std::string> rollback(const std::string& model, const std::string& reason, const std::string& who) override;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "daemon/correction_job.h"
 #include "daemon/specify.h"
 
 namespace defuse {
@@ -14,14 +15,9 @@ namespace {
 
 namespace asio = boost::asio;
 
-// After trouble that is not the job's own: a locked database, a full disk.
-constexpr std::chrono::milliseconds kTroubleWait{5000};
-
 double seconds_between(TimePoint from, TimePoint to) {
   return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count()) / 1000.0;
 }
-
-std::string name_of(const JobSpec& spec) { return spec.model + "/" + spec.candidate.version; }
 
 }  // namespace
 
@@ -48,10 +44,13 @@ Result<void> JobRunner::recover() {
     kill_stray_worker(state_.job(job.id));
     auto spec = read_job(state_, job.id);
     if (!spec) spdlog::warn("job {}: its record cannot be read, so it runs again: {}", job.id, spec.error().describe());
-    if (!current_ && spec && has_result(state_, job.id)) {
-      spdlog::info("job {} ({}/{}): its worker had finished before the restart; judging its result", job.id, job.model,
-                   job.version);
-      current_ = Current{std::move(*spec), false, false, "", 0, 0};
+    auto order = order_of(job);
+    if (!order) spdlog::warn("job {}: its order cannot be read: {}", job.id, order.error().describe());
+    const bool finished = order && (*order ? has_correction(state_, job.id) : has_result(state_, job.id));
+    if (!current_ && spec && finished) {
+      spdlog::info("job {} ({}/{}): its worker had finished before the restart; {} its result", job.id, job.model,
+                   job.version, *order ? "taking in" : "judging");
+      current_ = Current{std::move(*spec), false, false, "", 0, 0, std::move(*order)};
       continue;
     }
     Store::Move again;
@@ -117,13 +116,15 @@ void JobRunner::start(std::int64_t id) {
     TRY(row, store_.job(id));
     if (!row) return fail(ErrorCode::not_found, "no job " + std::to_string(id));
     TRY(spec, specify(store_, *live_.config(), state_, *row));
-    TRY_OK(prepare_job(state_, spec));
+    TRY(order, order_of(*row));
+    TRY_OK(order ? prepare_correction(state_, spec, *order) : prepare_job(state_, spec));
     TRY(earlier, store_.verdict(spec.model, spec.candidate.digest));
+    const std::int64_t replaces = earlier && !order ? earlier->job : 0;
     cache_.job_begins();
     Store::Move running;
     running.incumbent = spec.incumbent.value_or(ArtifactRef{});
     TRY_OK(move(id, JobState::running, running));
-    current_ = Current{std::move(spec), false, false, "", 0, earlier ? earlier->job : 0};
+    current_ = Current{std::move(spec), false, false, "", 0, replaces, std::move(order)};
     return {};
   };
   if (const auto begun = begin(); !begun) {
@@ -132,8 +133,8 @@ void JobRunner::start(std::int64_t id) {
     return look_later(kTroubleWait);
   }
   const auto& spec = current_->spec;
-  spdlog::info("job {} ({}, digest {}): started, against {}", id, name_of(spec), spec.candidate.digest.substr(0, 12),
-               spec.incumbent ? spec.incumbent->version : "no incumbent");
+  spdlog::info("job {} ({}, digest {}): {} started, against {}", id, name_of(spec), spec.candidate.digest.substr(0, 12),
+               current_->order ? "correction" : "gate", spec.incumbent ? spec.incumbent->version : "no incumbent");
   const WorkerLimits limits{spec.worker.timeout, spec.worker.memory};
   const auto started = supervisor_.start(
       state_.job(id), limits,
@@ -161,12 +162,15 @@ void JobRunner::worker_ended(std::int64_t id, const WorkerExit& exit) {
   spdlog::info("job {} ({}): worker ended after {:.1f} s{}{}", id, name_of(current_->spec),
                static_cast<double>(exit.ran.count()) / 1000.0, exit.clean ? "" : ": ", exit.cause);
   if (exit.clean) return judge();
-  failed({exit.cause, exit.reported && is_hopeless(exit.reported->code)});
+  // A correction's order that no longer fits the line's probe set will not fit it at the next attempt either.
+  const auto code = exit.reported ? exit.reported->code : ErrorCode::internal;
+  failed({exit.cause, is_hopeless(code) || (current_->order && code == ErrorCode::conflict)});
 }
 
 void JobRunner::judge() {
   current_->judging = true;
   words_changed_ = false;
+  if (current_->order) return take_in();
   auto request = judge_request(store_, state_, current_->spec, live_.clock().now());
   if (!request) return judged_now(tl::unexpected<Error>(request.error()));
   asio::post(work_, [this, guard = asio::make_work_guard(io_), request = std::move(*request)] {
@@ -207,6 +211,7 @@ void JobRunner::failed(const WorkerFailure& failure) {
 }
 
 void JobRunner::give_up(const std::string& cause) {
+  if (current_->order) return end_correction(JobState::failed, cause);
   current_->judging = true;
   JudgeRequest request;
   request.state = state_;
@@ -296,20 +301,23 @@ void JobRunner::judge_again(const VersionRow& version, const std::string& who, c
 
 Result<std::int64_t> JobRunner::enqueue(const VersionRow& version, std::int64_t priority, const AuditEntry& audit) {
   TRY(id, store_.enqueue(version.model, version.version, version.digest, priority, audit));
-  if (id > newest_job_) {
-    newest_job_ = id;
-    counted(std::nullopt, JobState::queued);
-    spdlog::info("job {} ({}/{}): queued", id, version.model, version.version);
-    announce(id);
-  }
+  note_queued(id, version, JobKind::gate);
   return id;
+}
+
+void JobRunner::note_queued(std::int64_t id, const VersionRow& version, JobKind kind) {
+  if (id <= newest_job_) return;  // one that was open already
+  newest_job_ = id;
+  counted(std::nullopt, JobState::queued);
+  spdlog::info("job {} ({}/{}): {} queued", id, version.model, version.version, to_string(kind));
+  announce(id);
 }
 
 Result<void> JobRunner::cancel(std::int64_t id, const std::string& who) {
   const bool running = current_ && current_->spec.id == id;
   if (running && current_->judging)
-    return fail(ErrorCode::conflict,
-                "job " + std::to_string(id) + " has run and is being judged; it can no longer be cancelled");
+    return fail(ErrorCode::conflict, "job " + std::to_string(id) +
+                                         " has run and its result is being taken in; it can no longer be cancelled");
   Store::Move by;
   by.who = who;
   by.error = "cancelled by " + who;
@@ -350,7 +358,7 @@ std::string JobRunner::summary() const {
   if (current_ && current_->judging)
     text = "judging " + name_of(current_->spec);
   else if (current_)
-    text = "running " + name_of(current_->spec) +
+    text = (current_->order ? "mending " : "running ") + name_of(current_->spec) +
            (current_->station.empty()
                 ? std::string()
                 : ": " + current_->station + " " + std::to_string(std::lround(current_->fraction * 100)) + " %");
@@ -371,6 +379,7 @@ void JobRunner::announce(std::int64_t id) {
   const auto& job = **row;
   Json data = Json::object();
   data["id"] = job.id;
+  data["kind"] = to_string(job.kind);
   data["model"] = job.model;
   data["version"] = job.version;
   data["state"] = to_string(job.state);

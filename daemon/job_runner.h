@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "daemon/cache_keeper.h"
 #include "daemon/judge.h"
@@ -34,6 +35,8 @@ class JobRunner {
   void advance();
 
   Result<std::int64_t> enqueue(const VersionRow& version, std::int64_t priority, const AuditEntry& audit);
+  Result<std::int64_t> enqueue_correction(const VersionRow& version, const CorrectionOrder& order,
+                                          const AuditEntry& audit);
   Result<void> cancel(std::int64_t job, const std::string& who);
   // Decides the latest verdict of this artifact again, from the stored result, in the background. Without running
   // anything.
@@ -49,6 +52,10 @@ class JobRunner {
   std::function<void(const std::string& model, const std::string& version)> on_verdict;  // after it is stored
 
  private:
+  // After trouble that is not the job's own: a locked database, a full disk.
+  static constexpr std::chrono::milliseconds kTroubleWait{5000};
+  static std::string name_of(const JobSpec& spec) { return spec.model + "/" + spec.candidate.version; }
+
   struct Current {  // the one job between `running` and its end
     JobSpec spec;
     bool judging = false;
@@ -56,6 +63,7 @@ class JobRunner {
     std::string station;
     double fraction = 0;
     std::int64_t replaces = 0;  // job whose result nobody needs once this one is judged; 0 if none
+    std::optional<CorrectionOrder> order = std::nullopt;  // a correction's: taken in instead of judged
   };
   void start(std::int64_t id);
   void worker_ended(std::int64_t id, const WorkerExit& exit);
@@ -64,6 +72,12 @@ class JobRunner {
   void failed(const WorkerFailure& failure);
   void give_up(const std::string& cause);
   void finish(JobState state, const Judged& judged);
+  Result<std::optional<CorrectionOrder>> order_of(const JobRow& job);
+  void take_in();
+  void taken_in(const Result<CorrectionResult>& taken);
+  void end_correction(JobState state, const std::string& words);
+  std::vector<std::filesystem::path> outlived_corrections(const std::string& model);
+  void note_queued(std::int64_t id, const VersionRow& version, JobKind kind);
   void let_go();
   void progress(std::int64_t id, const std::string& station, double fraction);
   Result<void> move(std::int64_t id, JobState to, const Store::Move& move);

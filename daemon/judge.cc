@@ -35,7 +35,7 @@ bool is_file_name(const std::string& name) {
   return !name.empty() && name.size() <= 120 && name.front() != '.' && std::all_of(name.begin(), name.end(), plain);
 }
 
-Result<void> copy_atomically(const fs::path& from, const fs::path& to, std::uint64_t limit) {
+Result<void> copy_plain_file(const fs::path& from, const fs::path& to, std::uint64_t limit) {
   if (!is_plain(from, fs::file_type::regular))
     return fail(ErrorCode::corrupt, from.filename().string() + " is no plain file");
   TRY(bytes, read_file(from, limit));
@@ -75,7 +75,7 @@ Result<std::vector<NewRegion>> take_regions(const JudgeRequest& request, const W
       const auto images = load_npy_images(from / region.frozen, kMaxFrozen);
       const auto relative = fs::path("regions") / (region.id + "-" + std::to_string(request.job.id) + ".npy");
       if (images && images->n > 0 && images->n == region.frozen_cluster.size() &&
-          copy_atomically(from / region.frozen, request.state.absolute(relative), kMaxFrozen)) {
+          copy_plain_file(from / region.frozen, request.state.absolute(relative), kMaxFrozen)) {
         taken.frozen = relative;
         taken.frozen_cluster = region.frozen_cluster;
       }
@@ -136,7 +136,7 @@ void remove_all_but(const fs::path& folder, const std::set<std::string>& keep) {
 
 Result<void> StateFolder::create() const {
   TRY_OK(make_folder(root));
-  for (const char* folder : {"cache", "jobs", "reports", "verdicts", "regions"}) TRY_OK(make_folder(root / folder));
+  for (const char* folder : {"cache", "jobs", "reports", "verdicts", "regions", "corrections"}) TRY_OK(make_folder(root / folder));
   return {};
 }
 
@@ -235,7 +235,7 @@ void tidy_job(const StateFolder& state, std::int64_t id, KeepResult keep) {
 void sweep(const StateFolder& state) {
   std::error_code ignored;
   std::vector<fs::path> doomed;
-  for (const char* root : {"reports", "verdicts", "regions", "jobs"}) {
+  for (const char* root : {"reports", "verdicts", "regions", "corrections", "jobs"}) {
     fs::recursive_directory_iterator entry(state.root / root, fs::directory_options::skip_permission_denied, ignored);
     for (const fs::recursive_directory_iterator end; entry != end; entry.increment(ignored)) {
       const auto name = entry->path().filename().string();

@@ -29,7 +29,8 @@ std::optional<Action> next_action(const Snapshot& snapshot) {
   if (!snapshot.version || snapshot.version->presence == VersionPresence::deleted)
     return DropJob{job.id, "version " + job.version + " is no longer in the registry"};
   if (snapshot.version->digest != job.digest)
-    return DropJob{job.id, "version " + job.version + " was replaced by another file before it could be judged"};
+    return DropJob{job.id, "version " + job.version + " was replaced by another file before it could be " +
+                               (job.kind == JobKind::gate ? "judged" : "mended")};
   return StartJob{job.id};
 }
 

@@ -4,6 +4,14 @@
 
 namespace defuse {
 
+std::string_view to_string(JobKind kind) { return kind == JobKind::correction ? "correction" : "gate"; }
+
+Result<JobKind> job_kind_from(std::string_view text) {
+  for (const auto kind : {JobKind::gate, JobKind::correction})
+    if (to_string(kind) == text) return kind;
+  return fail(ErrorCode::invalid_input, "no such kind of job: '" + std::string(text) + "'");
+}
+
 std::string_view to_string(JobState state) {
   switch (state) {
     case JobState::queued: return "queued";

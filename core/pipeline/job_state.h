@@ -12,6 +12,14 @@
 
 namespace defuse {
 
+enum class JobKind {
+  gate,        // judges a version; the only kind with a verdict
+  correction,  // mends one (core/correct)
+};
+
+std::string_view to_string(JobKind kind);
+Result<JobKind> job_kind_from(std::string_view text);
+
 enum class JobState { queued, running, done, failed, cancelled };
 
 std::string_view to_string(JobState state);

@@ -13,6 +13,12 @@
 
 namespace defuse {
 
+struct JobKey {  // what a job is about
+  const std::string& model;
+  const std::string& version;
+  const std::string& digest;
+};
+
 class SqliteStore final : public Store {
  public:
   SqliteStore(std::unique_ptr<Database> database, const Clock& clock);
@@ -29,6 +35,12 @@ class SqliteStore final : public Store {
 
   Result<std::int64_t> enqueue(const std::string& model, const std::string& version, const std::string& digest,
                                std::int64_t priority, const AuditEntry& audit) override;
+  Result<std::int64_t> enqueue_correction(const std::string& model, const std::string& version,
+                                          const std::string& digest, const CorrectionOrder& order,
+                                          const AuditEntry& audit) override;
+  Result<CorrectionOrder> correction_order(std::int64_t job) override;
+  Result<std::vector<JobRow>> corrections(const std::string& model, const std::string& digest,
+                                          std::size_t limit) override;
   Result<std::optional<JobRow>> next_job(TimePoint now) override;
   Result<std::optional<TimePoint>> next_job_due() override;
   Result<void> move_job(std::int64_t id, JobState to, const Move& move) override;
@@ -75,6 +87,8 @@ class SqliteStore final : public Store {
   Result<void> append_audit(const AuditEntry& entry);
   Result<void> change_state(std::int64_t id, JobState to, const Move& move);  // the one mutator of jobs.state
   Result<JobRow> existing_job(std::int64_t id);
+  Result<std::int64_t> insert_job(JobKind kind, const JobKey& key, std::int64_t priority, const std::string& order,
+                                  const AuditEntry& audit);
   Result<std::optional<VersionRow>> current_version(const std::string& model, const std::string& version);
   bool has_version(const std::string& model, const std::string& version, const std::string& digest);
   Result<void> insert_verdict(const VerdictRow& verdict);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/correct/correction.h"
 #include "core/pipeline/job.h"
 #include "core/pipeline/job_state.h"
 #include "core/pipeline/pace.h"
@@ -40,6 +41,7 @@ struct VersionRow {
 
 struct JobRow {
   std::int64_t id = 0;
+  JobKind kind = JobKind::gate;
   std::string model;
   std::string version;
   std::string digest;
@@ -185,10 +187,19 @@ class Store {
                                                     const std::string& version) = 0;  // current
   virtual Result<std::optional<VersionRow>> version_by_digest(const std::string& model, const std::string& digest) = 0;
 
-  // -- jobs: at most one that is not final per (model, digest)
+  // -- jobs: at most one of a kind that is not final per (model, digest). Where it matters which kind, functions are about
+  // gates: a correction judges nothing.
   virtual Result<std::int64_t> enqueue(const std::string& model, const std::string& version, const std::string& digest,
                                        std::int64_t priority,
                                        const AuditEntry& audit) = 0;  // returns the open one if any
+  // Behind every gate. Returns the open one if it has the same order; `conflict` if it has another.
+  virtual Result<std::int64_t> enqueue_correction(const std::string& model, const std::string& version,
+                                                  const std::string& digest, const CorrectionOrder& order,
+                                                  const AuditEntry& audit) = 0;
+  virtual Result<CorrectionOrder> correction_order(std::int64_t job) = 0;  // `not_found` for a gate
+  // Newest first; of every version where `digest` is empty.
+  virtual Result<std::vector<JobRow>> corrections(const std::string& model, const std::string& digest,
+                                                  std::size_t limit) = 0;
   virtual Result<std::optional<JobRow>> next_job(TimePoint now) = 0;  // best queued one whose not_before has come
   virtual Result<std::optional<TimePoint>> next_job_due() = 0;        // earliest not_before among queued
   struct Move {                                                       // what changes along with the state
@@ -200,7 +211,7 @@ class Store {
   virtual Result<void> move_job(std::int64_t id, JobState to, const Move& move) = 0;  // `conflict` for an illegal move
   virtual Result<void> set_progress(std::int64_t id, const std::string& station, double progress) = 0;
   virtual Result<std::optional<JobRow>> job(std::int64_t id) = 0;
-  virtual Result<std::optional<JobRow>> last_job(const std::string& model, const std::string& digest) = 0;
+  virtual Result<std::optional<JobRow>> last_job(const std::string& model, const std::string& digest) = 0;  // gate
   virtual Result<std::vector<JobRow>> jobs(std::size_t limit) = 0;  // newest first
   virtual Result<std::vector<JobRow>> running_jobs() = 0;
 

@@ -7,16 +7,21 @@
 
 // A macro, because literals join at compile time and the statement cache wants literals.
 #define DEFUSE_SELECT                                                                                               \
-  "SELECT id, model, version, digest, state, attempt, priority, created, not_before, "                              \
+  "SELECT id, kind, model, version, digest, state, attempt, priority, created, not_before, "                        \
   "started, finished, station, progress, error, incumbent_version, incumbent_digest, station_since, station_from, " \
   "progress_at"
 
 namespace defuse {
 namespace {
 
+// A gate's is never below 0 (its time), so a correction waits for all of them.
+constexpr std::int64_t kCorrectionPriority = -1;
+
 Result<JobRow> read_job(Query& row) {
   JobRow job;
   job.id = row.integer();
+  TRY(kind, or_corrupt(job_kind_from(row.text()), "job " + std::to_string(job.id)));
+  job.kind = kind;
   job.model = row.text();
   job.version = row.text();
   job.digest = row.text();
@@ -66,9 +71,11 @@ Result<std::int64_t> SqliteStore::enqueue(const std::string& model, const std::s
                                           const std::string& digest, std::int64_t priority, const AuditEntry& audit) {
   return database_->write("queueing a job", [&]() -> Result<std::int64_t> {
     {
-      auto open =
-          database_->query("SELECT id FROM jobs WHERE model = ? AND digest = ? AND state IN ('queued', 'running')")
-              .with(model, digest);
+      auto open = database_
+                      ->query(
+                          "SELECT id FROM jobs WHERE model = ? AND digest = ? AND kind = 'gate' AND state IN "
+                          "('queued', 'running')")
+                      .with(model, digest);
       if (open.next()) {
         const auto id = open.integer();
         // Asking again may hurry a waiting job, never slow it down.
@@ -78,21 +85,68 @@ Result<std::int64_t> SqliteStore::enqueue(const std::string& model, const std::s
         return id;
       }
     }
-    if (!has_version(model, version, digest))
-      return fail(ErrorCode::not_found, "no version " + model + "/" + version + " with digest " + digest);
-    const auto now = clock_.now();
-    database_
-        ->query(
-            "INSERT INTO jobs (model, version, digest, state, attempt, priority, created, not_before, station, "
-            "progress, error, incumbent_version, incumbent_digest) "
-            "VALUES (?, ?, ?, 'queued', 0, ?, ?, ?, '', 0, '', '', '')")
-        .with(model, version, digest, priority, now, now)
-        .run();
-    const auto id = database_->connection().getLastInsertRowid();
-    AuditEntry entry = audit;
-    if (entry.detail.is_object()) entry.detail["job"] = id;
-    TRY_OK(append_audit(entry));
-    return id;
+    return insert_job(JobKind::gate, {model, version, digest}, priority, "", audit);
+  });
+}
+
+Result<std::int64_t> SqliteStore::enqueue_correction(const std::string& model, const std::string& version,
+                                                     const std::string& digest, const CorrectionOrder& order,
+                                                     const AuditEntry& audit) {
+  return database_->write("queueing a correction", [&]() -> Result<std::int64_t> {
+    const auto wanted = dump_json(to_json(order));
+    {
+      auto open = database_
+                      ->query(
+                          "SELECT id, order_json FROM jobs WHERE model = ? AND digest = ? AND kind = 'correction' "
+                          "AND state IN ('queued', 'running')")
+                      .with(model, digest);
+      if (open.next()) {
+        const auto id = open.integer();
+        if (open.text() == wanted) return id;
+        return fail(ErrorCode::conflict, "job " + std::to_string(id) + " is mending " + model + "/" + version +
+                                             " already, with other regions or settings; wait for it or cancel it");
+      }
+    }
+    return insert_job(JobKind::correction, {model, version, digest}, kCorrectionPriority, wanted, audit);
+  });
+}
+
+Result<std::int64_t> SqliteStore::insert_job(JobKind kind, const JobKey& key, std::int64_t priority,
+                                             const std::string& order, const AuditEntry& audit) {
+  if (!has_version(key.model, key.version, key.digest))
+    return fail(ErrorCode::not_found, "no version " + key.model + "/" + key.version + " with digest " + key.digest);
+  const auto now = clock_.now();
+  database_
+      ->query(
+          "INSERT INTO jobs (kind, model, version, digest, state, attempt, priority, created, not_before, station, "
+          "progress, error, incumbent_version, incumbent_digest, order_json) "
+          "VALUES (?, ?, ?, ?, 'queued', 0, ?, ?, ?, '', 0, '', '', '', ?)")
+      .with(to_string(kind), key.model, key.version, key.digest, priority, now, now, order)
+      .run();
+  const auto id = database_->connection().getLastInsertRowid();
+  AuditEntry entry = audit;
+  if (entry.detail.is_object()) entry.detail["job"] = id;
+  TRY_OK(append_audit(entry));
+  return id;
+}
+
+Result<CorrectionOrder> SqliteStore::correction_order(std::int64_t job) {
+  return database_->read("reading a correction's order", [&]() -> Result<CorrectionOrder> {
+    auto row = database_->query("SELECT order_json FROM jobs WHERE id = ? AND kind = 'correction'").with(job);
+    const auto name = "order of job " + std::to_string(job);
+    if (!row.next()) return fail(ErrorCode::not_found, "no correction has number " + std::to_string(job));
+    TRY(json, or_corrupt(parse_json(row.text(), name), name));
+    return or_corrupt(correction_order_from_json(json), name);
+  });
+}
+
+Result<std::vector<JobRow>> SqliteStore::corrections(const std::string& model, const std::string& digest,
+                                                     std::size_t limit) {
+  return database_->read("listing corrections", [&] {
+    return read_all(database_
+                        ->query(DEFUSE_SELECT " FROM jobs WHERE model = ?1 AND kind = 'correction' "
+                                              "AND (?2 = '' OR digest = ?2) ORDER BY id DESC LIMIT ?3")
+                        .with(model, digest, std::min<std::size_t>(limit, INT32_MAX)));
   });
 }
 
@@ -200,8 +254,9 @@ Result<std::optional<JobRow>> SqliteStore::job(std::int64_t id) {
 Result<std::optional<JobRow>> SqliteStore::last_job(const std::string& model, const std::string& digest) {
   return database_->read("reading the last job", [&] {
     return read_one(database_
-                        ->query(DEFUSE_SELECT " FROM jobs "
-                                              "WHERE model = ? AND digest = ? ORDER BY id DESC LIMIT 1")
+                        ->query(DEFUSE_SELECT
+                                " FROM jobs "
+                                "WHERE model = ? AND digest = ? AND kind = 'gate' ORDER BY id DESC LIMIT 1")
                         .with(model, digest));
   });
 }

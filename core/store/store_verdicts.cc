@@ -69,6 +69,8 @@ Json audit_detail(const VerdictRow& row) {
 }
 
 Result<void> expect_same_version(const JobRow& job, const VerdictRow& verdict) {
+  if (job.kind != JobKind::gate)
+    return fail(ErrorCode::conflict, "job " + std::to_string(job.id) + " is a correction, which judges nothing");
   if (job.model == verdict.model && job.version == verdict.version && job.digest == verdict.digest) return {};
   return fail(ErrorCode::invalid_input, "the verdict is about " + verdict.model + "/" + verdict.version + " (" +
                                             verdict.digest + "), but job " + std::to_string(job.id) + " judges " +

@@ -87,18 +87,34 @@ struct EvaluateRequest {
   std::filesystem::path work;       // empty: a temporary folder
 };
 int evaluate(Console& console, const EvaluateRequest& request, const Clock& clock);
-struct CorrectRequest {
-  std::filesystem::path config;
+struct WantedCorrection {
   std::string model;
-  std::filesystem::path candidate;   // the version to be mended
-  std::filesystem::path incumbent;   // the one in production; empty: none
-  std::filesystem::path gate;        // report folder of the version's gate
-  std::vector<std::string> regions;  // ids; empty: all new and worse ones
-  std::filesystem::path out;         // folder for the tuned model and its report
-  std::filesystem::path cache;       // empty: that of the gate's report
+  std::string version;
+  std::vector<std::string> regions;  // ids; empty: those that the gate found and people did not set aside
   CorrectionSettings settings;
+  std::filesystem::path out;  // folder for the tuned model
+};
+struct CorrectRequest {
+  WantedCorrection wanted;
+  std::filesystem::path config;
+  std::filesystem::path candidate;  // the version to be mended
+  std::filesystem::path incumbent;  // the one in production; empty: none
+  std::filesystem::path gate;       // report folder of the version's gate
+  std::filesystem::path cache;      // empty: that of the gate's report
 };
 int correct(Console& console, const CorrectRequest& request);
+// The table of a correction's runs, and what the chosen one mended.
+void tell_correction(Console& console, const CorrectionResult& result);
+
+// -- by the daemon (correct_remote.cc)
+struct RemoteCorrection {
+  WantedCorrection wanted;
+  std::string job;  // follows this one instead of ordering one
+  std::chrono::milliseconds timeout{std::chrono::hours(2)};
+  std::chrono::milliseconds poll{1000};
+  std::chrono::milliseconds patience{std::chrono::minutes(1)};  // as WaitRequest
+};
+int correct(const Remote& remote, Console& console, const RemoteCorrection& request);
 
 // 30m, 90s, 1.5h, 14d; `invalid_input` otherwise.
 Result<std::chrono::milliseconds> parse_span(const std::string& text);

@@ -4,15 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include "config/config.h"
-#include "core/correct/correction.h"
+#include "core/correct/order.h"
 #include "core/files.h"
-#include "core/sha256.h"
 #include "daemon/ctl/commands.h"
 #include "daemon/ctl/local_job.h"
-#include "reports/correction_report.h"
 #include "reports/text.h"
+#include "reports/write_correction.h"
 
 namespace defuse::ctl {
 namespace {
@@ -20,65 +21,14 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxReport = 256ULL << 20;
 
-// A person's word about the region, or the data's.
-std::optional<std::int32_t> label_of(const Region& region, const Json& json) {
-  const auto said = json.find("label_by_person");
-  if (said == json.end() || !said->is_string()) return region.label;
-  const auto word = said->get<std::string>();
-  if (word == "ambiguous" || word == "unrealistic") return std::nullopt;
-  if (word.starts_with("class:")) return static_cast<std::int32_t>(std::atoi(word.c_str() + 6));
-  return region.label;
-}
-
-bool is_bug(const Region& region) {
-  return region.status == RegionStatus::new_bug || region.status == RegionStatus::worse;
-}
-
 Result<CorrectionOrder> order_from(const CorrectRequest& request, const JobSpec& job) {
   const auto file = request.gate / "report.json";
   TRY(text, while_doing("while reading the gate's report", read_file(file, kMaxReport)));
   TRY(report, parse_json(text, file.string()));
-  JsonReader r(report, file.string());
-  const auto digest = r.text("digest");
-  const Json& data = r.object("data");
-  const Json& regions = r.array("regions");
-  TRY_OK(r.status());
-  if (digest != job.candidate.digest)
+  TRY(found, gate_findings_from_json(report, file.string()));
+  if (found.digest != job.candidate.digest)
     return fail(ErrorCode::conflict, file.string() + " is about another file than " + job.candidate.path.string());
-  CorrectionOrder order;
-  order.settings = request.settings;
-  if (data.contains("probe_digest") && data["probe_digest"].is_string())
-    order.probe_digest = data["probe_digest"].get<std::string>();
-  std::vector<std::string> missing = request.regions;
-  for (std::size_t i = 0; i < regions.size(); ++i) {
-    TRY(region, region_from_json(regions[i], file.string() + ".regions[" + std::to_string(i) + "]"));
-    const auto asked = std::find(missing.begin(), missing.end(), region.id);
-    const bool named = asked != missing.end();
-    if (named) missing.erase(asked);
-    if (!named && (!request.regions.empty() || !is_bug(region))) continue;
-    const auto label = label_of(region, regions[i]);
-    if (!label) continue;
-    RegionToMend mend{region.id, *label, region.evidence, {}};
-    for (const auto& member : region.members) mend.seeds.push_back(member.seed);
-    order.regions.push_back(std::move(mend));
-  }
-  if (!missing.empty()) return fail(ErrorCode::not_found, file.string() + " has no region " + missing.front());
-  if (order.regions.empty())
-    return fail(ErrorCode::invalid_input,
-                file.string() + " has no new or worse region; name those to be mended with --region");
-  return order;
-}
-
-Json manifest_of(const JobSpec& job, const CorrectionOrder& order, const CorrectionResult& result,
-                 const std::string& digest) {
-  Json regions = Json::array();
-  for (const auto& region : order.regions) regions.push_back(region.id);
-  const auto& chosen = result.runs[*result.chosen];
-  return {{"sha256", digest},
-          {"created_by", "defusectl correct " DEFUSED_VERSION},
-          {"corrected_from", {{"version", job.candidate.version}, {"sha256", job.candidate.digest}}},
-          {"correction",
-           {{"regions", std::move(regions)}, {"lambda", chosen.lambda}, {"settings", to_json(order.settings)}}}};
+  return correction_order(found, request.wanted.regions, request.wanted.settings);
 }
 
 Result<CorrectionResult> result_of(const fs::path& work) {
@@ -88,54 +38,43 @@ Result<CorrectionResult> result_of(const fs::path& work) {
   return correction_result_from_json(json);
 }
 
-// All that is there at the end, or an error; model.pt last, so that a folder with one is whole.
-Result<void> publish(const JobSpec& job, const CorrectionOrder& order, const CorrectionResult& result,
-                     const fs::path& work, const fs::path& out) {
-  const CorrectionTitle title{job.model, job.candidate.version};
-  TRY_OK(write_atomically(out / "correction.json", dump_json(to_json(result), 2) + "\n"));
-  TRY_OK(write_atomically(out / "correction.md", correction_markdown(title, result)));
-  TRY_OK(write_atomically(out / "sweep.svg", correction_svg(title, result)));
-  if (!result.chosen) return {};
-  const auto tuned = work / "result" / "model.pt";
-  TRY(digest, sha256_file(tuned));
-  TRY_OK(write_atomically(out / "manifest.json", dump_json(manifest_of(job, order, result, digest), 2) + "\n"));
-  if (!job.candidate_labels.empty()) {
-    std::string labels;
-    for (const auto& label : job.candidate_labels) labels += label + "\n";
-    TRY_OK(write_atomically(out / "labels.txt", labels));
-  }
-  TRY(model, read_file(tuned, 16ULL << 30));
-  return write_atomically(out / "model.pt", model);
+std::string share(double value) { return std::isnan(value) ? "" : percent(value); }
+
+std::string flip_rate(const FourCounts& flips) {
+  return flips.total() == 0 ? ""
+                            : percent(static_cast<double>(flips.negative_flips) / static_cast<double>(flips.total()));
 }
 
-void tell(Console& console, const CorrectionResult& result, const fs::path& out) {
-  if (console.json) {
-    console.print(to_json(result));
-    return;
-  }
-  for (const auto& note : result.notes) console.line(note);
-  console.line(result.reason);
-  if (result.chosen) {
-    const auto& run = result.runs[*result.chosen];
-    console.line(
-        fmt::format("regions, held out: {} -> {}", percent(result.before.regions), percent(run.score.regions)));
-    console.line(fmt::format("test split:        {} -> {}", percent(result.before.test), percent(run.score.test)));
-    console.say("model: " + (out / "model.pt").string());
-  }
-  console.say("report: " + (out / "correction.md").string() + ", " + (out / "sweep.svg").string());
-}
+std::string flip_rate(const std::optional<FourCounts>& flips) { return flips ? flip_rate(*flips) : ""; }
 
 }  // namespace
 
+void tell_correction(Console& console, const CorrectionResult& result) {
+  std::vector<std::vector<std::string>> rows = {{"(before)", "", share(result.before.regions),
+                                                 share(result.before.test), "", flip_rate(result.incumbent_flips), ""}};
+  for (std::size_t i = 0; i < result.runs.size(); ++i) {
+    const auto& run = result.runs[i];
+    rows.push_back({run.name, fmt::format("{:.3g}", run.lambda), share(run.score.regions), share(run.score.test),
+                    flip_rate(run.flips), flip_rate(run.incumbent_flips), result.chosen == i ? "chosen" : run.problem});
+  }
+  console.table({"TUNED ON", "LAMBDA", "REGIONS", "TEST", "FLIPS", "OF INCUMBENT", ""}, rows);
+  for (const auto& note : result.notes) console.line(note);
+  console.line(result.reason);
+  if (!result.chosen) return;
+  const auto& score = result.runs[*result.chosen].score;
+  console.line(fmt::format("regions, held out: {} -> {}", percent(result.before.regions), percent(score.regions)));
+  console.line(fmt::format("test split:        {} -> {}", percent(result.before.test), percent(score.test)));
+}
+
 int correct(Console& console, const CorrectRequest& request) {
-  const auto out = ready_folder(request.out);
+  const auto out = ready_folder(request.wanted.out);
   if (!out) return console.failed(out.error());
   std::error_code ignored;
   for (const char* name : {"model.pt", "manifest.json", "correction.json", "correction.md", "sweep.svg"})
     fs::remove(*out / name, ignored);
   EvaluateRequest files;
   files.config = request.config;
-  files.model = request.model;
+  files.model = request.wanted.model;
   files.candidate = request.candidate;
   files.incumbent = request.incumbent;
   files.cache = request.cache.empty() ? request.gate / ".cache" : request.cache;
@@ -160,9 +99,16 @@ int correct(Console& console, const CorrectRequest& request) {
   }
   const auto result = result_of(work->path());
   if (!result) return std::max<int>(console.failed(result.error()), kError);
-  if (const auto written = publish(*job, *order, *result, work->path(), *out); !written)
-    return std::max<int>(console.failed(written.error()), kError);
-  tell(console, *result, *out);
+  const auto written = write_correction(*job, *order, *result, work->path() / "result" / "model.pt", *out,
+                                        "defusectl correct " DEFUSED_VERSION);
+  if (!written) return std::max<int>(console.failed(written.error()), kError);
+  if (console.json) {
+    console.print(to_json(*result));
+  } else {
+    tell_correction(console, *result);
+    if (result->chosen) console.say("model: " + (*out / "model.pt").string());
+    console.say("report: " + (*out / "correction.md").string() + ", " + (*out / "sweep.svg").string());
+  }
   return result->chosen ? kPass : kFail;
 }
 

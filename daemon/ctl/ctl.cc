@@ -33,6 +33,7 @@ struct Words {
   ReportRequest report;
   EvaluateRequest evaluate;
   CorrectRequest correct;
+  std::string correct_timeout = "2h";
   LabelFile labels;
   std::string distillation = "none";
   std::string config, state_dir, name, scope = "read";
@@ -208,23 +209,62 @@ class Tool {
         ->required();
   }
 
+  // With a version it is the daemon's job; without one it is done here, from files.
+  int mend() {
+    auto& local = words_.correct;
+    local.wanted.settings.distillation = words_.distillation == "logits" ? Distillation::logits
+                                         : words_.distillation == "kl"   ? Distillation::kl
+                                                                         : Distillation::none;
+    const bool of_daemon = !local.wanted.version.empty() || !words_.job.empty();
+    const bool of_files = !local.config.empty() || !local.candidate.empty() || !local.gate.empty();
+    const auto wrong = [&](const char* why) { return console_.failed({ErrorCode::invalid_input, why, {}}); };
+    if (of_daemon && (of_files || !local.incumbent.empty() || !local.cache.empty()))
+      return wrong("correct: a version that the daemon mends needs no files (--config, --candidate, --gate, …)");
+    if (of_daemon) {
+      const auto timeout = parse_span(words_.correct_timeout);
+      if (!timeout) return console_.failed(timeout.error());
+      RemoteCorrection request;
+      request.wanted = local.wanted;
+      request.job = words_.job;
+      request.timeout = *timeout;
+      const auto remote = connect();
+      return remote ? correct(*remote, console_, request) : console_.failed(remote.error());
+    }
+    if (local.config.empty() || local.candidate.empty() || local.gate.empty() || local.wanted.model.empty() ||
+        local.wanted.out.empty())
+      return wrong(
+          "correct: name MODEL and VERSION for the daemon; without one, --config, --model, --candidate, --gate and "
+          "--out");
+    return correct(console_, local);
+  }
+
   void add_correct() {
-    auto& wanted = words_.correct;
-    auto* mending = verb(&app_, "correct", "mend a version's bug regions by tuning it, without a daemon", [this] {
-      words_.correct.settings.distillation = words_.distillation == "logits" ? Distillation::logits
-                                             : words_.distillation == "kl"   ? Distillation::kl
-                                                                             : Distillation::none;
-      return correct(console_, words_.correct);
-    });
-    mending->add_option("--config", wanted.config, "configuration that knows the model")->required();
-    mending->add_option("--model", wanted.model, "model line")->required();
-    mending->add_option("--candidate", wanted.candidate, "folder or model.pt of the version to be mended")->required();
-    mending->add_option("--gate", wanted.gate, "report folder of that version's gate")->required();
-    mending->add_option("--incumbent", wanted.incumbent, "the version in production: the teacher of --distil");
-    mending->add_option("--region", wanted.regions,
-                        "region to mend; may be repeated (default: every new or worse one)");
-    mending->add_option("--out", wanted.out, "folder for the tuned model, the table and the picture")->required();
-    mending->add_option("--cache", wanted.cache, "folder of the gate's cache (default: in the gate's report folder)");
+    auto& files = words_.correct;
+    auto& wanted = files.wanted;
+    auto* mending = verb(&app_, "correct",
+                         "mend a version's bug regions by tuning it: MODEL VERSION by the daemon, or from files "
+                         "without one (--config, --model, --candidate, --gate, --out)",
+                         [this] { return mend(); });
+    mending->add_option("model,--model", wanted.model, "model line");
+    mending->add_option("version", wanted.version, "version of it, to be mended by the daemon");
+    mending->add_option("--job", words_.job, "daemon: follow this correction instead of ordering one")
+        ->check(CLI::NonNegativeNumber);
+    mending->add_option("--timeout", words_.correct_timeout, "daemon: how long to wait, such as 90s, 30m or 2h")
+        ->capture_default_str();
+    mending->add_option("--config", files.config, "files: configuration that knows the model");
+    mending->add_option("--candidate", files.candidate, "files: folder or model.pt of the version to be mended");
+    mending->add_option("--gate", files.gate, "files: report folder of that version's gate");
+    mending->add_option("--incumbent", files.incumbent, "files: the version in production: the teacher of --distil");
+    mending
+        ->add_option("--region", wanted.regions,
+                     "region to mend; may be repeated (default: every new or worse one that people did not set "
+                     "aside)")
+        ->allow_extra_args(false);
+    mending->add_option("--out", wanted.out,
+                        "folder for the tuned model and its manifest, such as a new version's; from files also for the "
+                        "table and the picture");
+    mending->add_option("--cache", files.cache,
+                        "files: folder of the gate's cache (default: in the gate's report folder)");
     mending->add_option("--lambda", wanted.settings.lambdas, "weights of the regions' loss to try, rising")
         ->delimiter(',');
     mending->add_option("--steps", wanted.settings.steps, "steps of each tuning")->capture_default_str();

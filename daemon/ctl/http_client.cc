@@ -187,6 +187,20 @@ class Reader {
     return bytes;
   }
 
+  Result<void> pour(std::size_t size, const std::function<Result<void>(std::string_view)>& sink) {
+    while (size > 0) {
+      if (buffer_.empty()) {
+        TRY(got, more());
+        if (!got) return fail(ErrorCode::corrupt, "the answer ended early");
+      }
+      const auto piece = std::min(size, buffer_.size());
+      TRY_OK(sink(std::string_view(buffer_).substr(0, piece)));
+      buffer_.erase(0, piece);
+      size -= piece;
+    }
+    return {};
+  }
+
   Result<std::string> rest() {
     for (;;) {
       if (buffer_.size() > kMaxAnswer) return too_large();
@@ -236,7 +250,7 @@ Result<std::string> chunked(Reader& reader) {
   }
 }
 
-Result<HttpAnswer> read_answer(Connection& connection) {
+Result<HttpAnswer> read_answer(Connection& connection, const HttpRequest& request) {
   Reader reader(connection);
   HttpAnswer answer;
   do {
@@ -266,11 +280,19 @@ Result<HttpAnswer> read_answer(Connection& connection) {
   } else if (length != answer.headers.end()) {
     const auto size = number(length->second, 10);
     if (!size) return fail(ErrorCode::corrupt, "the answer has a broken length");
+    if (request.sink && answer.status == 200) {
+      TRY_OK(reader.pour(*size, request.sink));
+      return answer;
+    }
     TRY(body, reader.exactly(*size));
     answer.body = std::move(body);
   } else {
     TRY(body, reader.rest());
     answer.body = std::move(body);
+  }
+  if (request.sink && answer.status == 200) {  // of a proxy that sends no length
+    TRY_OK(request.sink(answer.body));
+    answer.body.clear();
   }
   return answer;
 }
@@ -324,7 +346,7 @@ Result<HttpAnswer> http_ask(const Url& url, const HttpRequest& request) {
   Connection connection(url);
   TRY_OK(connection.open(request.timeout));
   TRY_OK(connection.write(head + "\r\n" + request.body));
-  return read_answer(connection);
+  return read_answer(connection, request);
 }
 
 }  // namespace defuse

@@ -3,8 +3,10 @@
 // in the request. Follows no redirects. Limits time and size. Throws nothing; thread-safe.
 #pragma once
 #include <chrono>
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "core/result.h"
 
@@ -24,6 +26,8 @@ struct HttpRequest {
   std::string token;  // empty: none is sent
   std::string body;
   std::chrono::milliseconds timeout{30000};  // of each wait, not of the whole
+  // Takes the body of a 200 piece by piece, however long it is; the answer's body stays empty.
+  std::function<Result<void>(std::string_view)> sink = nullptr;
 };
 
 struct HttpAnswer {

@@ -109,12 +109,12 @@ int status(const Remote& remote, Console& console) {
     const auto state = text(job, "state");
     if (state != "queued" && state != "running") continue;
     rows.push_back(
-        {text(job, "id"), text(job, "model") + "/" + text(job, "version"), state, text(job, "station"),
+        {text(job, "id"), text(job, "kind"), text(job, "model") + "/" + text(job, "version"), state, text(job, "station"),
          state == "running" ? percent(part(job, "progress")) + Console::until(text(job, "station_ends")) : ""});
   }
   if (!rows.empty()) {
     console.line("");
-    console.table({"JOB", "VERSION", "STATE", "STATION", "PROGRESS"}, rows);
+    console.table({"JOB", "KIND", "VERSION", "STATE", "STATION", "PROGRESS"}, rows);
   }
   return exit;
 }

@@ -1,5 +1,8 @@
 #include "daemon/ctl/remote.h"
 
+#include <fstream>
+
+#include "core/sha256.h"
 #include "daemon/http/url.h"
 
 namespace defuse::ctl {
@@ -60,6 +63,28 @@ Result<std::string> Remote::fetch(const std::string& path) const {
   if (answer.status == 200) return std::move(answer.body);
   const auto parsed = parse_json(answer.body, "the answer");
   return tl::unexpected<Error>(refusal(answer.status, parsed ? *parsed : Json()));
+}
+
+Result<std::string> Remote::download(const std::string& path, const std::filesystem::path& file) const {
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  Sha256 hash;
+  HttpRequest request;
+  request.path = path;
+  request.token = token_;
+  request.sink = [&](std::string_view bytes) -> Result<void> {
+    hash.update(bytes);
+    if (!out.write(bytes.data(), static_cast<std::streamsize>(bytes.size())))
+      return fail(ErrorCode::io, "cannot write " + file.string());
+    return {};
+  };
+  TRY(answer, http_ask(url_, request));
+  if (answer.status != 200) {
+    const auto parsed = parse_json(answer.body, "the answer");
+    return tl::unexpected<Error>(refusal(answer.status, parsed ? *parsed : Json()));
+  }
+  out.close();
+  if (!out) return fail(ErrorCode::io, "cannot write " + file.string());
+  return hash.hex();
 }
 
 std::string model_path(const std::string& model) { return "/v1/models/" + percent_encode(model); }

@@ -1,6 +1,7 @@
 // The daemon as defusectl sees it: JSON questions and answers over HTTP. Turns what a server refuses into Errors that
 // say so. One thread.
 #pragma once
+#include <filesystem>
 #include <string>
 
 #include "core/json.h"
@@ -23,6 +24,8 @@ class Remote {
   Result<Json> get(const std::string& path) const;
   Result<Json> act(const std::string& method, const std::string& path, const Json& body = {}) const;
   Result<std::string> fetch(const std::string& path) const;  // bytes of a 200
+  // The body of a 200 into a file, in pieces: it may be larger than memory. Returns its SHA-256.
+  Result<std::string> download(const std::string& path, const std::filesystem::path& file) const;
 
   const Url& url() const { return url_; }
 

@@ -15,17 +15,21 @@
 //   PUT    /v1/regions/{region}/label                                           [operate]
 //   GET    /v1/waivers    POST /v1/waivers    DELETE /v1/waivers/{waiver}       [operate for the last two]
 //   GET    /v1/jobs   /v1/jobs/{job}    DELETE /v1/jobs/{job}                   [operate for the last]
+//   POST   …/versions/{version}/correct                                         [operate] tunes it; a job
+//   GET    /v1/jobs/{job}/correction   …/correction.svg   …/correction/manifest.json   …/correction/model.pt [operate]
 //   GET    /v1/events   /v1/audit   /v1/openapi.json
-//   GET    /   /models/{model}   /models/{model}/versions/{version}   /assets/dashboard.css
+//   GET    /   /models/{model}   /models/{model}/versions/{version}   /corrections/{job}   /assets/dashboard.css
 //
 // Every JSON root is an object with every field present, null for none. Errors are application/problem+json.
 #pragma once
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "daemon/http/plain_file.h"
 #include "daemon/http/read_model.h"
 #include "daemon/tokens.h"
 
@@ -49,6 +53,7 @@ struct ApiResponse {
   std::string content_type;
   std::vector<std::pair<std::string, std::string>> headers;  // beside Content-Type and Content-Length
   std::string body;
+  std::shared_ptr<PlainFile> file;  // sent in blocks instead of the body, which may not fit into memory
   bool event_stream = false;  // /v1/events: the adapter goes on sending, from after `event_id`
   std::uint64_t event_id = 0;
 };

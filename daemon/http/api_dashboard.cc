@@ -55,6 +55,7 @@ std::string progress_words(const JobRow& job) {
 
 Json job_row(const JobRow& job) {
   return {{"id", job.id},
+          {"correction", job.kind == JobKind::correction},
           {"model", job.model},
           {"version", job.version},
           {"state", to_string(job.state)},
@@ -214,22 +215,27 @@ Answer page_version(const Call& call) {
   const Verdict& decided = standing.judged ? standing.judged->verdict : nothing;
   const auto findings = finding_rows(decided);
   const auto checks = check_rows(decided);
-  return html("dashboard_version.mustache", {{"title", facts.model + " " + call.at("version")},
-                                             {"program", "defused " DEFUSED_VERSION},
-                                             {"model", facts.model},
-                                             {"version", call.at("version")},
-                                             {"url", version_url(facts.model, call.at("version"))},
-                                             {"row", version_row(facts.model, call.at("version"), standing)},
-                                             {"digest", standing.row ? standing.row->digest : ""},
-                                             {"replaced", standing.row ? standing.row->replaced > 0 : false},
-                                             {"judged", standing.judged.has_value()},
-                                             {"reasons", decided.reasons},
-                                             {"warnings", decided.warnings},
-                                             {"has_checks", !checks.empty()},
-                                             {"checks", checks},
-                                             {"has_findings", !findings.empty()},
-                                             {"findings", findings},
-                                             {"job", standing.job ? job_row(*standing.job) : Json()}});
+  TRY(mending, mending_of(standing, *store));
+  const bool script = !mending.is_null();
+  auto page = html("dashboard_version.mustache", {{"title", facts.model + " " + call.at("version")},
+                                                  {"program", "defused " DEFUSED_VERSION},
+                                                  {"model", facts.model},
+                                                  {"version", call.at("version")},
+                                                  {"url", version_url(facts.model, call.at("version"))},
+                                                  {"row", version_row(facts.model, call.at("version"), standing)},
+                                                  {"digest", standing.row ? standing.row->digest : ""},
+                                                  {"replaced", standing.row ? standing.row->replaced > 0 : false},
+                                                  {"judged", standing.judged.has_value()},
+                                                  {"reasons", decided.reasons},
+                                                  {"warnings", decided.warnings},
+                                                  {"has_checks", !checks.empty()},
+                                                  {"checks", checks},
+                                                  {"has_findings", !findings.empty()},
+                                                  {"findings", findings},
+                                                  {"job", standing.job ? job_row(*standing.job) : Json()},
+                                                  {"mending", std::move(mending)}});
+  if (page && script) allow_script(*page);
+  return page;
 }
 
 Answer page_audit(const Call& call) {

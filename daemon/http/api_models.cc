@@ -69,6 +69,7 @@ Result<Json> model_json(const ModelFacts& facts, Store& store) {
 
 Json job_json(const JobRow& job) {
   return {{"id", job.id},
+          {"kind", to_string(job.kind)},
           {"model", job.model},
           {"version", job.version},
           {"digest", job.digest},

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
@@ -24,6 +25,7 @@ using std::chrono::milliseconds;
 constexpr const char* kThreads = "24";    // one per open connection, idle ones included
 constexpr int kMaxStreams = 8;            // each keeps a thread
 constexpr milliseconds kEventWait{1000};  // also how long a stream may outlive the server's stop
+constexpr std::uint64_t kFileBlock = 64 << 10;
 constexpr auto kHeartbeat = std::chrono::seconds(15);
 
 std::string lower(const char* text) {
@@ -64,14 +66,26 @@ std::string read_body(mg_connection* connection, const mg_request_info& info, co
   return body;
 }
 
+// A connection that ends before the promised length tells its client that something went wrong.
+void send_file(mg_connection* connection, PlainFile& file, const std::atomic<bool>& stopping) {
+  std::string block(kFileBlock, '\0');
+  for (std::uint64_t left = file.size(); left > 0;) {
+    const auto got = stopping ? Result<std::size_t>(0) : file.read(std::span(block).first(std::min(left, kFileBlock)));
+    if (!got || *got == 0 || mg_write(connection, block.data(), *got) <= 0)
+      return mg_disable_connection_keep_alive(connection);
+    left -= *got;
+  }
+}
+
 void send(mg_connection* connection, const ApiResponse& response, bool head_only) {
   mg_response_header_start(connection, response.status);
   if (!response.content_type.empty())
     mg_response_header_add(connection, "Content-Type", response.content_type.c_str(), -1);
   for (const auto& [name, value] : response.headers)
     mg_response_header_add(connection, name.c_str(), value.c_str(), -1);
-  if (response.status != 204)
-    mg_response_header_add(connection, "Content-Length", std::to_string(response.body.size()).c_str(), -1);
+  if (response.status != 204 && response.status != 304)
+    mg_response_header_add(connection, "Content-Length",
+                           std::to_string(response.file ? response.file->size() : response.body.size()).c_str(), -1);
   mg_response_header_send(connection);
   if (!head_only && !response.body.empty()) mg_write(connection, response.body.data(), response.body.size());
 }
@@ -219,6 +233,7 @@ int HttpServer::serve(mg_connection* connection) {
     stream(connection, response);
   else
     send(connection, response, head_only);
+  if (response.file && !head_only) send_file(connection, *response.file, stopping_);
   return response.status;
 }
 

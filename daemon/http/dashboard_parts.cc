@@ -29,4 +29,10 @@ Answer html(std::string_view name, const Json& data, int status) {
   return response;
 }
 
+void allow_script(ApiResponse& page) {
+  page.headers.emplace_back("Content-Security-Policy",
+                            "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; "
+                            "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+}
+
 }  // namespace defuse::http

@@ -1,6 +1,7 @@
 #include "daemon/http/embedded.h"
 
 #include "embedded/dashboard_audit.h"
+#include "embedded/dashboard_correction.h"
 #include "embedded/dashboard_home.h"
 #include "embedded/dashboard_icon.h"
 #include "embedded/dashboard_layout.h"
@@ -29,6 +30,7 @@ constexpr Entry kEntries[] = {
     {"dashboard_regions.mustache", embedded::dashboard_regions},
     {"dashboard_region.mustache", embedded::dashboard_region},
     {"dashboard_audit.mustache", embedded::dashboard_audit},
+    {"dashboard_correction.mustache", embedded::dashboard_correction},
     {"dashboard_style.css", embedded::dashboard_style},
     {"dashboard_icon.svg", embedded::dashboard_icon},
     {"dashboard_script.js", embedded::dashboard_script},

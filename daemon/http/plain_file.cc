@@ -11,16 +11,6 @@
 namespace defuse {
 namespace {
 
-struct Descriptor {
-  int fd = -1;
-  explicit Descriptor(int opened) : fd(opened) {}
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-};
-
 bool stays_inside(const std::filesystem::path& folder) {
   return !folder.empty() && folder.is_relative() &&
          std::none_of(folder.begin(), folder.end(), [](const auto& part) { return part == ".."; });
@@ -35,28 +25,43 @@ bool is_plain_file_name(const std::string& name) {
   });
 }
 
-Result<std::string> read_plain_file(const std::filesystem::path& root, const std::filesystem::path& folder,
-                                    const std::string& name, std::uint64_t max_bytes) {
+PlainFile::~PlainFile() { ::close(fd_); }
+
+Result<std::shared_ptr<PlainFile>> PlainFile::open(const std::filesystem::path& root,
+                                                   const std::filesystem::path& folder, const std::string& name) {
   if (!is_plain_file_name(name) || !stays_inside(folder)) return fail(ErrorCode::not_found, "no file of that name");
   const auto path = root / folder / name;
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (file.fd < 0) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) {
     const bool absent = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
     return fail(absent ? ErrorCode::not_found : ErrorCode::io, "cannot read " + name + ": " + std::strerror(errno));
   }
+  const std::shared_ptr<PlainFile> file(new PlainFile(fd, name));
   struct stat info {};
-  if (::fstat(file.fd, &info) != 0 || !S_ISREG(info.st_mode))
-    return fail(ErrorCode::not_found, name + " is not a file");
-  if (static_cast<std::uint64_t>(info.st_size) > max_bytes)
+  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return fail(ErrorCode::not_found, name + " is not a file");
+  file->size_ = static_cast<std::uint64_t>(info.st_size);
+  return file;
+}
+
+Result<std::size_t> PlainFile::read(std::span<char> into) {
+  for (;;) {
+    const auto got = ::read(fd_, into.data(), into.size());
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) return fail(ErrorCode::io, "cannot read " + name_ + ": " + std::strerror(errno));
+  }
+}
+
+Result<std::string> read_plain_file(const std::filesystem::path& root, const std::filesystem::path& folder,
+                                    const std::string& name, std::uint64_t max_bytes) {
+  TRY(file, PlainFile::open(root, folder, name));
+  if (file->size() > max_bytes)
     return fail(ErrorCode::exhausted, name + " is larger than " + std::to_string(max_bytes) + " bytes");
-  std::string bytes(static_cast<std::size_t>(info.st_size), '\0');
+  std::string bytes(static_cast<std::size_t>(file->size()), '\0');
   std::size_t have = 0;
   while (have < bytes.size()) {
-    const auto got = ::read(file.fd, bytes.data() + have, bytes.size() - have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(ErrorCode::io, "cannot read " + name + ": " + std::strerror(errno));
+    TRY(got, file->read(std::span(bytes).subspan(have)));
     if (got == 0) break;
-    have += static_cast<std::size_t>(got);
+    have += got;
   }
   bytes.resize(have);
   return bytes;

@@ -12,7 +12,7 @@ url=
 say() { printf '\n== %s\n' "$*"; }
 
 rm -rf "$demo"
-mkdir -p "$demo/registry/digits" "$demo/state" "$demo/gate-3"
+mkdir -p "$demo/registry/digits" "$demo/state"
 
 say "training small classifiers on 2,500 real digits (one of them on data with a labelling mistake in it)"
 "$bin/make-digit-models" "$demo"
@@ -52,10 +52,9 @@ url=http://$(cat "$demo/state/address")
 export DEFUSED_URL=$url
 
 # Versions arrive as a pipeline would bring them: written under a hidden name, then renamed, so a scan never sees half of one.
-release() { # release VERSION FILE [MANIFEST]
+release() { # release VERSION FILE
   mkdir "$demo/registry/digits/.incoming-$1"
   cp "$demo/models/$2" "$demo/registry/digits/.incoming-$1/model.pt"
-  [ -z "${3:-}" ] || cp "$3" "$demo/registry/digits/.incoming-$1/manifest.json"
   mv "$demo/registry/digits/.incoming-$1" "$demo/registry/digits/$1"
 }
 
@@ -85,13 +84,11 @@ release 4 truncated.pt
 wait_for 4
 
 say "version 5: version 3 mended. A person looks at the region that blocks it and confirms it; tuning does the rest"
-"$bin/defusectl" report digits 3 --format json --output "$demo/gate-3/report.json" >/dev/null
-region=$(sed -n 's/.*"id": "\(r-[0-9a-f]*\)".*/\1/p' "$demo/gate-3/report.json" | head -1)
+regions=$("$bin/defusectl" report digits 3 --format json | sed -n 's/.*"id": "\(r-[0-9a-f]*\)".*/\1/p')
+region=${regions%%$'\n'*}
 "$bin/defusectl" label "$region" confirmed --note "7s that lean to the right; the contractor's mistake"
-"$bin/defusectl" correct --config "$demo/defused.yaml" --model digits --candidate "$demo/registry/digits/3" \
-  --incumbent "$demo/registry/digits/1" --gate "$demo/gate-3" --cache "$demo/state/cache" --out "$demo/mended"
-cp "$demo/mended/model.pt" "$demo/models/mended.pt"
-release 5 mended.pt "$demo/mended/manifest.json"
+echo "\$ defusectl correct digits 3 --out registry/digits/5"
+"$bin/defusectl" correct digits 3 --out "$demo/registry/digits/5"
 wait_for 5
 
 say "verdicts"
@@ -104,7 +101,7 @@ done
 echo
 echo "dashboard:             $url/"
 echo "report of version 3:   $demo/version-3.html"
-echo "how it was mended:     $demo/mended/correction.md, $demo/mended/sweep.svg"
+echo "how it was mended:     $demo/state/corrections/*/correction.md, and the dashboard"
 
 status=0
 [ "$(cat "$demo/exit-2") $(cat "$demo/exit-3") $(cat "$demo/exit-4") $(cat "$demo/exit-5")" = "0 1 4 0" ] || {

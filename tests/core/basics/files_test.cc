@@ -118,6 +118,27 @@ TEST(WriteAtomically, TemporaryNamesAreNeverListedAsVersions) {
   EXPECT_EQ(names_in(folder.path()), std::vector<std::string>{"taken"});
 }
 
+TEST(CopyAtomically, CopiesPlainFilesOfAnySizeWithinItsLimit) {
+  const TemporaryFolder folder;
+  const std::string content(3 << 20, 'm');
+  std::ofstream(folder.path() / "from") << content;
+  ASSERT_TRUE(copy_atomically(folder.path() / "from", folder.path() / "to", kNoLimit).has_value());
+  EXPECT_EQ(read_file(folder.path() / "to").value(), content);
+  EXPECT_FALSE(copy_atomically(folder.path() / "from", folder.path() / "small", 1000).has_value());
+  fs::create_symlink(folder.path() / "from", folder.path() / "link");
+  EXPECT_FALSE(copy_atomically(folder.path() / "link", folder.path() / "small", kNoLimit).has_value());
+  EXPECT_EQ(names_in(folder.path()).size(), 3U) << "nothing half copied stays";
+}
+
+TEST(RenameSynced, GivesAFinishedFileItsName) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / ".part") << "whole";
+  ASSERT_TRUE(rename_synced(folder.path() / ".part", folder.path() / "file").has_value());
+  EXPECT_EQ(read_file(folder.path() / "file").value(), "whole");
+  EXPECT_EQ(names_in(folder.path()), std::vector<std::string>{"file"});
+  EXPECT_FALSE(rename_synced(folder.path() / ".part", folder.path() / "file").has_value());
+}
+
 TEST(PublishFolder, RenamesIntoPlaceOrKeepsWhatIsThere) {
   const TemporaryFolder folder;
   const auto make = [&](const std::string& name, const std::string& content) {

@@ -3,6 +3,7 @@
 #include <limits>
 #include <tuple>
 
+#include "core/store/migrate.h"
 #include "tests/core/store/store_fixture.h"
 
 namespace defuse::testing {
@@ -209,6 +210,98 @@ INSTANTIATE_TEST_SUITE_P(EveryPair, StoreJobMoves,
                            return std::string(to_string(std::get<0>(pair.param))) + "_to_" +
                                   std::string(to_string(std::get<1>(pair.param)));
                          });
+
+class StoreCorrections : public StoreTest {
+ protected:
+  static CorrectionOrder order(const std::string& region = "r-0123456789ab") {
+    CorrectionOrder order;
+    order.probe_digest = "p1";
+    order.regions = {{region, 7, "both", {1, 5, 9}}};
+    return order;
+  }
+  std::int64_t mend(const CorrectionOrder& wanted) {
+    return got(store_->enqueue_correction("digits", "1", "d1", wanted, by("ann", "correct", "digits/1")));
+  }
+  // Version 1, judged by job `gate_`.
+  void SetUp() override {
+    gate_ = run("1", "d1");
+    ASSERT_TRUE(store_->finish_job(gate_, JobState::done, verdict("1", "d1"), {}));
+  }
+  std::int64_t gate_ = 0;
+};
+
+TEST_F(StoreCorrections, KeepTheirOrderAndAreNoGates) {
+  const auto id = mend(order());
+  const auto job = got(store_->job(id));
+  EXPECT_EQ(job->kind, JobKind::correction);
+  EXPECT_EQ(got(store_->job(gate_))->kind, JobKind::gate);
+  EXPECT_EQ(to_json(got(store_->correction_order(id))), to_json(order()));
+  EXPECT_EQ(code_of(store_->correction_order(gate_)), "not_found");
+  EXPECT_EQ(got(store_->last_job("digits", "d1"))->id, gate_) << "what is asked about a version is asked about its gate";
+  EXPECT_TRUE(got(store_->unjudged_versions()).empty());
+  EXPECT_EQ(store_->audit_rows(0, 1).value()[0].action, "correct");
+  EXPECT_EQ(code_of(store_->enqueue_correction("digits", "9", "d9", order(), by("ann", "correct"))), "not_found");
+}
+
+TEST_F(StoreCorrections, OneIsOpenBesideOneGate) {
+  const auto id = mend(order());
+  EXPECT_EQ(mend(order()), id) << "asking for the same again finds the open one";
+  EXPECT_EQ(code_of(store_->enqueue_correction("digits", "1", "d1", order("r-ffffffffffff"), by("ann", "correct"))),
+            "conflict");
+  const auto gate = queue("1", "d1");
+  EXPECT_NE(gate, id);
+  EXPECT_EQ(queue("1", "d1"), gate);
+  ASSERT_TRUE(store_->move_job(id, JobState::running, {}));
+  EXPECT_EQ(mend(order()), id);
+  ASSERT_TRUE(store_->move_job(id, JobState::done, {}));
+  EXPECT_NE(mend(order()), id);
+  EXPECT_EQ(got(store_->corrections("digits", "d1", 9)).size(), 2U);
+  EXPECT_EQ(got(store_->corrections("digits", "", 1)).size(), 1U);
+  EXPECT_TRUE(got(store_->corrections("digits", "d2", 9)).empty());
+  EXPECT_TRUE(got(store_->corrections("faces", "", 9)).empty());
+}
+
+TEST_F(StoreCorrections, WaitBehindEveryGate) {
+  const auto id = mend(order());
+  const auto gate = queue("2", "d2", 0);
+  EXPECT_EQ(got(store_->next_job(clock_.now()))->id, gate);
+  ASSERT_TRUE(store_->move_job(gate, JobState::running, {}));
+  EXPECT_EQ(got(store_->next_job(clock_.now()))->id, id);
+}
+
+TEST_F(StoreCorrections, NeverMakeOrChangeAVerdict) {
+  const auto id = mend(order());
+  ASSERT_TRUE(store_->move_job(id, JobState::running, {}));
+  EXPECT_EQ(code_of(store_->finish_job(id, JobState::done, verdict("1", "d1", VerdictState::pass), {})), "conflict");
+  auto other = verdict("1", "d1", VerdictState::pass);
+  other.job = id;
+  EXPECT_EQ(code_of(store_->put_verdict(other, by("ann", "verdict.again"))), "conflict");
+  ASSERT_TRUE(store_->move_job(id, JobState::failed, {.error = "frozen"}));
+  EXPECT_EQ(got(store_->verdict("digits", "d1"))->verdict.state, VerdictState::fail);
+  EXPECT_EQ(got(store_->last_job("digits", "d1"))->state, JobState::done);
+  EXPECT_EQ(number("SELECT count(*) FROM verdicts"), 1);
+}
+
+// A database of the program before corrections: its rows are gates, and it takes both kinds afterwards.
+TEST_F(StoreCorrections, AnOlderDatabaseIsBroughtUpToDate) {
+  const auto older = all_migrations().first(4);
+  const auto old_file = tree_ / "older.db";
+  {
+    SQLite::Database connection(old_file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    ASSERT_TRUE(migrate(connection, "older.db", clock_.now(), older));
+    connection.exec(
+        "INSERT INTO versions VALUES (1, 'digits', '1', 'd1', 'a', 'f', '[]', 'present', 1, 0, 1, 1);"
+        "INSERT INTO jobs (model, version, digest, state, attempt, priority, created, not_before, station, progress, "
+        "error, incumbent_version, incumbent_digest) VALUES ('digits', '1', 'd1', 'queued', 0, 5, 1, 1, '', 0, '', '', "
+        "'')");
+  }
+  auto store = Store::open(old_file, Store::Mode::read_write, clock_);
+  ASSERT_TRUE(store) << store.error().describe();
+  EXPECT_EQ(got((*store)->last_job("digits", "d1"))->kind, JobKind::gate);
+  const auto id = (*store)->enqueue_correction("digits", "1", "d1", order(), by("ann", "correct"));
+  ASSERT_TRUE(id) << id.error().describe();
+  EXPECT_EQ(got((*store)->next_job(clock_.now()))->kind, JobKind::gate);
+}
 
 }  // namespace
 }  // namespace defuse::testing

@@ -29,6 +29,7 @@ class Acting : public ::testing::Test {
 
 TEST_F(Acting, NeedsATokenEvenOnThisMachine) {
   const std::vector<std::pair<std::string, std::string>> writes = {{"POST", kVersion + "/evaluate"},
+                                                                   {"POST", kVersion + "/correct"},
                                                                    {"POST", kVersion + "/promote"},
                                                                    {"POST", "/v1/models/digits/rollback"},
                                                                    {"PUT", "/v1/regions/r-0123456789ab/label"},

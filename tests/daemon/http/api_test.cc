@@ -238,7 +238,11 @@ TEST_F(Api, DashboardShowsWhatThereIsAndEscapesIt) {
   const auto model = world.get("/models/digits").body;
   EXPECT_NE(model.find("91.00 %"), std::string::npos) << "accuracy";
   EXPECT_NE(model.find("7s that lean &lt;to the right&gt;"), std::string::npos);
-  const auto version = world.get("/models/digits/versions/1").body;
+  auto version = world.get("/models/digits/versions/1").body;
+  // The page of a failed version has one script, ours: it orders a correction.
+  const std::string own = "<script src=\"/assets/dashboard.js\" defer></script>\n";
+  ASSERT_NE(version.find(own), std::string::npos);
+  version.erase(version.find(own), own.size());
   EXPECT_NE(version.find("It is worse."), std::string::npos);
   EXPECT_NE(version.find("/v1/models/digits/versions/1/report?format=html"), std::string::npos);
   EXPECT_EQ(world.get("/models/letters").status, 404);

@@ -10,6 +10,7 @@
 #include "daemon/http/civet_server.h"
 #include "tests/daemon/http/certificate.h"
 #include "tests/daemon/http/world.h"
+#include "tests/support/corrections.h"
 
 namespace defuse::testing {
 namespace {
@@ -147,6 +148,43 @@ TEST_F(Server, StreamsEventsAndEndsThemWithTheServer) {
   EXPECT_NE(answer.find("id: 8\nevent: verdict\ndata: {\"x\":2}\n\n"), std::string::npos) << answer;
   EXPECT_EQ(answer.find("id: 7\n"), std::string::npos);
   server.reset();  // would hang here if a stream outlived it
+}
+
+TEST_F(Server, AFileIsSentInBlocksAndWhole) {
+  world.release("1", "one");
+  const CorrectionOrder order{"", {{"r-0123456789ab", 7, "both", {1}}}, few_settings()};
+  const auto id =
+      world.store->enqueue_correction("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"}).value();
+  world.start(id);
+  ASSERT_TRUE(world.store->move_job(id, JobState::done, {}));
+  std::string model(5 << 20, '\0');
+  for (std::size_t i = 0; i < model.size(); ++i) model[i] = static_cast<char>(i % 251);
+  const auto folder = "corrections/" + std::to_string(id) + "/";
+  world.tree.file(folder + "correction.json", dump_json(to_json(mended_result("r-0123456789ab"))))
+      .file(folder + "manifest.json", R"({"sha256":"abc"})")
+      .file(folder + "model.pt", model);
+  start();
+  HttpRequest request;
+  request.path = "/v1/jobs/" + std::to_string(id) + "/correction/model.pt";
+  request.token = world.make_token("ann", Scope::operate);
+  const auto whole = ask(request);
+  ASSERT_TRUE(whole) << whole.error().describe();
+  EXPECT_EQ(whole->status, 200);
+  EXPECT_EQ(whole->headers.at("etag"), "\"abc\"");
+  EXPECT_TRUE(whole->body == model);
+  std::string poured;
+  request.sink = [&](std::string_view bytes) -> Result<void> {
+    poured += bytes;
+    return {};
+  };
+  const auto piecewise = ask(request);
+  ASSERT_TRUE(piecewise) << piecewise.error().describe();
+  EXPECT_TRUE(piecewise->body.empty());
+  EXPECT_TRUE(poured == model);
+  const auto head = raw("HEAD " + request.path + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " +
+                        request.token + "\r\nConnection: close\r\n\r\n");
+  EXPECT_NE(head.find("Content-Length: " + std::to_string(model.size())), std::string::npos) << head;
+  EXPECT_TRUE(head.ends_with("\r\n\r\n"));
 }
 
 TEST_F(Server, AddressForOthersNeedsACertificate) {

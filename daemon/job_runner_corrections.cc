@@ -1,0 +1,90 @@
+// The job runner's part in corrections. They are supervised, tried again and cancelled as gates are; but nothing is
+// judged: the end of one is a folder with what it is worth, or the reason why there is none.
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "daemon/correction_job.h"
+#include "daemon/job_runner.h"
+
+namespace defuse {
+
+namespace asio = boost::asio;
+
+Result<std::int64_t> JobRunner::enqueue_correction(const VersionRow& version, const CorrectionOrder& order,
+                                                   const AuditEntry& audit) {
+  TRY(id, store_.enqueue_correction(version.model, version.version, version.digest, order, audit));
+  note_queued(id, version, JobKind::correction);
+  return id;
+}
+
+Result<std::optional<CorrectionOrder>> JobRunner::order_of(const JobRow& job) {
+  if (job.kind != JobKind::correction) return std::nullopt;
+  TRY(order, store_.correction_order(job.id));
+  return std::optional(std::move(order));
+}
+
+void JobRunner::take_in() {
+  asio::post(work_, [this, guard = asio::make_work_guard(io_), state = state_, spec = current_->spec,
+                     order = *current_->order] {
+    asio::post(io_, [this, taken = take_correction(state, spec, order)] { taken_in(taken); });
+  });
+}
+
+void JobRunner::taken_in(const Result<CorrectionResult>& taken) {
+  if (stopping_ || !current_) return;
+  if (taken) return end_correction(JobState::done, taken->reason);
+  if (taken.error().code == ErrorCode::corrupt) return failed({taken.error().describe(), /*hopeless=*/false});
+  // Not the worker's fault: a full disk. Its result is kept, and taken in once that is over.
+  spdlog::error("job {} ({}): its result cannot be taken in yet: {}", current_->spec.id, name_of(current_->spec),
+                taken.error().describe());
+  wake_.expires_after(kTroubleWait);
+  wake_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && current_ && !stopping_) take_in();
+  });
+}
+
+void JobRunner::end_correction(JobState state, const std::string& words) {
+  const auto& spec = current_->spec;
+  current_->judging = true;
+  Store::Move end;
+  if (state == JobState::failed) end.error = words;
+  if (const auto moved = move(spec.id, state, end); !moved) {
+    spdlog::error("job {}: its end cannot be stored: {}", spec.id, moved.error().describe());
+    wake_.expires_after(kTroubleWait);
+    wake_.async_wait([this, state, words](const boost::system::error_code& error) {
+      if (!error && current_ && !stopping_) end_correction(state, words);
+    });
+    return;
+  }
+  failures_.erase(spec.id);
+  spdlog::log(state == JobState::done ? spdlog::level::info : spdlog::level::warn, "job {} ({}): correction {}: {}",
+              spec.id, name_of(spec), to_string(state), words);
+  asio::post(work_, [state_folder = state_, id = spec.id, old = outlived_corrections(spec.model)] {
+    tidy_job(state_folder, id, KeepResult::no);
+    std::error_code ignored;
+    for (const auto& folder : old) std::filesystem::remove_all(folder, ignored);
+  });
+  let_go();
+}
+
+// Whoever downloads one of them just now keeps his open file.
+std::vector<std::filesystem::path> JobRunner::outlived_corrections(const std::string& model) {
+  constexpr std::size_t kLookedAt = 1000;
+  std::vector<std::filesystem::path> old;
+  const auto rows = store_.corrections(model, "", kLookedAt);
+  if (!rows) {
+    spdlog::warn("{}: old corrections stay: {}", model, rows.error().describe());
+    return old;
+  }
+  std::size_t kept = 0;
+  std::error_code ignored;
+  for (const auto& row : *rows)
+    if (row.state == JobState::done && ++kept > kCorrectionsKept)
+      if (auto folder = state_.correction(row.id); std::filesystem::exists(folder, ignored))
+        old.push_back(std::move(folder));
+  return old;
+}
+
+}  // namespace defuse
