@@ -11,6 +11,12 @@ std::string minute_of(TimePoint time);  // "2026-03-01 12:00 UTC"
 std::string percent(double value);      // of a share; empty for none
 std::string number(double value);       // empty for none
 
+Json version_row(const std::string& model, const std::string& version, const Standing& standing);
+Json job_row(const JobRow& job);
+
+// For a page with a script of ours; all others may run none.
+void allow_own_script(ApiResponse& page);
+
 Answer html(std::string_view template_name, const Json& data, int status = 200);
 
 }  // namespace defuse::http
