@@ -1,5 +1,6 @@
-// What the dashboard's page of a version shows of a report, small and ready for a template, so that a page does not read
-// the whole report. Written beside it once; everything in it is cleaned text and checked numbers. Pure; thread-safe.
+// What the dashboard's page of a version shows of a report, small and ready for a template, so that a page does not
+// read the whole report. Written beside it once; everything in it is cleaned text and checked numbers. Pure;
+// thread-safe.
 #pragma once
 #include <cstddef>
 

@@ -13,16 +13,16 @@ inline constexpr std::size_t kConfusionCells = 100;   // off the diagonal, where
 
 struct ConfusionCell {
   std::int32_t label = 0;
-  std::int32_t predicted = 0;   // -1: no finite logits
-  std::int64_t candidate = 0;   // images
+  std::int32_t predicted = 0;  // -1: no finite logits
+  std::int64_t candidate = 0;  // images
   std::int64_t incumbent = 0;
   bool operator==(const ConfusionCell&) const = default;
 };
 
 struct Confusion {
-  bool whole = true;                  // false: only the most frequent wrong answers of either model
-  bool incumbent = false;             // whether there is one; its counts are 0 otherwise
-  std::vector<ConfusionCell> cells;   // those that are not empty, by label and prediction
+  bool whole = true;                 // false: only the most frequent wrong answers of either model
+  bool incumbent = false;            // whether there is one; its counts are 0 otherwise
+  std::vector<ConfusionCell> cells;  // those that are not empty, by label and prediction
 };
 
 // `incumbent` may be empty. `invalid_input` if lengths differ or a label is not in [0, classes).

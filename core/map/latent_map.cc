@@ -60,13 +60,16 @@ Result<LatentMap> latent_map(const ProbeSet& probes, std::size_t most, std::uint
   if (codes.rows < 2 || codes.cols < 1) return fail(ErrorCode::invalid_input, "there are no codes to draw a map of");
   if (!std::all_of(codes.data.begin(), codes.data.end(), [](float v) { return std::isfinite(v); }))
     return fail(ErrorCode::invalid_input, "a code of the map is not finite");
+  bool differ = false;
+  for (std::size_t i = 1; i < codes.rows && !differ; ++i)
+    differ = !std::equal(codes.row(i).begin(), codes.row(i).end(), codes.row(0).begin());
+  if (!differ) return fail(ErrorCode::invalid_input, "all codes are the same");
   LatentMap map;
   map.seeds = choose_shown(probes, most, seed);
   std::vector<std::uint32_t> all(codes.rows);
   std::iota(all.begin(), all.end(), 0U);
   const auto axes = principal_axes(codes, all, codes.cols);
   const double total = std::accumulate(axes.variances.begin(), axes.variances.end(), 0.0);
-  if (!(total > 0)) return fail(ErrorCode::invalid_input, "all codes are the same");
   map.pca_share = (axes.variances[0] + (axes.size() > 1 ? axes.variances[1] : 0)) / total;
   for (const auto s : map.seeds) {
     const auto place = axes.project(codes.row(s));

@@ -1,5 +1,5 @@
-// Points of the plane in a tree of squares, so that what far points do to one point is found by looking at their squares.
-// Called by tsne.cc once an iteration. Built by one thread; reading is thread-safe.
+// Points of the plane in a tree of squares, so that what far points do to one point is found by looking at their
+// squares. Called by tsne.cc once an iteration. Built by one thread; reading is thread-safe.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -9,7 +9,8 @@
 
 namespace defuse {
 
-// What all other points do to one: sum_j q_j (y_i - y_j) with q_j = w_j^2, and sum_j w_j, where w_j = 1 / (1 + |y_i - y_j|^2).
+// What all other points do to one: sum_j q_j (y_i - y_j) with q_j = w_j^2, and sum_j w_j, where w_j = 1 / (1 + |y_i -
+// y_j|^2).
 struct Repulsion {
   double x = 0;
   double y = 0;
@@ -27,11 +28,11 @@ class QuadTree {
 
  private:
   struct Cell {
-    double x = 0, y = 0;                            // mean of its points
+    double x = 0, y = 0;  // mean of its points
     double count = 0;
     double side = 0;
-    std::int32_t first = -1;                        // of four children; -1 for a leaf
-    std::vector<std::uint32_t> points;              // of a leaf: one, or several in one place
+    std::int32_t first = -1;            // of four children; -1 for a leaf
+    std::vector<std::uint32_t> points;  // of a leaf: one, or several in one place
   };
   void insert(std::uint32_t point);
 

@@ -17,18 +17,19 @@ namespace defuse {
 using Spread = std::function<void(std::size_t tasks, const std::function<void(std::size_t)>& work)>;
 
 struct TsneSettings {
-  double perplexity = 30;       // effective number of neighbours, van der Maaten & Hinton 2008; less where points are few
-  int iterations = 1000;        // the first `early` of them exaggerated
-  int early = 250;              // both as in van der Maaten 2014
-  double exaggeration = 12;     // of the affinities, early
-  double theta = 0.5;           // of the quad-tree; 0 is exact
+  double perplexity = 30;    // effective number of neighbours, van der Maaten & Hinton 2008; less where points are few
+  int iterations = 1000;     // the first `early` of them exaggerated
+  int early = 250;           // both as in van der Maaten 2014
+  double exaggeration = 12;  // of the affinities, early
+  double theta = 0.5;        // of the quad-tree; 0 is exact
   double early_momentum = 0.5;
   double momentum = 0.8;
-  double learning_rate = 0;     // 0 = max(n / exaggeration / 4, 50), Belkina et al. 2019
-  std::uint64_t seed = 0;       // of the start, where none is given
+  double learning_rate = 0;  // 0 = max(n / exaggeration / 4, 50), Belkina et al. 2019
+  std::uint64_t seed = 0;    // of the start, where none is given
 };
 
-// Symmetric affinities of neighbours, by row: value[first[i]] … value[first[i + 1] - 1] belong to point i. They sum to 1.
+// Symmetric affinities of neighbours, by row: value[first[i]] … value[first[i + 1] - 1] belong to point i. They sum
+// to 1.
 struct Affinities {
   std::vector<std::size_t> first;    // [n + 1]
   std::vector<std::uint32_t> other;  // ascending within a row
@@ -49,7 +50,7 @@ double tsne_gradient(const Affinities& p, std::span<const double> y, double thet
 double tsne_divergence(const Affinities& p, std::span<const double> y, const Spread& spread);
 
 struct Layout {
-  std::vector<double> y;     // [n, 2]
+  std::vector<double> y;  // [n, 2]
   double divergence = 0;
   int iterations = 0;
 };

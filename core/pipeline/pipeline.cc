@@ -204,8 +204,8 @@ std::vector<CheckResult> run_checks(std::span<const std::unique_ptr<Check>> chec
   return results;
 }
 
-// Station 5a: the probe set as a picture, with what the models make of it. Nothing depends on it, so a map that cannot be
-// made is left out; only being stopped is an error.
+// Station 5a: the probe set as a picture, with what the models make of it. Nothing depends on it, so a map that cannot
+// be made is left out; only being stopped is an error.
 Result<void> draw_latent_map(const Splits& splits, const fs::path& folder, StageContext& context, Findings& found) {
   if (!found.probes || !found.candidate_answers) return {};
   const auto stored = map_of(*found.probes, splits, context);
@@ -321,7 +321,7 @@ Result<WorkerResult> run_pipeline(const JobSpec& job, std::span<const std::uniqu
     found.known_regions = known_regions_of(candidate, old, splits, context);  // 4a frozen tests
   }
   auto results = run_checks(checks, splits, alpha, context, found);  // 4b
-  TRY_OK(draw_latent_map(splits, folder, context, found));  // 5a read, mostly
+  TRY_OK(draw_latent_map(splits, folder, context, found));           // 5a read, mostly
   {
     StationTimer timer(context, "pictures");  // 5  what people look at
     if (found.regions && found.candidate_answers) {

@@ -47,9 +47,9 @@ std::vector<double> deviations(const Matrix& points) {
 }
 
 Scaled space_of(std::string_view name, const NoveltyInput& input) {
-  const Matrix* points = name == "codes"                 ? &input.probes.codes
-                         : name == "candidate_embedding" ? &input.candidate.embeddings
-                         : name == "image_statistics"    ? &input.probes.statistics
+  const Matrix* points = name == "codes"                                               ? &input.probes.codes
+                         : name == "candidate_embedding"                               ? &input.candidate.embeddings
+                         : name == "image_statistics"                                  ? &input.probes.statistics
                          : name == "incumbent_embedding" && input.incumbent != nullptr ? &input.incumbent->embeddings
                                                                                        : nullptr;
   if (points == nullptr || points->empty() || points->rows != input.probes.seeds.size()) return {};

@@ -20,9 +20,9 @@ struct NoveltyInput {
   std::uint64_t seed;                // of the random pairs
 };
 
-// Distances are Euclidean in the region's space (image statistics each in its standard deviations), from the middle of the
-// region's members: the centre of a half-space, or of a ball that scans a tail, lies where no image is. Nothing for a region
-// without members or in a space that is not there.
+// Distances are Euclidean in the region's space (image statistics each in its standard deviations), from the middle of
+// the region's members: the centre of a half-space, or of a ball that scans a tail, lies where no image is. Nothing for
+// a region without members or in a space that is not there.
 std::optional<RegionNovelty> novelty_of(const Region& region, const NoveltyInput& input);
 
 }  // namespace defuse

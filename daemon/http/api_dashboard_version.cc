@@ -42,9 +42,9 @@ void add_report_parts(const Call& call, const Standing& standing, const std::str
   values["has_regions"] = !regions.empty();
   values["regions_in_all"] = in_all("region_count", regions.size());
   values["regions"] = std::move(regions);
-  values["map"] = truth_at(page, "map") ? map_view(document_of(call, standing, kMapFile, kMaxMapFile), page,
-                                                   asked_projection(call), url)
-                                        : Json();
+  values["map"] = truth_at(page, "map")
+                      ? map_view(document_of(call, standing, kMapFile, kMaxMapFile), page, asked_projection(call), url)
+                      : Json();
 }
 
 }  // namespace

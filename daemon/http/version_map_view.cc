@@ -123,10 +123,14 @@ Json region_table(const std::vector<Tally>& tallies, const Tally& outside, const
 Json map_view(const Json& map, const Json& page, const std::string& projection, const std::string& url) {
   const bool has_tsne = truth_at(map, "tsne");
   const bool tsne = has_tsne && projection != "pca";
-  const Lists lists{list_at(map, tsne ? "tsne_x" : "pca_x"), list_at(map, tsne ? "tsne_y" : "pca_y"),
-                    list_at(map, "label"),                   list_at(map, "candidate"),
-                    list_at(map, "incumbent"),               list_at(map, "region"),
-                    list_at(map, "train"),                   list_at(map, "index")};
+  const Lists lists{list_at(map, tsne ? "tsne_x" : "pca_x"),
+                    list_at(map, tsne ? "tsne_y" : "pca_y"),
+                    list_at(map, "label"),
+                    list_at(map, "candidate"),
+                    list_at(map, "incumbent"),
+                    list_at(map, "region"),
+                    list_at(map, "train"),
+                    list_at(map, "index")};
   const auto n = lists.size();
   if (n == 0) return nullptr;
   const Names names(page);

@@ -87,12 +87,9 @@ std::string picture_address(const std::string& url, const Json& picture) {
 }
 
 Json picture_row(const Json& picture, const std::string& url) {
-  return {{"url", picture_address(url, picture)},
-          {"kind", text_at(picture, "kind")},
-          {"label", text_at(picture, "label")},
-          {"split", text_at(picture, "split")},
-          {"candidate", text_at(picture, "candidate")},
-          {"incumbent", text_at(picture, "incumbent")}};
+  return {{"url", picture_address(url, picture)},       {"kind", text_at(picture, "kind")},
+          {"label", text_at(picture, "label")},         {"split", text_at(picture, "split")},
+          {"candidate", text_at(picture, "candidate")}, {"incumbent", text_at(picture, "incumbent")}};
 }
 
 Json picture_rows(const Json& pictures, const std::string& url) {
@@ -161,9 +158,8 @@ Json check_rows(const Verdict& verdict, const Json& page) {
 Json finding_lists(const Verdict& verdict) {
   std::vector<const Finding*> sorted;
   for (const auto& finding : verdict.findings) sorted.push_back(&finding);
-  std::stable_sort(sorted.begin(), sorted.end(), [](const Finding* a, const Finding* b) {
-    return order_of(a->decision) < order_of(b->decision);
-  });
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Finding* a, const Finding* b) { return order_of(a->decision) < order_of(b->decision); });
   Json open = Json::array(), folded = Json::array();
   for (const Finding* finding : sorted) {
     const bool quiet = finding->decision == Decision::ok || finding->decision == Decision::note;
@@ -253,8 +249,8 @@ Json confusion_table(const Json& page) {
     if (place.first == place.second && !compared) continue;
     most = std::max(most, compared ? std::abs(cell.candidate - cell.incumbent) : cell.candidate);
   }
-  const bool table = truth_at(confusion, "whole") && labels.size() <= kClassesInTable &&
-                     predictions.size() <= kClassesInTable + 1;
+  const bool table =
+      truth_at(confusion, "whole") && labels.size() <= kClassesInTable && predictions.size() <= kClassesInTable + 1;
   Json columns = Json::array(), rows = Json::array();
   if (table) {
     for (const auto& [predicted, name] : predictions) columns.push_back({{"name", name}});

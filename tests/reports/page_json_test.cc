@@ -58,8 +58,8 @@ TEST(MapJson, IsTheMapOrNothing) {
 
 TEST(MapJson, TheLargestMapFitsWhatAPageReads) {
   Report report = samples::report();
-  const MapPoint point{-123.456789F, 123.456789F, -0.0123456F, 98765.4321F, Split::train, 4'000'000'000U, 99'999, 99'999,
-                       99'999, 4};
+  const MapPoint point{-123.456789F,   123.456789F, -0.0123456F, 98765.4321F, Split::train,
+                       4'000'000'000U, 99'999,      99'999,      99'999,      4};
   report.result.map->points.assign(kMapSeeds, point);
   EXPECT_LT(dump_json(map_json(report)).size(), kMaxMapFile / 4);
 }

@@ -50,7 +50,8 @@ struct Golden {
     divergence = json["divergence"].get<double>();
     for (const auto& row : json["affinities"]) {
       affinities.emplace_back();
-      for (const auto& entry : row) affinities.back().emplace_back(entry[0].get<std::uint32_t>(), entry[1].get<double>());
+      for (const auto& entry : row)
+        affinities.back().emplace_back(entry[0].get<std::uint32_t>(), entry[1].get<double>());
     }
   }
 };
@@ -75,8 +76,8 @@ TEST_P(TsneGolden, AffinitiesAreThoseOfScikitLearn) {
 
 TEST_P(TsneGolden, TheLayoutIsAsGoodAsScikitLearns) {
   const Golden golden(GetParam());
-  const auto layout = tsne(golden.points, golden.start,
-                           {.perplexity = golden.perplexity, .theta = golden.theta}, one_by_one, always);
+  const auto layout =
+      tsne(golden.points, golden.start, {.perplexity = golden.perplexity, .theta = golden.theta}, one_by_one, always);
   ASSERT_TRUE(layout) << layout.error().describe();
   EXPECT_EQ(layout->iterations, 1000);
   // From one start two implementations round to different optima of about one height: 5 %.
@@ -131,7 +132,8 @@ TEST(Tsne, WellSeparatedClustersStaySeparated) {
     std::vector<std::pair<double, std::size_t>> near;
     for (std::size_t j = 0; j < 90; ++j)
       if (j != i)
-        near.emplace_back(std::hypot(layout->y[2 * i] - layout->y[2 * j], layout->y[2 * i + 1] - layout->y[2 * j + 1]), j);
+        near.emplace_back(std::hypot(layout->y[2 * i] - layout->y[2 * j], layout->y[2 * i + 1] - layout->y[2 * j + 1]),
+                          j);
     std::sort(near.begin(), near.end());
     for (std::size_t k = 0; k < 5; ++k) agreeing += near[k].second / 30 == i / 30;
   }

@@ -8,8 +8,8 @@
 namespace defuse {
 namespace {
 
-// Seeds on a line: test images at 0, 1, 2, …, 9; training images at 0.5, 1.5, … 99.5. The candidate errs on the training
-// images at 30.5 and 40.5 and on the test image at 3.
+// Seeds on a line: test images at 0, 1, 2, …, 9; training images at 0.5, 1.5, … 99.5. The candidate errs on the
+// training images at 30.5 and 40.5 and on the test image at 3.
 struct Line {
   ProbeSet probes;
   ProbeEvaluation candidate;
