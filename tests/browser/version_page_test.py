@@ -46,7 +46,7 @@ class VersionPage(Pages):
         until(self.words, "words on the point", 10)
         self.assertIn("read as", self.words())
         until(lambda: self.find(".picture image"), "its picture", 10)
-        tile = self.find(".picture")[0].get_attribute("viewBox")
+        tile = self.driver.execute_script("return document.querySelector('.picture').getAttribute('viewBox')")
         self.assertEqual(tile.split()[2:], ["20", "20"])
 
         self.open(PAGE)

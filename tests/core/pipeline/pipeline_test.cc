@@ -53,7 +53,7 @@ TEST_F(PipelineTest, DrawsTheLatentSpaceWithBothModelsAnswers) {
   EXPECT_TRUE(result->map->tsne) << result->map->tsne_problem;
   EXPECT_EQ(result->map->tile_height, kShape.height);
   EXPECT_TRUE(std::filesystem::exists(tree_ / "result" / result->map->sprite));
-  for (const auto& point : result->map->points) EXPECT_EQ(point.incumbent, point.candidate) << "one and the same model";
+  for (const auto& point : result->map->points) EXPECT_EQ(point.incumbent, point.candidate) << "a scaled copy answers alike";
   ASSERT_TRUE(result->confusion);
   EXPECT_TRUE(result->confusion->incumbent);
   std::int64_t images = 0;
