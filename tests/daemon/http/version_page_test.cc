@@ -157,6 +157,11 @@ TEST_F(VersionPage, RegionPagesSayWhetherTheBugIsKnown) {
   EXPECT_EQ(world.get("/v1/regions/" + id + "/nearest/2.png").status, 404) << "no picture";
   EXPECT_EQ(world.get("/v1/regions/" + id + "/nearest/3.png").status, 404) << "there are three";
   EXPECT_EQ(world.get("/v1/regions/" + id + "/nearest/x.png").status, 404);
+  const auto novelty = world.get_json("/v1/regions/" + id)["novelty"];
+  EXPECT_EQ(novelty["nearest"].size(), 2U);
+  EXPECT_EQ(novelty["nearest_wrong"][0]["picture"], "/v1/regions/" + id + "/nearest/2.png");
+  EXPECT_EQ(novelty["nearest_wrong"][0]["split"], "train");
+  EXPECT_EQ(novelty["farther_pairs"], 0.99);
 }
 
 }  // namespace
