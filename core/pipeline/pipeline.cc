@@ -211,10 +211,9 @@ Result<void> draw_latent_map(const Splits& splits, const fs::path& folder, Stage
   const auto stored = map_of(*found.probes, splits, context);
   if (!stored && stored.error().code == ErrorCode::cancelled) return tl::unexpected(stored.error());
   if (!stored) return {};
-  static const std::vector<Region> kNone;
   auto map = version_map(stored->map, *found.probes, *found.candidate_answers,
                          found.incumbent_answers ? &*found.incumbent_answers : nullptr,
-                         found.regions ? *found.regions : kNone);
+                         found.regions.value_or(std::vector<Region>()));
   TRY(drawn, draw_map(*stored, std::move(map), folder));
   found.map = std::move(drawn);
   return {};
