@@ -1,6 +1,7 @@
 #include "reports/json_report.h"
 
 #include "core/pipeline/json_fields.h"
+#include "reports/page_json.h"
 
 namespace defuse {
 namespace {
@@ -105,6 +106,8 @@ Json report_json(const Report& report, const Waivers& waivers) {
            {{"candidate", json_number(result.candidate_accuracy.value_or(kNone))},
             {"incumbent", json_number(result.incumbent_accuracy.value_or(kNone))}}},
           {"comparison", result.comparison ? fields::comparison_to_json(*result.comparison) : Json(nullptr)},
+          {"confusion", result.confusion ? to_json(*result.confusion) : Json(nullptr)},
+          {"map", result.map ? Json(kMapFile) : Json(nullptr)},
           {"error_rates",
            {{"real", json_number(result.error_real)},
             {"reconstructed", json_number(result.error_reconstructed)},

@@ -7,7 +7,6 @@
 
 namespace defuse {
 namespace {
-constexpr std::uint64_t kMaxPicture = 256 << 10;
 constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n";
 }  // namespace
 
@@ -19,13 +18,13 @@ bool plain_picture_name(const std::string& name) {
          });
 }
 
-std::string read_picture(const std::filesystem::path& folder, const std::string& name) {
+std::string read_picture(const std::filesystem::path& folder, const std::string& name, std::uint64_t most) {
   if (folder.empty() || !plain_picture_name(name)) return {};
   std::error_code ignored;
   // symlink_status: a link planted by a worker must not make the daemon read what only the daemon may.
   const auto path = folder / name;
   if (!std::filesystem::is_regular_file(std::filesystem::symlink_status(path, ignored))) return {};
-  auto bytes = read_file(path, kMaxPicture);
+  auto bytes = read_file(path, most);
   if (!bytes || !bytes->starts_with(kPngSignature)) return {};
   return std::move(*bytes);
 }

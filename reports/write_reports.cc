@@ -8,6 +8,7 @@
 #include "reports/json_report.h"
 #include "reports/junit_report.h"
 #include "reports/markdown_report.h"
+#include "reports/page_json.h"
 #include "reports/pictures.h"
 #include "reports/sarif_report.h"
 #include "reports/text.h"
@@ -16,6 +17,15 @@ namespace defuse {
 namespace {
 
 constexpr std::size_t kLongText = 600;
+
+// The map's images, if they are as wide as the map says: a page cuts them apart by it.
+Result<void> copy_sheet(const Report& report, const std::filesystem::path& folder) {
+  if (!report.result.map) return {};
+  const VersionMap& map = *report.result.map;
+  const std::string bytes = read_picture(report.pictures, map.sprite, kMaxSheet);
+  if (bytes.empty() || static_cast<std::int64_t>(png_width(bytes)) != map.columns * map.tile_width) return {};
+  return write_file(folder / map.sprite, bytes);
+}
 
 Result<void> copy_pictures(const Report& report, const std::filesystem::path& folder) {
   if (report.pictures.empty()) return {};
@@ -31,7 +41,12 @@ Result<void> copy_pictures(const Report& report, const std::filesystem::path& fo
   for (const RegionSample& flip : report.result.flips) TRY_OK(copy(flip));
   for (const Region& region : report.result.regions)
     for (const RegionSample& sample : region.samples) TRY_OK(copy(sample));
-  return {};
+  for (const Region& region : report.result.regions) {
+    if (!region.novelty) continue;
+    for (const auto* neighbours : {&region.novelty->nearest, &region.novelty->nearest_wrong})
+      for (const RegionNeighbour& neighbour : *neighbours) TRY_OK(copy(neighbour.image));
+  }
+  return copy_sheet(report, folder);
 }
 
 // As much of a finding as a pipeline's log should hold.
@@ -52,6 +67,9 @@ int importance(const Finding& finding) {
 Result<void> write_reports(const Report& report, const std::filesystem::path& folder, const Waivers& waivers) {
   TRY_OK(make_folder(folder));
   TRY_OK(copy_pictures(report, folder));
+  TRY_OK(write_atomically(folder / kPageFile, dump_json(page_json(report)) + "\n"));
+  if (const Json map = map_json(report); !map.is_null())
+    TRY_OK(write_atomically(folder / kMapFile, dump_json(map) + "\n"));
   TRY_OK(write_atomically(folder / "report.html", html_report(report, waivers)));
   TRY_OK(write_atomically(folder / "report.md", markdown_report(report, waivers)));
   TRY_OK(write_atomically(folder / "report.junit.xml", junit_report(report, waivers)));

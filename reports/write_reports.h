@@ -7,9 +7,9 @@
 
 namespace defuse {
 
-// report.json, report.html, report.md, report.junit.xml and report.sarif, and beside them the pictures that the result
-// names. Waivers are those in force for this model, so that reports can say until when something is waived, by whom and
-// why.
+// report.json, report.html, report.md, report.junit.xml and report.sarif; page.json and map.json for the dashboard; and
+// beside them the pictures that the result names. Waivers are those in force for this model, so that reports can say
+// until when something is waived, by whom and why.
 Result<void> write_reports(const Report& report, const std::filesystem::path& folder, const Waivers& waivers = {});
 
 // What a pipeline needs to know, in at most 64 KiB when indented by two: for <state>/verdicts/<model>/<version>.json.

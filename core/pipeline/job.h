@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "core/compare/confusion.h"
 #include "core/json.h"
+#include "core/map/latent_map.h"
 #include "core/pipeline/check.h"
 #include "core/pipeline/evidence.h"
 #include "core/pipeline/settings.h"
@@ -78,6 +80,8 @@ struct WorkerResult {
   std::optional<double> candidate_accuracy;
   std::optional<double> incumbent_accuracy;
   std::optional<Comparison> comparison;
+  std::optional<Confusion> confusion;          // on the test split; set once the candidate could be run
+  std::optional<VersionMap> map;               // none could be made: nullopt
   std::vector<RegionSample> flips;             // negative flips with pictures, at most 60
   std::optional<GeneratorHealth> generator;
   std::optional<NoiseFloor> noise_floor;       // none configured: nullopt
@@ -107,12 +111,16 @@ Json to_json(const Region& region);
 Json to_json(const GeneratorHealth& health);
 Json to_json(const ContractFacts& facts);
 Json to_json(const NoiseFloor& floor);
+Json to_json(const Confusion& confusion);
+Json to_json(const VersionMap& map);
 Json to_json(const Verdict& verdict);
 Json to_json(const Waiver& waiver);
 Result<FourCounts> four_counts_from_json(const Json& json, const std::string& path);
 Result<Finding> finding_from_json(const Json& json, const std::string& path);
 Result<CheckResult> check_result_from_json(const Json& json, const std::string& path);
 Result<Region> region_from_json(const Json& json, const std::string& path);
+Result<Confusion> confusion_from_json(const Json& json, const std::string& path);
+Result<VersionMap> version_map_from_json(const Json& json, const std::string& path);
 Result<NoiseFloor> noise_floor_from_json(const Json& json, const std::string& path);
 Result<Verdict> verdict_from_json(const Json& json, const std::string& path);
 Result<Waiver> waiver_from_json(const Json& json, const std::string& path);

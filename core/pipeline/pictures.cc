@@ -7,6 +7,7 @@
 #include "core/ml/inference.h"
 #include "core/pipeline/darkroom.h"
 #include "core/regions/frozen.h"
+#include "core/regions/novelty.h"
 
 namespace defuse {
 namespace fs = std::filesystem;
@@ -79,6 +80,27 @@ int enlargement(const ImageShape& shape) {
   return static_cast<int>(std::clamp<std::int64_t>(56 / std::max<std::int64_t>(shape.height, shape.width), 1, 4));
 }
 
+// What lies near it; only of regions where the candidate fails, since the others have nothing to be known in the data.
+Result<void> draw_neighbours(Region& region, const PictureInput& input, std::uint64_t seed, const ImageShape& shape,
+                             const fs::path& folder) {
+  region.novelty.reset();
+  if (region.status == RegionStatus::fixed || region.status == RegionStatus::suspected) return {};
+  region.novelty = novelty_of(region, {input.probes, input.candidate, input.incumbent, seed});
+  if (!region.novelty) return {};
+  std::vector<float> image(static_cast<std::size_t>(shape.pixels()));
+  const auto draw = [&](std::vector<RegionNeighbour>& neighbours, const std::string& word) -> Result<void> {
+    for (std::size_t i = 0; i < neighbours.size(); ++i) {
+      auto& sample = neighbours[i].image;
+      (sample.split == Split::test ? input.splits.test : input.splits.train).read(sample.index, 1, image);
+      sample.picture = region.id + word + std::to_string(i) + ".png";
+      TRY_OK(write_file(folder / sample.picture, encode_png(shape, image, enlargement(shape))));
+    }
+    return {};
+  };
+  TRY_OK(draw(region.novelty->nearest, "-near-"));
+  return draw(region.novelty->nearest_wrong, "-wrong-");
+}
+
 }  // namespace
 
 Result<void> draw_regions(std::vector<Region>& regions, const PictureInput& input, const StageContext& context,
@@ -96,6 +118,7 @@ Result<void> draw_regions(std::vector<Region>& regions, const PictureInput& inpu
       TRY_OK(write_file(folder / sample.picture, encode_png(shape, image, enlargement(shape))));
       region.samples.push_back(std::move(sample));
     }
+    TRY_OK(draw_neighbours(region, input, context.job.settings.seed, shape, folder));
     return freeze(region, input, darkroom, shape, folder);  // also what a person may call a bug one day
   });
 }

@@ -17,8 +17,8 @@ struct PictureInput {
   const ProbeEvaluation* incumbent;  // null if there is none
 };
 
-// Up to 8 real and 8 generated samples of each region, failures nearest the centre first; and, for confirmed bugs, the
-// frozen test.
+// Up to 8 real and 8 generated samples of each region, failures nearest the centre first; the real images nearest to
+// those where the candidate fails (novelty.h); and, for confirmed bugs, the frozen test.
 Result<void> draw_regions(std::vector<Region>& regions, const PictureInput& input, const StageContext& context,
                           const std::filesystem::path& folder);
 

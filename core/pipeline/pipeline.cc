@@ -4,6 +4,7 @@
 #include <chrono>
 #include <future>
 
+#include "core/pipeline/map_station.h"
 #include "core/pipeline/pictures.h"
 #include "core/pipeline/region_station.h"
 #include "core/pipeline/siblings.h"
@@ -34,6 +35,7 @@ struct Findings {
   std::string spotlights_problem = "the candidate could not be run";
   std::vector<KnownRegion> known_regions;
   std::vector<RegionSample> flips;
+  std::optional<VersionMap> map;
 };
 
 std::int64_t blocking_statistical(std::span<const std::unique_ptr<Check>> checks) {
@@ -202,6 +204,21 @@ std::vector<CheckResult> run_checks(std::span<const std::unique_ptr<Check>> chec
   return results;
 }
 
+// Station 5a: the probe set as a picture, with what the models make of it. Nothing depends on it, so a map that cannot
+// be made is left out; only being stopped is an error.
+Result<void> draw_latent_map(const Splits& splits, const fs::path& folder, StageContext& context, Findings& found) {
+  if (!found.probes || !found.candidate_answers) return {};
+  const auto stored = map_of(*found.probes, splits, context);
+  if (!stored && stored.error().code == ErrorCode::cancelled) return tl::unexpected(stored.error());
+  if (!stored) return {};
+  auto map = version_map(stored->map, *found.probes, *found.candidate_answers,
+                         found.incumbent_answers ? &*found.incumbent_answers : nullptr,
+                         found.regions.value_or(std::vector<Region>()));
+  TRY(drawn, draw_map(*stored, std::move(map), folder));
+  found.map = std::move(drawn);
+  return {};
+}
+
 double accuracy(const Evaluation& evaluation, std::span<const std::int32_t> labels) {
   std::int64_t right = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) right += evaluation.predicted[i] == labels[i];
@@ -252,8 +269,15 @@ WorkerResult assemble(const JobSpec& job, const Splits& splits, StageContext& co
   if (found.candidate) result.candidate_accuracy = accuracy(*found.candidate, splits.test.labels());
   if (found.incumbent) result.incumbent_accuracy = accuracy(*found.incumbent, splits.test.labels());
   note_error_rates(found, result);
+  if (found.candidate) {
+    const std::span<const std::int32_t> before =
+        found.incumbent ? std::span<const std::int32_t>(found.incumbent->predicted) : std::span<const std::int32_t>();
+    if (auto counts = confusion(splits.test.labels(), before, found.candidate->predicted, splits.class_count()))
+      result.confusion = std::move(*counts);
+  }
   result.comparison = std::move(found.comparison);
   result.flips = std::move(found.flips);
+  result.map = std::move(found.map);
   result.generator = std::move(found.health);
   result.noise_floor = std::move(found.noise_floor);
   result.contract = std::move(found.contract);
@@ -296,6 +320,7 @@ Result<WorkerResult> run_pipeline(const JobSpec& job, std::span<const std::uniqu
     found.known_regions = known_regions_of(candidate, old, splits, context);  // 4a frozen tests
   }
   auto results = run_checks(checks, splits, alpha, context, found);  // 4b
+  TRY_OK(draw_latent_map(splits, folder, context, found));           // 5a read, mostly
   {
     StationTimer timer(context, "pictures");  // 5  what people look at
     if (found.regions && found.candidate_answers) {

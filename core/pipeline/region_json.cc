@@ -99,6 +99,58 @@ Result<RegionSample> sample_from_json(const Json& json, const std::string& path)
 
 }  // namespace fields
 
+namespace {
+
+constexpr std::size_t kMaxNeighbours = 100;
+constexpr std::size_t kMaxQuantiles = 5;
+
+Json neighbours_to_json(const std::vector<RegionNeighbour>& neighbours) {
+  Json list = Json::array();
+  for (const RegionNeighbour& neighbour : neighbours)
+    list.push_back({{"image", fields::sample_to_json(neighbour.image)},
+                    {"label", neighbour.label},
+                    {"distance", json_number(neighbour.distance)}});
+  return list;
+}
+
+Result<RegionNeighbour> neighbour_from_json(const Json& json, const std::string& path) {
+  JsonReader r(json, path);
+  RegionNeighbour neighbour;
+  const Json& image = r.object("image");
+  TRY_OK(r.status());
+  TRY(sample, fields::sample_from_json(image, fields::child(r, "image")));
+  neighbour.image = std::move(sample);
+  neighbour.label = fields::class_index(r, "label");
+  neighbour.distance = r.number("distance");
+  TRY_OK(r.status());
+  return neighbour;
+}
+
+Json novelty_to_json(const std::optional<RegionNovelty>& novelty) {
+  if (!novelty) return nullptr;
+  Json quantiles = Json::array();
+  for (const double distance : novelty->pair_distances) quantiles.push_back(json_number(distance));
+  return {{"nearest", neighbours_to_json(novelty->nearest)},
+          {"nearest_wrong", neighbours_to_json(novelty->nearest_wrong)},
+          {"pair_distances", std::move(quantiles)},
+          {"farther_pairs", json_number(novelty->farther_pairs)}};
+}
+
+Result<RegionNovelty> novelty_from_json(const Json& json, const std::string& path) {
+  JsonReader r(json, path);
+  RegionNovelty novelty;
+  TRY(nearest, fields::list<RegionNeighbour>(r, "nearest", kMaxNeighbours, neighbour_from_json));
+  TRY(wrong, fields::list<RegionNeighbour>(r, "nearest_wrong", kMaxNeighbours, neighbour_from_json));
+  novelty.nearest = std::move(nearest);
+  novelty.nearest_wrong = std::move(wrong);
+  novelty.pair_distances = fields::numbers(r, "pair_distances", kMaxQuantiles);
+  novelty.farther_pairs = r.number("farther_pairs");
+  TRY_OK(r.status());
+  return novelty;
+}
+
+}  // namespace
+
 Json to_json(const Region& region) {
   Json seeds = Json::array(), distances = Json::array(), center = Json::array(), samples = Json::array();
   for (const RegionMember& member : region.members) {
@@ -124,6 +176,7 @@ Json to_json(const Region& region) {
           {"member_seeds", std::move(seeds)},
           {"member_distances", std::move(distances)},
           {"samples", std::move(samples)},
+          {"novelty", novelty_to_json(region.novelty)},
           {"frozen", region.frozen},
           {"frozen_cluster", region.frozen_cluster},
           {"sentence", region.sentence}};
@@ -155,6 +208,11 @@ Result<Region> region_from_json(const Json& json, const std::string& path) {
   TRY_OK(members_from_json(r, region));
   TRY(samples, fields::list<RegionSample>(r, "samples", fields::kMaxSamples, fields::sample_from_json));
   region.samples = std::move(samples);
+  // Absent in rows that were stored before it was looked at; a result must have it (worker_result_json.cc).
+  if (!r.any("novelty").is_null()) {
+    TRY(novelty, novelty_from_json(r.object("novelty"), fields::child(r, "novelty")));
+    region.novelty = std::move(novelty);
+  }
   region.frozen = fields::plain_name(r, "frozen");
   region.frozen_cluster = fields::indices(r, "frozen_cluster", fields::kMaxMembers);
   region.sentence = fields::text(r, "sentence");

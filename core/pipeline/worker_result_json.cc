@@ -40,10 +40,18 @@ std::optional<double> nullable(JsonReader& r, const char* key) {
   return std::isnan(value) ? std::nullopt : std::optional(value);
 }
 
+// What a stored row may lack, a worker's region may not.
+Result<Region> whole_region_from_json(const Json& json, const std::string& path) {
+  JsonReader r(json, path);
+  (void)fields::present(r, "novelty");
+  TRY_OK(r.status());
+  return region_from_json(json, path);
+}
+
 Result<void> read_lists(JsonReader& r, WorkerResult& result) {
   TRY(flips, fields::list<RegionSample>(r, "flips", fields::kMaxSamples, fields::sample_from_json));
   TRY(checks, fields::list<CheckResult>(r, "checks", fields::kMaxChecks, check_result_from_json));
-  TRY(regions, fields::list<Region>(r, "regions", fields::kMaxRegions, region_from_json));
+  TRY(regions, fields::list<Region>(r, "regions", fields::kMaxRegions, whole_region_from_json));
   TRY(stations, fields::list<StationTime>(r, "stations", fields::kMaxList, station_from_json));
   result.flips = std::move(flips);
   result.checks = std::move(checks);
@@ -67,6 +75,14 @@ Result<void> read_objects(JsonReader& r, WorkerResult& result) {
   if (fields::present(r, "comparison")) {
     TRY(comparison, fields::comparison_from_json(r.any("comparison"), fields::child(r, "comparison")));
     result.comparison = std::move(comparison);
+  }
+  if (fields::present(r, "confusion")) {
+    TRY(confusion, confusion_from_json(r.any("confusion"), fields::child(r, "confusion")));
+    result.confusion = std::move(confusion);
+  }
+  if (fields::present(r, "map")) {
+    TRY(map, version_map_from_json(r.any("map"), fields::child(r, "map")));
+    result.map = std::move(map);
   }
   if (fields::present(r, "generator")) {
     TRY(generator, fields::generator_health_from_json(r.any("generator"), fields::child(r, "generator")));
@@ -106,6 +122,8 @@ Json to_json(const WorkerResult& result) {
           {"candidate_accuracy", json_number(result.candidate_accuracy.value_or(kNone))},
           {"incumbent_accuracy", json_number(result.incumbent_accuracy.value_or(kNone))},
           {"comparison", result.comparison ? fields::comparison_to_json(*result.comparison) : Json(nullptr)},
+          {"confusion", result.confusion ? to_json(*result.confusion) : Json(nullptr)},
+          {"map", result.map ? to_json(*result.map) : Json(nullptr)},
           {"flips", std::move(flips)},
           {"generator", result.generator ? to_json(*result.generator) : Json(nullptr)},
           {"noise_floor", result.noise_floor ? to_json(*result.noise_floor) : Json(nullptr)},
@@ -141,6 +159,10 @@ Result<WorkerResult> worker_result_from_json(const Json& json) {
   TRY_OK(r.status());
   TRY_OK(read_objects(r, result));
   TRY_OK(read_lists(r, result));
+  if (result.map)
+    for (const MapPoint& point : result.map->points)
+      if (point.region >= static_cast<std::int32_t>(result.regions.size()))
+        r.problem("map", "a point is of a region that is not there");
   TRY_OK(r.status());
   return result;
 }

@@ -2,6 +2,7 @@
 // discovery half and measured on the confirmation half. Plain values; written to results and reports, kept by the store.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,21 @@ struct RegionSample {
   std::string picture;              // file name in the result folder; empty if none was drawn
 };
 
+// A real seed image near a region's middle.
+struct RegionNeighbour {
+  RegionSample image;
+  std::int32_t label = 0;
+  double distance = 0;              // from the middle of the region's members, in its space
+};
+
+// What real images lie near a region, so that a person can judge whether its bug is known in the training data (novelty.h).
+struct RegionNovelty {
+  std::vector<RegionNeighbour> nearest;        // of any label, nearest first
+  std::vector<RegionNeighbour> nearest_wrong;  // training images that the candidate gets wrong
+  std::vector<double> pair_distances;          // of random pairs of training images: 5, 25, 50, 75 and 95 %; empty with fewer than two
+  double farther_pairs = 0;                    // share of those pairs that lie farther apart than the nearest of `nearest_wrong`; 0 without one
+};
+
 struct Region {
   std::string id;                   // "r-" and 12 hex; kept across releases while it is the same bug
   RegionStatus status = RegionStatus::suspected;
@@ -77,6 +93,7 @@ struct Region {
   std::vector<std::uint32_t> draws;   // seed * draws + draw of the generated images inside, where the region is one of generated images
                                       // by themselves; empty otherwise, and not written to results
   std::vector<RegionSample> samples;  // at most a few dozen: errors first, nearest the centre
+  std::optional<RegionNovelty> novelty;  // where the candidate fails; nothing for other regions and in rows stored before it was looked at
   std::string frozen;               // file in the result folder with the images of its frozen test (.npy); empty if none
   std::vector<std::uint32_t> frozen_cluster;  // seed each frozen image came from: the unit when the test is run again
   std::string sentence;             // for a person

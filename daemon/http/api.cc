@@ -43,6 +43,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/models/{model}/regions", Access::read, Kind::api, regions},
     {"GET", "/v1/regions/{region}", Access::read, Kind::api, region},
     {"GET", "/v1/regions/{region}/samples/{sample}.png", Access::read, Kind::page, region_sample},
+    {"GET", "/v1/regions/{region}/nearest/{sample}.png", Access::read, Kind::page, region_neighbour},
     {"PUT", "/v1/regions/{region}/label", Access::operate, Kind::api, label_region},
     {"GET", "/v1/waivers", Access::read, Kind::api, waivers},
     {"POST", "/v1/waivers", Access::operate, Kind::api, add_waiver},
@@ -66,6 +67,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/audit", Access::read, Kind::page, page_audit},
     {"GET", "/assets/dashboard.css", Access::open, Kind::page, page_style},
     {"GET", "/assets/dashboard.js", Access::open, Kind::page, page_script},
+    {"GET", "/assets/map.js", Access::open, Kind::page, page_map_script},
     {"GET", "/assets/icon.svg", Access::open, Kind::page, page_icon},
 };
 

@@ -12,13 +12,14 @@
 //   POST   …/versions/{version}/evaluate   …/promote                            [operate]
 //   POST   /v1/models/{model}/rollback                                          [operate]
 //   GET    /v1/models/{model}/regions   /v1/regions/{region}   /v1/regions/{region}/samples/{n}.png
+//          /v1/regions/{region}/nearest/{n}.png                                a real image near the region
 //   PUT    /v1/regions/{region}/label                                           [operate]
 //   GET    /v1/waivers    POST /v1/waivers    DELETE /v1/waivers/{waiver}       [operate for the last two]
 //   GET    /v1/jobs   /v1/jobs/{job}    DELETE /v1/jobs/{job}                   [operate for the last]
 //   POST   …/versions/{version}/correct                                         [operate] tunes it; a job
 //   GET    /v1/jobs/{job}/correction   …/correction.svg   …/correction/manifest.json   …/correction/model.pt [operate]
 //   GET    /v1/events   /v1/audit   /v1/openapi.json
-//   GET    /   /models/{model}   /models/{model}/versions/{version}   /corrections/{job}   /assets/dashboard.css
+//   GET    /   /models/{model}   /models/{model}/versions/{version}   /corrections/{job}   /assets/dashboard.css   /assets/map.js
 //
 // Every JSON root is an object with every field present, null for none. Errors are application/problem+json.
 #pragma once

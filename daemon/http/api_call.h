@@ -59,6 +59,7 @@ Answer report_file(const Call&);
 Answer regions(const Call&);
 Answer region(const Call&);
 Answer region_sample(const Call&);
+Answer region_neighbour(const Call&);
 Answer evaluate(const Call&);
 Answer promote(const Call&);
 Answer rollback(const Call&);
@@ -85,6 +86,7 @@ Answer page_region(const Call&);
 Answer page_correction(const Call&);
 Answer page_audit(const Call&);
 Answer page_script(const Call&);
+Answer page_map_script(const Call&);
 Answer page_icon(const Call&);
 Answer page_style(const Call&);
 

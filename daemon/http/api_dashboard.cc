@@ -16,56 +16,6 @@ constexpr std::size_t kRegionsShown = 25;
 constexpr std::size_t kJobsShown = 15;
 constexpr std::size_t kAuditShown = 50;
 
-std::string badge_of(const Standing& standing) {
-  if (standing.verdict) return std::string(to_string(*standing.verdict));
-  switch (standing.kind) {
-    case Standing::Kind::settling:
-      return "settling";
-    case Standing::Kind::not_judged:
-      return standing.job ? std::string(to_string(standing.job->state)) : "waiting";
-    default:
-      return "unknown";
-  }
-}
-
-const Finding* overall_accuracy(const Standing& standing) {
-  if (!standing.judged) return nullptr;
-  for (const auto& finding : standing.judged->verdict.findings)
-    if (finding.check == "accuracy" && finding.subject == "overall") return &finding;
-  return nullptr;
-}
-
-Json version_row(const std::string& model, const std::string& version, const Standing& standing) {
-  const auto* accuracy = overall_accuracy(standing);
-  return {{"model", model},
-          {"version", version},
-          {"badge", badge_of(standing)},
-          {"reason", standing.reason},
-          {"incumbent", standing.is_incumbent},
-          {"accuracy", accuracy ? percent(accuracy->value) : ""},
-          {"judged_at", standing.judged ? minute_of(standing.judged->created) : ""},
-          {"against", standing.judged ? standing.judged->incumbent_version : ""}};
-}
-
-std::string progress_words(const JobRow& job) {
-  if (job.state != JobState::running) return "";
-  const auto ends = station_ends(job);
-  return fmt::format("{:.0f} %", 100 * job.progress) + (ends ? ", until about " + minute_of(*ends) : "");
-}
-
-Json job_row(const JobRow& job) {
-  return {{"id", job.id},
-          {"correction", job.kind == JobKind::correction},
-          {"model", job.model},
-          {"version", job.version},
-          {"state", to_string(job.state)},
-          {"attempt", job.attempt},
-          {"station", job.station},
-          {"progress", progress_words(job)},
-          {"created", minute_of(job.created)},
-          {"error", job.error}};
-}
-
 // Names of versions that were refused may be anything; they are shown as text, never as links.
 Json problem_list(const DaemonStatus& status) {
   Json problems = Json::array();
@@ -86,35 +36,6 @@ Result<Json> version_rows(const ModelFacts& facts, Store& store, std::size_t mos
   for (auto row = rows.rbegin(); row != rows.rend() && list.size() < most; ++row) {
     TRY(standing, standing_of(facts, *row, store));
     list.push_back(version_row(facts.model, row->version, standing));
-  }
-  return list;
-}
-
-Json check_rows(const Verdict& verdict) {
-  Json list = Json::array();
-  for (const auto& check : verdict.checks)
-    list.push_back({{"check", check.check},
-                    {"mode", to_string(check.mode)},
-                    {"badge", to_string(check.state)},
-                    {"reason", check.reason}});
-  return list;
-}
-
-Json finding_rows(const Verdict& verdict) {
-  Json list = Json::array();
-  for (const auto& finding : verdict.findings) {
-    const bool interval = !std::isnan(finding.lower) || !std::isnan(finding.upper);
-    list.push_back({{"check", finding.check},
-                    {"subject", finding.subject},
-                    {"badge", to_string(finding.decision)},
-                    {"sentence", finding.sentence},
-                    {"value", number(finding.value)},
-                    {"incumbent_value", number(finding.incumbent_value)},
-                    {"limit", number(finding.limit)},
-                    {"interval", interval ? number(finding.lower) + " – " + number(finding.upper) : ""},
-                    {"n", finding.n},
-                    {"p", number(finding.p_adjusted)},
-                    {"waiver", finding.waiver}});
   }
   return list;
 }
@@ -206,38 +127,6 @@ Answer page_model(const Call& call) {
                                            {"waivers", std::move(waivers)}});
 }
 
-Answer page_version(const Call& call) {
-  TRY(store, call.read.store());
-  TRY(facts, known_model(call, *store));
-  TRY(standing, standing_of(facts, call.at("version"), *store));
-  if (standing.status == 404 && !standing.row) return fail(ErrorCode::not_found, standing.reason);
-  const Verdict nothing{};
-  const Verdict& decided = standing.judged ? standing.judged->verdict : nothing;
-  const auto findings = finding_rows(decided);
-  const auto checks = check_rows(decided);
-  TRY(mending, mending_of(standing, *store));
-  const bool script = !mending.is_null();
-  auto page = html("dashboard_version.mustache", {{"title", facts.model + " " + call.at("version")},
-                                                  {"program", "defused " DEFUSED_VERSION},
-                                                  {"model", facts.model},
-                                                  {"version", call.at("version")},
-                                                  {"url", version_url(facts.model, call.at("version"))},
-                                                  {"row", version_row(facts.model, call.at("version"), standing)},
-                                                  {"digest", standing.row ? standing.row->digest : ""},
-                                                  {"replaced", standing.row ? standing.row->replaced > 0 : false},
-                                                  {"judged", standing.judged.has_value()},
-                                                  {"reasons", decided.reasons},
-                                                  {"warnings", decided.warnings},
-                                                  {"has_checks", !checks.empty()},
-                                                  {"checks", checks},
-                                                  {"has_findings", !findings.empty()},
-                                                  {"findings", findings},
-                                                  {"job", standing.job ? job_row(*standing.job) : Json()},
-                                                  {"mending", std::move(mending)}});
-  if (page && script) allow_script(*page);
-  return page;
-}
-
 Answer page_audit(const Call& call) {
   TRY(store, call.read.store());
   std::int64_t before = 0;
@@ -279,6 +168,7 @@ Answer asset(std::string_view name, const char* type) {
 
 Answer page_style(const Call&) { return asset("dashboard_style.css", "text/css; charset=utf-8"); }
 Answer page_script(const Call&) { return asset("dashboard_script.js", "text/javascript; charset=utf-8"); }
+Answer page_map_script(const Call&) { return asset("dashboard_map.js", "text/javascript; charset=utf-8"); }
 Answer page_icon(const Call&) { return asset("dashboard_icon.svg", "image/svg+xml"); }
 
 }  // namespace defuse::http

@@ -64,6 +64,59 @@ Json sample_rows(const RegionRow& row) {
   return list;
 }
 
+// Class names where the configuration has them; what people give names to, they want to read.
+std::string class_name(const Config& config, const std::string& model, std::int32_t label) {
+  const auto known = config.models.find(model);
+  const auto at = static_cast<std::size_t>(std::max(label, 0));
+  if (label < 0 || known == config.models.end() || at >= known->second.classes.size()) return class_text(label);
+  return known->second.classes[at];
+}
+
+Json neighbour_rows(const RegionRow& row, const std::vector<RegionNeighbour>& neighbours, std::size_t first,
+                    const Config& config) {
+  Json list = Json::array();
+  for (std::size_t i = 0; i < neighbours.size(); ++i) {
+    const auto& image = neighbours[i].image;
+    if (image.picture.empty()) continue;
+    list.push_back({{"url", "/v1/regions/" + row.id + "/nearest/" + std::to_string(first + i) + ".png"},
+                    {"label", class_name(config, row.model, neighbours[i].label)},
+                    {"split", image.split == Split::test ? "test" : "training"},
+                    {"candidate", class_name(config, row.model, image.candidate_predicted)},
+                    {"incumbent", class_name(config, row.model, image.incumbent_predicted)},
+                    {"distance", number(neighbours[i].distance)}});
+  }
+  return list;
+}
+
+// Whether the bug is known in the training data, in one sentence.
+std::string novelty_sentence(const RegionNovelty& novelty) {
+  if (novelty.nearest_wrong.empty())
+    return "Very likely: among the training images that were looked at there is none that this version gets wrong.";
+  const double nearest = novelty.nearest_wrong.front().distance;
+  if (novelty.pair_distances.size() != 5)
+    return fmt::format("The nearest training image it gets wrong lies {} away.", number(nearest));
+  const char* answer = nearest <= novelty.pair_distances[0]   ? "No, by all appearance"
+                       : nearest <= novelty.pair_distances[1] ? "Probably not"
+                       : nearest <= novelty.pair_distances[2] ? "Perhaps"
+                                                              : "Yes, by all appearance";
+  return fmt::format(
+      "{}: the nearest training image it gets wrong is closer than {:.0f} % of random pairs of training images "
+      "({} against {} for half of the pairs).",
+      answer, 100 * novelty.farther_pairs, number(nearest), number(novelty.pair_distances[2]));
+}
+
+Json novelty_view(const RegionRow& row, const Config& config) {
+  if (!row.region.novelty) return nullptr;
+  const auto& novelty = *row.region.novelty;
+  auto nearest = neighbour_rows(row, novelty.nearest, 0, config);
+  auto wrong = neighbour_rows(row, novelty.nearest_wrong, novelty.nearest.size(), config);
+  return {{"sentence", novelty_sentence(novelty)},
+          {"has_wrong", !wrong.empty()},
+          {"wrong", std::move(wrong)},
+          {"has_nearest", !nearest.empty()},
+          {"nearest", std::move(nearest)}};
+}
+
 Json history_rows(const std::string& model, const std::vector<RegionScoreRow>& scores) {
   Json list = Json::array();
   for (auto row = scores.rbegin(); row != scores.rend(); ++row) {
@@ -169,6 +222,7 @@ Answer page_region(const Call& call) {
                     {"undecided", counted.voters > 1 && counted.label.empty()},
                     {"has_samples", !samples.empty()},
                     {"samples", samples},
+                    {"novelty", novelty_view(*row, *call.read.config())},
                     {"has_history", !history.empty()},
                     {"history", history},
                     {"has_words", !said.empty()},

@@ -23,6 +23,34 @@ Json samples_json(const RegionRow& row) {
   return list;
 }
 
+Json novelty_json(const RegionRow& row) {
+  if (!row.region.novelty) return nullptr;
+  const auto& novelty = *row.region.novelty;
+  std::size_t number = 0;  // of the picture: they are counted through both lists
+  const auto list = [&](const std::vector<RegionNeighbour>& neighbours) {
+    Json out = Json::array();
+    for (const auto& [image, label, distance] : neighbours) {
+      const auto address = "/v1/regions/" + row.id + "/nearest/" + std::to_string(number++) + ".png";
+      out.push_back({{"split", image.split == Split::test ? "test" : "train"},
+                     {"index", image.index},
+                     {"label", label},
+                     {"distance", json_number(distance)},
+                     {"candidate_predicted", image.candidate_predicted},
+                     {"incumbent_predicted", image.incumbent_predicted},
+                     {"picture", image.picture.empty() ? Json() : Json(address)}});
+    }
+    return out;
+  };
+  Json quantiles = Json::array();
+  for (const double distance : novelty.pair_distances) quantiles.push_back(json_number(distance));
+  auto nearest = list(novelty.nearest);
+  auto wrong = list(novelty.nearest_wrong);
+  return {{"nearest", std::move(nearest)},
+          {"nearest_wrong", std::move(wrong)},
+          {"pair_distances", std::move(quantiles)},
+          {"farther_pairs", json_number(novelty.farther_pairs)}};
+}
+
 Json region_summary(const RegionRow& row) {
   return {{"id", row.id},
           {"model", row.model},
@@ -104,6 +132,7 @@ Answer region(const Call& call) {
                    {"counts", counted.counts},
                    {"agreement", counted.voters > 0 ? Json(counted.agreement) : Json()}};
   body["samples"] = samples_json(*row);
+  body["novelty"] = novelty_json(*row);
   body["history"] = Json::array();
   for (const auto& score : scores) body["history"].push_back(score_json(score));
   return json_response(body);

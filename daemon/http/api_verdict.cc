@@ -139,26 +139,52 @@ Answer report_file(const Call& call) {
   return png_response(std::move(bytes));
 }
 
-// The picture lies with the report of the version in whose gate the region was last seen.
-Answer region_sample(const Call& call) {
-  TRY(store, call.read.store());
-  TRY(row, store->region(call.at("region")));
-  if (!row) return fail(ErrorCode::not_found, "no region " + call.at("region"));
-  const auto index = static_cast<std::size_t>(std::stoull(call.at("sample")));
-  if (index >= row->region.samples.size())
-    return fail(ErrorCode::not_found,
-                "region " + row->id + " has " + std::to_string(row->region.samples.size()) + " samples");
-  const auto& picture = row->region.samples[index].picture;
-  if (picture.empty()) return fail(ErrorCode::not_found, "no picture was drawn of this sample");
-  TRY(scores, store->region_scores(row->id));
+namespace {
+
+// A region's picture lies with the report of the version in whose gate the region was last seen.
+Answer picture_of_region(const Call& call, Store& store, const RegionRow& row, const std::string& picture) {
+  if (picture.empty()) return fail(ErrorCode::not_found, "no picture was drawn of this image");
+  TRY(scores, store.region_scores(row.id));
   const auto seen = std::find_if(scores.rbegin(), scores.rend(),
-                                 [&](const RegionScoreRow& score) { return score.version == row->last_version; });
-  if (seen == scores.rend()) return fail(ErrorCode::not_found, "region " + row->id + " is in no report");
-  TRY(judged, store->verdict(row->model, seen->digest));
-  if (!judged) return fail(ErrorCode::not_found, "region " + row->id + " is in no report");
+                                 [&](const RegionScoreRow& score) { return score.version == row.last_version; });
+  if (seen == scores.rend()) return fail(ErrorCode::not_found, "region " + row.id + " is in no report");
+  TRY(judged, store.verdict(row.model, seen->digest));
+  if (!judged) return fail(ErrorCode::not_found, "region " + row.id + " is in no report");
   TRY(bytes, read_plain_file(call.read.config()->state_dir, judged->report, picture, kMaxPictureBytes));
   if (!is_png(bytes)) return fail(ErrorCode::not_found, picture + " is not a picture");
   return png_response(std::move(bytes));
+}
+
+Result<RegionRow> known_region(const Call& call, Store& store) {
+  TRY(row, store.region(call.at("region")));
+  if (!row) return fail(ErrorCode::not_found, "no region " + call.at("region"));
+  return std::move(*row);
+}
+
+}  // namespace
+
+Answer region_sample(const Call& call) {
+  TRY(store, call.read.store());
+  TRY(row, known_region(call, *store));
+  const auto index = static_cast<std::size_t>(std::stoull(call.at("sample")));
+  if (index >= row.region.samples.size())
+    return fail(ErrorCode::not_found,
+                "region " + row.id + " has " + std::to_string(row.region.samples.size()) + " samples");
+  return picture_of_region(call, *store, row, row.region.samples[index].picture);
+}
+
+// Those of any class first, then the training images that the candidate gets wrong.
+Answer region_neighbour(const Call& call) {
+  TRY(store, call.read.store());
+  TRY(row, known_region(call, *store));
+  auto index = static_cast<std::size_t>(std::stoull(call.at("sample")));
+  if (row.region.novelty) {
+    for (const auto* neighbours : {&row.region.novelty->nearest, &row.region.novelty->nearest_wrong}) {
+      if (index < neighbours->size()) return picture_of_region(call, *store, row, (*neighbours)[index].image.picture);
+      index -= neighbours->size();
+    }
+  }
+  return fail(ErrorCode::not_found, "region " + row.id + " has no such image near it");
 }
 
 }  // namespace defuse::http

@@ -11,10 +11,13 @@ std::string minute_of(TimePoint time);  // "2026-03-01 12:00 UTC"
 std::string percent(double value);      // of a share; empty for none
 std::string number(double value);       // empty for none
 
+Json version_row(const std::string& model, const std::string& version, const Standing& standing);
+Json job_row(const JobRow& job);
+
 // Of version and standing: what a failed one can be mended by, and its corrections so far; null where there is neither.
 Result<Json> mending_of(const Standing& standing, Store& store);
 
-void allow_script(ApiResponse& page);  // that acts for a person or looks how far a job is; ours only
+void allow_script(ApiResponse& page);  // one of ours; all other pages may run none
 
 Answer html(std::string_view template_name, const Json& data, int status = 200);
 

@@ -5,6 +5,7 @@
 #include "embedded/dashboard_home.h"
 #include "embedded/dashboard_icon.h"
 #include "embedded/dashboard_layout.h"
+#include "embedded/dashboard_map.h"
 #include "embedded/dashboard_model.h"
 #include "embedded/dashboard_region.h"
 #include "embedded/dashboard_regions.h"
@@ -33,6 +34,7 @@ constexpr Entry kEntries[] = {
     {"dashboard_correction.mustache", embedded::dashboard_correction},
     {"dashboard_style.css", embedded::dashboard_style},
     {"dashboard_icon.svg", embedded::dashboard_icon},
+    {"dashboard_map.js", embedded::dashboard_map},
     {"dashboard_script.js", embedded::dashboard_script},
 };
 

@@ -137,6 +137,23 @@ ContractFacts contract() {
   return c;
 }
 
+// One point of each state, and one that is in a region.
+VersionMap map() {
+  VersionMap m;
+  m.points = {{-1.5F, 0.5F, -20, 3, Split::test, 12, 7, 1, 7, 0},
+              {1.5F, -0.5F, 20, -3, Split::train, 340, 7, 7, 7, -1},
+              {0.25F, 2, 4, 9.5F, Split::test, 7, 1, 7, 7, 1},
+              {0, 0, 1, 1, Split::train, 77, 1, 1, 7, -1}};
+  m.pca_share = 0.375;
+  m.tsne = true;
+  m.seeds = 30'000;
+  m.sprite = "map.png";
+  m.columns = 1;
+  m.tile_width = 1;
+  m.tile_height = 1;
+  return m;
+}
+
 Comparison comparison() {
   Comparison c;
   c.overall = {9751, 61, 92, 96};
@@ -171,6 +188,16 @@ Region region(std::size_t number) {
     r.samples.push_back(
         sample(r.id + "-" + std::to_string(i) + ".png", 100 + static_cast<std::uint32_t>(i), i < 3 ? -1 : i, now, was));
   }
+  if (number < 3) {
+    RegionNovelty novelty;
+    novelty.nearest = {{sample(r.id + "-near-0.png", 17, -1, r.predicted_as, r.label), r.label, 0.25},
+                       {sample(r.id + "-near-1.png", 93, -1, r.predicted_as, r.label), r.predicted_as, 0.5}};
+    novelty.nearest_wrong = {{sample(r.id + "-wrong-0.png", 4021, -1, r.predicted_as, r.label), r.label, 0.75}};
+    novelty.nearest_wrong[0].image.split = Split::train;
+    novelty.pair_distances = {1.5, 2.25, 3, 3.75, 5};
+    novelty.farther_pairs = 0.99;
+    r.novelty = novelty;
+  }
   r.frozen = r.id + ".npy";
   r.frozen_cluster = {17, 17, 4021};
   r.sentence =
@@ -194,6 +221,8 @@ WorkerResult worker_result() {
   w.candidate_accuracy = 0.9843;
   w.incumbent_accuracy = 0.9812;
   w.comparison = comparison();
+  w.confusion = Confusion{true, true, {{1, 1, 970, 968}, {1, 7, 3, 5}, {7, 1, 42, 1}, {7, 7, 950, 991}, {7, -1, 1, 0}}};
+  w.map = map();
   for (int i = 0; i < 5; ++i)
     w.flips.push_back(sample("flip-" + std::to_string(i) + ".png", 500 + static_cast<std::uint32_t>(i), -1, 1, 7));
   GeneratorHealth g;
@@ -347,6 +376,12 @@ void draw_pictures(Report& report, const std::filesystem::path& folder) {
   };
   for (const Region& r : report.result.regions)
     for (const RegionSample& s : r.samples) draw(s);
+  for (const Region& r : report.result.regions) {
+    if (!r.novelty) continue;
+    for (const auto& near : r.novelty->nearest) draw(near.image);
+    for (const auto& near : r.novelty->nearest_wrong) draw(near.image);
+  }
+  if (report.result.map) (void)write_atomically(folder / report.result.map->sprite, tiny_png());
   for (const RegionSample& s : report.result.flips) draw(s);
   report.pictures = folder;
 }

@@ -35,6 +35,22 @@ TEST_F(WriteReports, WritesEveryFormatAndThePictures) {
   EXPECT_TRUE(fs::exists(root_ / "out" / report.result.regions[4].samples[5].picture));
 }
 
+TEST_F(WriteReports, WritesWhatThePageOfTheVersionShows) {
+  Report report = samples::report();
+  samples::draw_pictures(report, root_ / "result");
+  ASSERT_TRUE(write_reports(report, root_ / "out"));
+  for (const char* name : {"page.json", "map.json"})
+    EXPECT_TRUE(parse_json(*read_file(root_ / "out" / name), name)) << name;
+  EXPECT_TRUE(fs::exists(root_ / "out" / "map.png"));
+  EXPECT_TRUE(fs::exists(root_ / "out" / report.result.regions[0].novelty->nearest_wrong[0].image.picture));
+  report.result.map->tile_width = 2;
+  ASSERT_TRUE(write_reports(report, root_ / "other"));
+  EXPECT_FALSE(fs::exists(root_ / "other" / "map.png")) << "it is not as wide as the map says";
+  report.result.map.reset();
+  ASSERT_TRUE(write_reports(report, root_ / "none"));
+  EXPECT_FALSE(fs::exists(root_ / "none" / "map.json"));
+}
+
 TEST_F(WriteReports, TheSameInputsGiveTheSameBytes) {
   Report report = samples::report();
   samples::draw_pictures(report, root_ / "result");

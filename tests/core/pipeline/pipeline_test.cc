@@ -33,7 +33,8 @@ TEST_F(PipelineTest, ASecondRunComesFromTheCacheAndSaysTheSame) {
   ASSERT_TRUE(first && second);
   for (const auto& station : second->stations) {
     const auto& name = station.station;
-    if (name.starts_with("evaluate") || name.starts_with("answers") || name == "probes") {
+    if (name.starts_with("evaluate") || name.starts_with("answers") || name == "probes" ||
+        name == "map") {
       EXPECT_TRUE(station.cached) << name;
     }
   }
@@ -42,6 +43,22 @@ TEST_F(PipelineTest, ASecondRunComesFromTheCacheAndSaysTheSame) {
     result->contract.latency_ms = 0;
   }
   EXPECT_EQ(dump_json(to_json(*first)), dump_json(to_json(*second)));
+}
+
+TEST_F(PipelineTest, DrawsTheLatentSpaceWithBothModelsAnswers) {
+  const auto result = run();
+  ASSERT_TRUE(result) << result.error().describe();
+  ASSERT_TRUE(result->map);
+  EXPECT_EQ(result->map->points.size(), 1200U);
+  EXPECT_TRUE(result->map->tsne) << result->map->tsne_problem;
+  EXPECT_EQ(result->map->tile_height, kShape.height);
+  EXPECT_TRUE(std::filesystem::exists(tree_ / "result" / result->map->sprite));
+  for (const auto& point : result->map->points) EXPECT_EQ(point.incumbent, point.candidate) << "a scaled copy answers alike";
+  ASSERT_TRUE(result->confusion);
+  EXPECT_TRUE(result->confusion->incumbent);
+  std::int64_t images = 0;
+  for (const auto& cell : result->confusion->cells) images += cell.candidate;
+  EXPECT_EQ(images, 600);
 }
 
 TEST_F(PipelineTest, ADamagedCacheIsMadeAgainAndSaysTheSame) {
@@ -88,6 +105,13 @@ TEST_F(PipelineTest, AModelThatBreaksAClassFails) {
   EXPECT_FALSE(bug->samples.empty());
   EXPECT_TRUE(std::filesystem::exists(tree_ / "result" / bug->samples[0].picture));
   EXPECT_TRUE(std::filesystem::exists(tree_ / "result" / bug->frozen));
+  ASSERT_TRUE(bug->novelty);
+  ASSERT_FALSE(bug->novelty->nearest.empty());
+  EXPECT_EQ(bug->novelty->nearest[0].label, 1);
+  EXPECT_TRUE(std::filesystem::exists(tree_ / "result" / bug->novelty->nearest[0].image.picture));
+  ASSERT_FALSE(bug->novelty->nearest_wrong.empty()) << "the class is broken among the training images too";
+  EXPECT_EQ(bug->novelty->pair_distances.size(), 5U);
+  EXPECT_GT(bug->novelty->farther_pairs, 0.5);
   EXPECT_EQ(bug->frozen_cluster.empty(), false);
 }
 

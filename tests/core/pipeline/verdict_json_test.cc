@@ -74,5 +74,15 @@ TEST(RegionJson, ReadsBackEveryStatus) {
   }
 }
 
+TEST(RegionJson, ReadsRowsThatWereStoredBeforeNeighboursWereLookedAt) {
+  Json written = to_json(samples::region(0));
+  written.erase("novelty");
+  const auto read = region_from_json(written, "region");
+  ASSERT_TRUE(read) << read.error().describe();
+  EXPECT_FALSE(read->novelty);
+  written["novelty"] = "none";
+  EXPECT_FALSE(region_from_json(written, "region"));
+}
+
 }  // namespace
 }  // namespace defuse

@@ -139,6 +139,31 @@ TEST(WorkerResultJson, RefusesPicturesThatLeaveTheResultFolder) {
   }
 }
 
+TEST(WorkerResultJson, RefusesAMapThatDoesNotFitTogether) {
+  EXPECT_NE(error_of(changed("/map/sprite", "../map.png")).find("map.sprite"), std::string::npos);
+  EXPECT_NE(error_of(changed("/map/pca_x", Json::array({1, 2}))).find("map.pca_x"), std::string::npos);
+  EXPECT_NE(error_of(changed("/map/tsne_y/1", nullptr)).find("map.tsne_y"), std::string::npos) << "not finite";
+  EXPECT_NE(error_of(changed("/map/label/0", -1)).find("map.label"), std::string::npos);
+  EXPECT_NE(error_of(changed("/map/label/0", 1.5)).find("map.label"), std::string::npos);
+  EXPECT_NE(error_of(changed("/map/region/0", 5)).find("map"), std::string::npos) << "there are five regions";
+  EXPECT_NE(error_of(changed("/map/columns", 100'000)).find("map.columns"), std::string::npos);
+  EXPECT_NE(error_of(changed("/map/pca_x", Json(std::vector<int>(100'000, 1)))).find("map.pca_x"), std::string::npos);
+  EXPECT_NE(error_of(changed("/confusion/cells/0/candidate", -1)).find("candidate"), std::string::npos);
+  EXPECT_EQ(error_of(changed("/map", nullptr)), "");
+  EXPECT_EQ(error_of(changed("/confusion", nullptr)), "");
+}
+
+TEST(WorkerResultJson, RefusesNeighboursOutOfBounds) {
+  const Json neighbour = sample()["regions"][0]["novelty"]["nearest"][0];
+  EXPECT_NE(error_of(changed("/regions/0/novelty/nearest", Json(std::vector<Json>(101, neighbour)))).find("nearest"),
+            std::string::npos);
+  EXPECT_NE(error_of(changed("/regions/0/novelty/nearest/0/image/picture", "../x.png")).find("picture"),
+            std::string::npos);
+  EXPECT_NE(error_of(changed("/regions/0/novelty/pair_distances", Json(std::vector<int>(6, 1)))).find("pair_distances"),
+            std::string::npos);
+  EXPECT_EQ(error_of(changed("/regions/0/novelty", nullptr)), "");
+}
+
 TEST(WorkerResultJson, RefusesNumbersOutOfRange) {
   EXPECT_NE(error_of(changed("/comparison/overall/both_right", -1)), "");
   EXPECT_NE(error_of(changed("/test_images", -5)), "");
