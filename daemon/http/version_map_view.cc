@@ -118,6 +118,36 @@ Json region_table(const std::vector<Tally>& tallies, const Tally& outside, const
   return rows;
 }
 
+struct Drawing {
+  std::vector<Json> layers = std::vector<Json>(kStates, Json::array());
+  Json rings = Json::array();
+  std::vector<Tally> tallies;  // by region
+  Tally outside, all;
+};
+
+Drawing draw(const Lists& lists, const Names& names) {
+  constexpr std::int64_t kMostRegions = 100'000;
+  const Plane plane(lists);
+  Drawing out;
+  for (std::size_t i = 0; i < lists.size(); ++i) {
+    const auto state = state_of_point(lists, i);
+    const auto x = plane.x(lists.x[i]), y = plane.y(lists.y[i]);
+    out.layers[state].push_back({{"i", i}, {"x", x}, {"y", y}, {"words", words_of(lists, i, names)}});
+    const auto region = whole(lists.region[i]);
+    const bool inside = region >= 0 && region < kMostRegions;
+    if (inside) {
+      out.rings.push_back({{"x", x}, {"y", y}});
+      out.tallies.resize(std::max(out.tallies.size(), static_cast<std::size_t>(region) + 1));
+    }
+    for (Tally* tally : {inside ? &out.tallies[static_cast<std::size_t>(region)] : &out.outside, &out.all}) {
+      ++tally->points;
+      tally->errors += state == kError || state == kFlip;
+      tally->flips += state == kFlip;
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Json map_view(const Json& map, const Json& page, const std::string& projection, const std::string& url) {
@@ -134,29 +164,10 @@ Json map_view(const Json& map, const Json& page, const std::string& projection, 
   const auto n = lists.size();
   if (n == 0) return nullptr;
   const Names names(page);
-  const Plane plane(lists);
-  std::vector<Json> layers(kStates, Json::array());
-  Json rings = Json::array();
-  std::vector<Tally> tallies;
-  Tally outside, all;
-  for (std::size_t i = 0; i < n; ++i) {
-    const auto state = state_of_point(lists, i);
-    const auto x = plane.x(lists.x[i]), y = plane.y(lists.y[i]);
-    layers[state].push_back({{"i", i}, {"x", x}, {"y", y}, {"words", words_of(lists, i, names)}});
-    const auto region = whole(lists.region[i]);
-    if (region >= 0) rings.push_back({{"x", x}, {"y", y}});
-    if (region >= static_cast<std::int64_t>(tallies.size()) && region < 100'000)
-      tallies.resize(static_cast<std::size_t>(region) + 1);
-    const bool inside = region >= 0 && region < static_cast<std::int64_t>(tallies.size());
-    for (Tally* tally : {inside ? &tallies[static_cast<std::size_t>(region)] : &outside, &all}) {
-      ++tally->points;
-      tally->errors += state == kError || state == kFlip;
-      tally->flips += state == kFlip;
-    }
-  }
+  auto drawing = draw(lists, names);
   Json drawn = Json::array();
   for (int s = 0; s < kStates; ++s)
-    drawn.push_back({{"state", kStateIds[s]}, {"points", std::move(layers[static_cast<std::size_t>(s)])}});
+    drawn.push_back({{"state", kStateIds[s]}, {"points", std::move(drawing.layers[static_cast<std::size_t>(s)])}});
   const auto sprite = text_at(map, "sprite");
   const auto size = [&](const char* key) { return std::max<std::int64_t>(whole(map.value(key, Json(0))), 0); };
   return {{"tsne", tsne},
@@ -166,15 +177,15 @@ Json map_view(const Json& map, const Json& page, const std::string& projection, 
           {"share", fmt::format("{:.0f} %", 100 * number_at(map, "pca_share"))},
           {"count", n},
           {"seeds", size("seeds")},
-          {"errors", all.errors},
-          {"flips", all.flips},
+          {"errors", drawing.all.errors},
+          {"flips", drawing.all.flips},
           {"layers", std::move(drawn)},
-          {"rings", std::move(rings)},
+          {"rings", std::move(drawing.rings)},
           {"sprite", sprite.empty() ? "" : url + "/" + sprite},
           {"columns", size("columns")},
           {"tile_width", size("tile_width")},
           {"tile_height", size("tile_height")},
-          {"rows", region_table(tallies, outside, names)}};
+          {"rows", region_table(drawing.tallies, drawing.outside, names)}};
 }
 
 }  // namespace defuse::http
