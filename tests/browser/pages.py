@@ -21,16 +21,25 @@ def every_page(test):
 
 
 class PageTest(Gate):
-    def setUp(self):
-        super().setUp()
+    """One world for all tests of a class, which leave it as they found it; a browser for each."""
+
+    @classmethod
+    def setUpClass(cls):
+        world = Gate("judged")  # any method's name: it runs none
+        cls.addClassCleanup(world.doCleanups)
+        Gate.setUp(world)
+        world.with_incumbent()
+        world.release(3, "planted.pt")
+        world.assertEqual(world.judged(3)["verdict"], "fail")
+        world.region = next(one["id"] for one in world.report(3)["regions"] if one["status"] == "new")
+        cls.world = world
         SHOTS.mkdir(exist_ok=True)
-        self.with_incumbent()
-        self.release(3, "planted.pt")
-        self.assertEqual(self.judged(3)["verdict"], "fail")
+
+    def setUp(self):
+        for name in ("root", "registry", "state", "data", "config", "daemon", "token", "environment", "url", "region"):
+            setattr(self, name, getattr(self.world, name))
         self.driver = browser()
         self.addCleanup(self.driver.quit)
-        regions = [r for r in self.report(3)["regions"] if r["status"] == "new"]
-        self.region = regions[0]["id"]
 
     def open(self, path):
         self.driver.get(self.url + path)
