@@ -25,7 +25,7 @@ class VersionPage : public ::testing::Test {
     world.judge("1", "one", VerdictState::fail, "zero", samples::verdict().findings,
                 {NewRegion{samples::region(0), {}, {}}});
     const auto job = world.store->last_job("digits", digest_of("one"));
-    folder = "reports/digits/1/" + std::to_string(job.value().id) + "/";
+    folder = "reports/digits/1/" + std::to_string(job.value()->id) + "/";
   }
   void write(const Report& report) {
     world.tree.file(folder + kPageFile, dump_json(page_json(report)));
