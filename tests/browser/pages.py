@@ -66,6 +66,8 @@ class PageTest(Gate):
         self.assertEqual(self.driver.find_element(By.TAG_NAME, "html").get_attribute("lang"), "en")
         for picture in self.driver.find_elements(By.TAG_NAME, "img"):
             self.assertIsNotNone(picture.get_attribute("alt"), path)
+        # What is folded away has no name until it is opened.
+        self.driver.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         for control in self.driver.find_elements(By.CSS_SELECTOR, "input, button, a"):
             self.assertTrue(control.accessible_name.strip(), f"{path}: a control without a name: {control.get_attribute('outerHTML')[:200]}")
 

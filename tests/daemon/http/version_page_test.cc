@@ -25,7 +25,7 @@ class VersionPage : public ::testing::Test {
     world.judge("1", "one", VerdictState::fail, "zero", samples::verdict().findings,
                 {NewRegion{samples::region(0), {}, {}}});
     const auto job = world.store->last_job("digits", digest_of("one"));
-    folder = "reports/digits/1/" + std::to_string(job.value().id) + "/";
+    folder = "reports/digits/1/" + std::to_string(job.value()->id) + "/";
   }
   void write(const Report& report) {
     world.tree.file(folder + kPageFile, dump_json(page_json(report)));
@@ -109,7 +109,7 @@ TEST_F(VersionPage, DrawsTheMapInEitherProjection) {
   EXPECT_NE(tsne.find("/assets/map.js"), std::string::npos);
   EXPECT_EQ(count_of(tsne, "class=\"p flip\" x="), 1U);
   EXPECT_EQ(count_of(tsne, "class=\"p right\" x="), 1U);
-  EXPECT_EQ(count_of(tsne, "class=\"p error\" x="), 0U);
+  EXPECT_EQ(count_of(tsne, "class=\"p error\" x="), 1U) << "both models read a 1 as 7";
   EXPECT_EQ(count_of(tsne, "class=\"p gain\" x="), 1U);
   EXPECT_EQ(count_of(tsne, "class=\"ring\" x="), 2U);
   EXPECT_NE(tsne.find("7, read as 1 (before: 7); test image 12; in region " + samples::region(0).id),
