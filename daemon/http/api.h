@@ -16,7 +16,9 @@
 //   GET    /v1/waivers    POST /v1/waivers    DELETE /v1/waivers/{waiver}       [operate for the last two]
 //   GET    /v1/jobs   /v1/jobs/{job}    DELETE /v1/jobs/{job}                   [operate for the last]
 //   GET    /v1/events   /v1/audit   /v1/openapi.json
-//   GET    /   /models/{model}   /models/{model}/versions/{version}   /assets/dashboard.css
+//   GET    /   /models/{model}   /models/{model}/versions/{version}   /models/{model}/regions   /models/{model}/queue
+//   GET    /regions/{region}   /queue   /jobs   /waivers   /waivers/new   /audit                the dashboard
+//   GET    /assets/dashboard.css   /assets/icon.svg   /assets/dashboard.js   /assets/{script}.js
 //
 // Every JSON root is an object with every field present, null for none. Errors are application/problem+json.
 #pragma once
