@@ -9,7 +9,7 @@ namespace {
 
 using kainjow::mustache::data;
 
-// What several pages have in common: {{>words}} and so on.
+// What several pages have in common: {{>words_part}} and so on.
 constexpr const char* kParts[] = {"trend", "words", "waiver_form"};
 
 data to_data(const Json& json) {
@@ -52,7 +52,7 @@ Result<std::string> fill(std::string_view name, const data& values) {
 Result<std::string> render_page(std::string_view template_name, const Json& data_json) {
   auto values = to_data(data_json);
   for (const char* part : kParts)
-    values.set(part, data{kainjow::mustache::partial{
+    values.set(std::string(part) + "_part", data{kainjow::mustache::partial{
                          [part] { return embedded_file("dashboard_" + std::string(part) + ".mustache"); }}});
   TRY(body, fill(template_name, values));
   values.set("body", data{body});

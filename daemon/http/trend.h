@@ -13,8 +13,8 @@ namespace defuse::http {
 struct TrendPoint {
   std::string version;
   bool promoted = false;  // was the incumbent at some time
-  std::optional<double> accuracy;
-  std::optional<double> flip_rate;
+  std::optional<double> accuracy = std::nullopt;
+  std::optional<double> flip_rate = std::nullopt;
   std::int64_t fresh = 0;  // new or worse regions
   std::int64_t inherited = 0;
   std::int64_t fixed = 0;
