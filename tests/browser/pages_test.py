@@ -37,7 +37,9 @@ def browser():
     return driver
 
 
-class Pages(Gate):
+class PageTest(Gate):
+    """A daemon with a failed version 3, a browser, and what every page must bear."""
+
     def setUp(self):
         super().setUp()
         SHOTS.mkdir(exist_ok=True)
@@ -88,6 +90,8 @@ class Pages(Gate):
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
         self.driver.set_window_size(1280, 900)
 
+
+class Pages(PageTest):
     def test_every_page_stands(self):
         pages = {"home": "/", "model": "/models/digits", "version": "/models/digits/versions/3", "regions": "/models/digits/regions",
                  "regions-unlabelled": "/models/digits/regions?show=unlabelled&sort=newest", "region": f"/regions/{self.region}",
