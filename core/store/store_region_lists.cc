@@ -33,8 +33,8 @@ Result<RegionQueueHead> SqliteStore::region_queue(const RegionQueue& queue) {
 Result<std::map<std::string, OpenRegions>> SqliteStore::open_regions() {
   return database_->read("counting regions that wait for people", [&]() -> Result<std::map<std::string, OpenRegions>> {
     std::map<std::string, OpenRegions> open;
-    auto row = database_->query(
-        "SELECT model, sum(voters = 0), sum(" DEFUSE_SECOND ") FROM regions WHERE " DEFUSE_ASKED " GROUP BY model");
+    auto row = database_->query("SELECT model, sum(voters = 0), sum(" DEFUSE_SECOND ") FROM regions WHERE " DEFUSE_ASKED
+                                " GROUP BY model");
     while (row.next()) {
       const std::string model = row.text();
       auto& counts = open[model];

@@ -166,11 +166,10 @@ Result<VersionPage> SqliteStore::version_page(const std::string& model, const Ve
                                    "ORDER BY " DEFUSE_NEWEST_FIRST " LIMIT ? OFFSET ?")
                            .with(model, limit, offset)
                      : database_
-                           ->query(DEFUSE_SELECT
-                                   " FROM versions WHERE model = ?1 AND current = 1 AND (" DEFUSE_ORDER
-                                   ") < (SELECT " DEFUSE_ORDER
-                                   " FROM versions WHERE model = ?1 AND version = ?2 AND current = 1) "
-                                   "ORDER BY " DEFUSE_NEWEST_FIRST " LIMIT ?3 OFFSET ?4")
+                           ->query(DEFUSE_SELECT " FROM versions WHERE model = ?1 AND current = 1 AND (" DEFUSE_ORDER
+                                                 ") < (SELECT " DEFUSE_ORDER
+                                                 " FROM versions WHERE model = ?1 AND version = ?2 AND current = 1) "
+                                                 "ORDER BY " DEFUSE_NEWEST_FIRST " LIMIT ?3 OFFSET ?4")
                            .with(model, list.before, limit, offset);
       while (row.next()) {
         TRY(version, read_version(row));
@@ -179,11 +178,10 @@ Result<VersionPage> SqliteStore::version_page(const std::string& model, const Ve
     }
     for (auto& row : page.rows) {
       TRY(summary, read_summary(database_
-                                    ->query(
-                                        "SELECT state, created, incumbent_version, accuracy, incumbent_accuracy, "
-                                        "flip_rate, regions_new, regions_worse, regions_inherited, regions_fixed, "
-                                        "regions_suspected FROM verdicts WHERE model = ? AND digest = ? "
-                                        "ORDER BY id DESC LIMIT 1")
+                                    ->query("SELECT state, created, incumbent_version, accuracy, incumbent_accuracy, "
+                                            "flip_rate, regions_new, regions_worse, regions_inherited, regions_fixed, "
+                                            "regions_suspected FROM verdicts WHERE model = ? AND digest = ? "
+                                            "ORDER BY id DESC LIMIT 1")
                                     .with(model, row.version.digest)));
       row.verdict = std::move(summary);
     }

@@ -119,17 +119,16 @@ Result<std::vector<Waiver>> SqliteStore::waivers(const std::string& model) {
 Result<std::vector<WaiverRow>> SqliteStore::waiver_rows(const std::string& model) {
   return database_->read("listing waivers", [&]() -> Result<std::vector<WaiverRow>> {
     std::vector<WaiverRow> rows;
-    auto row =
-        database_
-            ->query(DEFUSE_SELECT
-                    ", removed, EXISTS (SELECT 1 FROM findings JOIN verdicts ON verdicts.id = findings.verdict "
-                    "WHERE findings.waiver = waivers.id AND findings.waiver <> '' AND NOT EXISTS ("
-                    "SELECT 1 FROM verdicts AS later WHERE later.model = verdicts.model "
-                    "AND later.digest = verdicts.digest AND later.id > verdicts.id) AND EXISTS ("
-                    "SELECT 1 FROM versions WHERE versions.model = verdicts.model "
-                    "AND versions.digest = verdicts.digest AND current = 1 AND presence = 'present')) "
-                    "FROM waivers WHERE ?1 = '' OR model = ?1 ORDER BY created DESC, id")
-            .with(model);
+    auto row = database_
+                   ->query(DEFUSE_SELECT
+                           ", removed, EXISTS (SELECT 1 FROM findings JOIN verdicts ON verdicts.id = findings.verdict "
+                           "WHERE findings.waiver = waivers.id AND findings.waiver <> '' AND NOT EXISTS ("
+                           "SELECT 1 FROM verdicts AS later WHERE later.model = verdicts.model "
+                           "AND later.digest = verdicts.digest AND later.id > verdicts.id) AND EXISTS ("
+                           "SELECT 1 FROM versions WHERE versions.model = verdicts.model "
+                           "AND versions.digest = verdicts.digest AND current = 1 AND presence = 'present')) "
+                           "FROM waivers WHERE ?1 = '' OR model = ?1 ORDER BY created DESC, id")
+                   .with(model);
     while (row.next()) {
       WaiverRow found;
       TRY(waiver, read_waiver(row));

@@ -123,25 +123,24 @@ Answer page_model(const Call& call) {
   auto promotions = promotion_rows(history);
   auto waivers = waiver_rows(facts);
   auto shown_regions = region_rows(regions.rows);
-  return html("dashboard_model.mustache",
-              {{"title", facts.model},
-               {"program", "defused " DEFUSED_VERSION},
-               {"model", facts.model},
-               {"watched", facts.watched},
-               {"production", in_production(facts)},
-               {"trend", trend_picture(points)},
-               {"has_versions", !versions.empty()},
-               {"any_versions", found.total > 0},
-               {"pages", pager(page, kVersionsShown, versions.size(), found.total)},
-               {"versions", std::move(versions)},
-               {"has_regions", !shown_regions.empty()},
-               {"regions", std::move(shown_regions)},
-               {"region_count", regions.total},
-               {"has_promotions", !promotions.empty()},
-               {"more_promotions", history.size() > promotions.size()},
-               {"promotions", std::move(promotions)},
-               {"has_waivers", !waivers.empty()},
-               {"waivers", std::move(waivers)}});
+  return html("dashboard_model.mustache", {{"title", facts.model},
+                                           {"program", "defused " DEFUSED_VERSION},
+                                           {"model", facts.model},
+                                           {"watched", facts.watched},
+                                           {"production", in_production(facts)},
+                                           {"trend", trend_picture(points)},
+                                           {"has_versions", !versions.empty()},
+                                           {"any_versions", found.total > 0},
+                                           {"pages", pager(page, kVersionsShown, versions.size(), found.total)},
+                                           {"versions", std::move(versions)},
+                                           {"has_regions", !shown_regions.empty()},
+                                           {"regions", std::move(shown_regions)},
+                                           {"region_count", regions.total},
+                                           {"has_promotions", !promotions.empty()},
+                                           {"more_promotions", history.size() > promotions.size()},
+                                           {"promotions", std::move(promotions)},
+                                           {"has_waivers", !waivers.empty()},
+                                           {"waivers", std::move(waivers)}});
 }
 
 }  // namespace defuse::http

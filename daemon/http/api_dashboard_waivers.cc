@@ -20,9 +20,7 @@ std::string state_of(const WaiverRow& row, TimePoint now) {
 }
 
 // Only one that still could cover something can be called unused.
-bool unused(const WaiverRow& row, TimePoint now) {
-  return !row.removed && row.waiver.expires > now && !row.in_use;
-}
+bool unused(const WaiverRow& row, TimePoint now) { return !row.removed && row.waiver.expires > now && !row.in_use; }
 
 bool shows(std::string_view filter, const WaiverRow& row, TimePoint now) {
   const auto state = state_of(row, now);

@@ -78,8 +78,7 @@ Answer regions(const Call& call) {
   list.limit = limit + 1;  // one more, to know whether the list goes on
   if (const auto before = call.query.find("before"); before != call.query.end()) {
     TRY(row, store->region(before->second));
-    if (!row || row->model != facts.model)
-      return fail(ErrorCode::invalid_input, "before: no region " + before->second);
+    if (!row || row->model != facts.model) return fail(ErrorCode::invalid_input, "before: no region " + before->second);
     list.before = before->second;
   }
   TRY(found, store->region_page(facts.model, list));
@@ -89,10 +88,8 @@ Answer regions(const Call& call) {
   for (const auto& row : found.rows) page.push_back(region_summary(row));
   Json next;
   if (more) next = found.rows.back().id;
-  return json_response({{"model", facts.model},
-                        {"regions", std::move(page)},
-                        {"next", std::move(next)},
-                        {"total", found.total}});
+  return json_response(
+      {{"model", facts.model}, {"regions", std::move(page)}, {"next", std::move(next)}, {"total", found.total}});
 }
 
 Answer region(const Call& call) {

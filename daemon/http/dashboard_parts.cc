@@ -35,20 +35,20 @@ std::string badge_of(const Standing& standing) {
 Json job_row(const JobRow& job) {
   const bool running = job.state == JobState::running;
   const auto ends = station_ends(job);
-  return {{"id", job.id},
-          {"model", job.model},
-          {"version", job.version},
-          {"state", to_string(job.state)},
-          {"attempt", job.attempt},
-          {"station", job.station},
-          {"running", running},
-          {"share", fmt::format("{:.3f}", job.progress)},
-          {"progress", running ? fmt::format("{:.0f} %", 100 * job.progress) +
-                                     (ends ? ", until about " + minute_of(*ends) : "")
-                               : ""},
-          {"created", minute_of(job.created)},
-          {"finished", job.finished ? minute_of(*job.finished) : ""},
-          {"error", job.error}};
+  return {
+      {"id", job.id},
+      {"model", job.model},
+      {"version", job.version},
+      {"state", to_string(job.state)},
+      {"attempt", job.attempt},
+      {"station", job.station},
+      {"running", running},
+      {"share", fmt::format("{:.3f}", job.progress)},
+      {"progress",
+       running ? fmt::format("{:.0f} %", 100 * job.progress) + (ends ? ", until about " + minute_of(*ends) : "") : ""},
+      {"created", minute_of(job.created)},
+      {"finished", job.finished ? minute_of(*job.finished) : ""},
+      {"error", job.error}};
 }
 
 Json sample_rows(const RegionRow& row) {

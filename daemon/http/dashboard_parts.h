@@ -14,7 +14,7 @@ std::string number(double value);       // empty for none
 
 std::string badge_of(const Standing& standing);  // its verdict, or why there is none
 Json job_row(const JobRow& job);
-Json sample_rows(const RegionRow& row);                      // the pictures that were drawn of it
+Json sample_rows(const RegionRow& row);                                     // the pictures that were drawn of it
 Json people_say(const RegionRow& row, const std::vector<LabelRow>& words);  // for dashboard_words.mustache
 Json waiver_row(const WaiverRow& row, TimePoint now);
 Json waiver_form(const Call& call, const std::string& model, const std::string& finding);

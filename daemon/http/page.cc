@@ -52,8 +52,9 @@ Result<std::string> fill(std::string_view name, const data& values) {
 Result<std::string> render_page(std::string_view template_name, const Json& data_json) {
   auto values = to_data(data_json);
   for (const char* part : kParts)
-    values.set(std::string(part) + "_part", data{kainjow::mustache::partial{
-                         [part] { return embedded_file("dashboard_" + std::string(part) + ".mustache"); }}});
+    values.set(std::string(part) + "_part", data{kainjow::mustache::partial{[part] {
+                 return embedded_file("dashboard_" + std::string(part) + ".mustache");
+               }}});
   TRY(body, fill(template_name, values));
   values.set("body", data{body});
   return fill("dashboard_layout.mustache", values);

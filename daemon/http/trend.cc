@@ -84,7 +84,8 @@ Json bars_of(const std::vector<TrendPoint>& points) {
       const char* kind;
       std::int64_t count;
     };
-    for (const Part& part : {Part{"new", point.fresh}, Part{"inherited", point.inherited}, Part{"fixed", point.fixed}}) {
+    for (const Part& part :
+         {Part{"new", point.fresh}, Part{"inherited", point.inherited}, Part{"fixed", point.fixed}}) {
       if (part.count <= 0) continue;
       const double height = unit * static_cast<double>(part.count);
       bottom -= height;
@@ -104,8 +105,9 @@ Json names_of(const std::vector<TrendPoint>& points) {
   Json names = Json::array();
   const std::size_t step = (points.size() + 9) / 10;
   for (std::size_t i = 0; i < points.size(); i += step)
-    names.push_back({{"x", at(x_of(i, points.size()))},
-                     {"name", points[i].version.size() > 10 ? points[i].version.substr(0, 9) + "…" : points[i].version}});
+    names.push_back(
+        {{"x", at(x_of(i, points.size()))},
+         {"name", points[i].version.size() > 10 ? points[i].version.substr(0, 9) + "…" : points[i].version}});
   return names;
 }
 

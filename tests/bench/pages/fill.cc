@@ -67,7 +67,8 @@ Finding finding_of(const std::string& check, const std::string& name, double val
   finding.upper = value;
   finding.n = 1000;
   finding.p = finding.p_adjusted = 0.01;
-  finding.sentence = "On 42 of 250 images of " + name + " (16.8 %) the old model was right and the new one is wrong; the limit is 10 %.";
+  finding.sentence = "On 42 of 250 images of " + name +
+                     " (16.8 %) the old model was right and the new one is wrong; the limit is 10 %.";
   return finding;
 }
 
@@ -77,14 +78,16 @@ Verdict verdict_of(int index) {
   verdict.state = fails ? VerdictState::fail : VerdictState::pass;
   verdict.reason = fails ? "Must not be promoted. negative_flips: too many images break." : "May be promoted.";
   verdict.reasons = {verdict.reason};
-  for (const char* check : {"contract", "accuracy", "negative_flips", "known_regions", "misclassification_regions", "spotlight"})
+  for (const char* check :
+       {"contract", "accuracy", "negative_flips", "known_regions", "misclassification_regions", "spotlight"})
     verdict.checks.push_back({check, CheckMode::block, verdict.state, verdict.reason});
   verdict.findings.push_back(finding_of("accuracy", "overall", 0.95 + 0.0001 * (index % 300), Decision::ok));
   verdict.findings.push_back(finding_of("negative_flips", "overall", 0.001 * (index % 20), Decision::ok));
   for (int k = 0; k < 10; ++k) {
     const auto name = "class/" + std::to_string(k);
     verdict.findings.push_back(finding_of("accuracy", name, 0.95, Decision::ok));
-    verdict.findings.push_back(finding_of("negative_flips", name, 0.02, fails && k == 7 ? Decision::violation : Decision::ok));
+    verdict.findings.push_back(
+        finding_of("negative_flips", name, 0.02, fails && k == 7 ? Decision::violation : Decision::ok));
   }
   return verdict;
 }
@@ -115,14 +118,16 @@ NewRegion region_of(int index, int version) {
     sample.picture = "region-" + std::to_string(index) + "-" + std::to_string(i) + ".png";
     region.samples.push_back(std::move(sample));
   }
-  region.sentence = "Images that look like these are now read as another class: of 31 held-back images the new model gets 29 wrong.";
+  region.sentence =
+      "Images that look like these are now read as another class: of 31 held-back images the new model gets 29 wrong.";
   return made;
 }
 
-void judge(Store& store, PassingClock& clock, const Candidate& version, int index, const std::vector<NewRegion>& regions,
-           const std::string& waiver) {
+void judge(Store& store, PassingClock& clock, const Candidate& version, int index,
+           const std::vector<NewRegion>& regions, const std::string& waiver) {
   const auto name = version.model + "/" + version.version;
-  const auto id = must(store.enqueue(version.model, version.version, version.digest, 0, {"daemon", "job.queued", name}));
+  const auto id =
+      must(store.enqueue(version.model, version.version, version.digest, 0, {"daemon", "job.queued", name}));
   must(store.move_job(id, JobState::running, {}));
   clock.pass(std::chrono::minutes(1));
   VerdictRow row;
@@ -187,13 +192,15 @@ int fill(const fs::path& registry, const fs::path& state) {
     if (version.model == "digits" && number % 100 == 1) waiver = waive(*store, clock, 45);
     judge(*store, clock, version, index++, regions, waiver);
     if (version.version == "1" || (version.model == "digits" && number % 250 == 0))
-      must(store->promote(version.model, version.version, version.digest, number % 500 == 0 ? "override" : "promote", "ann", "needed today"));
+      must(store->promote(version.model, version.version, version.digest, number % 500 == 0 ? "override" : "promote",
+                          "ann", "needed today"));
     known.push_back(std::move(version));
   }
   people(*store, clock);
   for (int i = 0; must(store->job_page(0, 1)).total < kJobs; ++i) {
     const auto& version = known[static_cast<std::size_t>(i) % known.size()];
-    const auto id = must(store->enqueue(version.model, version.version, version.digest, 0, {"ann", "evaluate", version.version}));
+    const auto id =
+        must(store->enqueue(version.model, version.version, version.digest, 0, {"ann", "evaluate", version.version}));
     must(store->move_job(id, JobState::cancelled, {}));
   }
   while (must(store->audit_rows(0, 1)).front().id < kAuditRows) must(store->audit({"ann", "look", "digits"}));

@@ -40,7 +40,8 @@ class StoreLists : public StoreTest {
     return found;
   }
   void judge(const std::string& version, const std::string& digest, const std::vector<NewRegion>& regions) {
-    const auto done = store_->finish_job(run(version, digest), JobState::done, measured_verdict(version, digest), regions);
+    const auto done =
+        store_->finish_job(run(version, digest), JobState::done, measured_verdict(version, digest), regions);
     ASSERT_TRUE(done) << done.error().describe();
   }
   std::string head(const RegionQueue& queue) {
@@ -50,8 +51,20 @@ class StoreLists : public StoreTest {
 };
 
 TEST_F(StoreLists, VersionsComeInTheOrderOfTheRegistry) {
-  std::vector<std::string> all = {"0", "00", "007", "7", "70", "10", "9", "a", "10a", "2024.01", "v10", "v2",
-                                  "99999999999999999999999", "100000000000000000000000"};
+  std::vector<std::string> all = {"0",
+                                  "00",
+                                  "007",
+                                  "7",
+                                  "70",
+                                  "10",
+                                  "9",
+                                  "a",
+                                  "10a",
+                                  "2024.01",
+                                  "v10",
+                                  "v2",
+                                  "99999999999999999999999",
+                                  "100000000000000000000000"};
   std::mt19937 random(7);
   for (int i = 0; i < 200; ++i) {
     std::string name;

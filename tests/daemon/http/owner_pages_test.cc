@@ -84,7 +84,9 @@ TEST_F(OwnerPages, ReleasesComeNewestFirstWithWhatEachBrought) {
                region("r-000000000003", RegionStatus::inherited, 0.5)});
   world.promote("9", "9");
   const auto body = page("/models/digits");
-  const auto at = [&](const std::string& version) { return body.find("/models/digits/versions/" + version + "\">" + version); };
+  const auto at = [&](const std::string& version) {
+    return body.find("/models/digits/versions/" + version + "\">" + version);
+  };
   const auto table = body.find("Versions 1 to 3 of 3");
   ASSERT_NE(table, std::string::npos);
   EXPECT_LT(body.find(">10</a>", table), body.find(">9</a>", table));
@@ -141,8 +143,9 @@ TEST_F(OwnerPages, AnOverrideIsLoudWhereverItCounts) {
 TEST_F(OwnerPages, HomeSaysWhatIsToBeDone) {
   world.release("1", "one");
   EXPECT_THAT(page("/"), HasSubstr("<td>nothing"));
-  world.judge("1", "one", VerdictState::fail, "", {violation("accuracy/overall")},
-              {region("r-000000000001", RegionStatus::new_bug, 0.5), region("r-000000000002", RegionStatus::worse, 0.4)});
+  world.judge(
+      "1", "one", VerdictState::fail, "", {violation("accuracy/overall")},
+      {region("r-000000000001", RegionStatus::new_bug, 0.5), region("r-000000000002", RegionStatus::worse, 0.4)});
   ASSERT_TRUE(world.store->label_region("r-000000000002", "confirmed", "ann", ""));
   waive("accuracy/overall", std::chrono::hours(1));
   world.clock.advance(std::chrono::hours(2));
@@ -234,7 +237,8 @@ TEST_F(OwnerPages, ARegionShowsItsWaiversAndTakesANewOne) {
   EXPECT_THAT(body, HasSubstr(by_region));
   EXPECT_THAT(body, HasSubstr(by_finding));
   EXPECT_THAT(body, Not(HasSubstr(other)));
-  EXPECT_THAT(body, HasSubstr("name=\"finding\" required size=\"40\" maxlength=\"300\" value=\"r-000000000001\" readonly"));
+  EXPECT_THAT(body,
+              HasSubstr("name=\"finding\" required size=\"40\" maxlength=\"300\" value=\"r-000000000001\" readonly"));
 }
 
 TEST_F(OwnerPages, JobsThatGoOnComeFirstWithHowFarTheyAre) {
@@ -312,9 +316,10 @@ TEST(Trend, NeedsTwoMeasuredVersionsAndBreaksItsLineWhereOneWasNot) {
   using http::TrendPoint;
   EXPECT_TRUE(http::trend_picture({}).is_null());
   EXPECT_TRUE(http::trend_picture({{.version = "1", .accuracy = 0.9}, {.version = "2"}}).is_null());
-  const auto picture = http::trend_picture({{.version = "1", .promoted = true, .accuracy = 0.9},
-                                            {.version = "2"},
-                                            {.version = "3", .accuracy = 0.95, .flip_rate = 0.02, .fresh = 2, .fixed = 1}});
+  const auto picture =
+      http::trend_picture({{.version = "1", .promoted = true, .accuracy = 0.9},
+                           {.version = "2"},
+                           {.version = "3", .accuracy = 0.95, .flip_rate = 0.02, .fresh = 2, .fixed = 1}});
   EXPECT_EQ(picture["accuracy"]["strokes"].size(), 2U);
   EXPECT_EQ(picture["accuracy"]["dots"][0]["promoted"], true);
   EXPECT_EQ(picture["accuracy"]["high"], "95.0 %");
@@ -323,7 +328,8 @@ TEST(Trend, NeedsTwoMeasuredVersionsAndBreaksItsLineWhereOneWasNot) {
   EXPECT_EQ(picture["regions"]["most"], 3);
   EXPECT_EQ(picture["first"], "1");
   const auto level = http::trend_picture({{.version = "1", .accuracy = 1}, {.version = "2", .accuracy = 1}});
-  EXPECT_EQ(level["accuracy"]["dots"][0]["y"], level["accuracy"]["dots"][1]["y"]) << "no division by a range of nothing";
+  EXPECT_EQ(level["accuracy"]["dots"][0]["y"], level["accuracy"]["dots"][1]["y"])
+      << "no division by a range of nothing";
   EXPECT_EQ(dump_json(level).find("nan"), std::string::npos);
 }
 
