@@ -330,13 +330,18 @@ Result<void> App::judge_again(const std::string& model, const std::string& subje
 
 void App::check_waivers() {
   const auto now = clock_.now();
-  const auto all = store_->waivers("");
+  const auto all = store_->waiver_rows("");
   if (!all) return spdlog::error("waivers cannot be read: {}", all.error().describe());
   std::int64_t expiring = 0;
-  for (const auto& waiver : *all) {
+  for (const auto& row : *all) {
+    if (row.removed) continue;
+    const Waiver& waiver = row.waiver;
     if (waiver.expires > now && waiver.expires - now <= kWaiverWarning) ++expiring;
+    if (waiver.expires > now || waiver.expires <= waivers_checked_) continue;
     // Expired since the last look; at the start, at any time: its verdicts are judged again unless they were already.
-    if (waiver.expires <= now && waiver.expires > waivers_checked_)
+    // Most expired waivers cover nothing any more, and looking through every verdict for each would take long.
+    jobs_.note_words();
+    if (row.in_use)
       if (const auto done = judge_again(waiver.model, waiver.id, "daemon", "waiver " + waiver.id + " expired"); !done)
         spdlog::error("waiver {}: {}", waiver.id, done.error().describe());
   }

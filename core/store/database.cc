@@ -50,6 +50,14 @@ std::optional<TimePoint> Query::optional_time() {
   return time();
 }
 
+std::optional<double> Query::optional_number() {
+  if (statement_->getColumn(column_).isNull()) {
+    ++column_;
+    return std::nullopt;
+  }
+  return number();
+}
+
 Query Database::query(std::string_view sql) {
   auto found = statements_.find(sql);
   if (found == statements_.end())

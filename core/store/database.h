@@ -49,6 +49,7 @@ class Query {
   double number() { return statement_->getColumn(column_++).getDouble(); }
   TimePoint time() { return from_milliseconds(integer()); }
   std::optional<TimePoint> optional_time();
+  std::optional<double> optional_number();
 
  private:
   void put(int index, const std::string& value) { statement_->bind(index, value); }

@@ -2,6 +2,7 @@
 // tests that need to look beneath. Everything else holds a Store (store.h).
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,7 @@ class SqliteStore final : public Store {
   Result<void> mark_deleted(const std::string& model, const std::string& version) override;
   Result<std::vector<std::string>> models() override;
   Result<std::vector<VersionRow>> versions(const std::string& model) override;
+  Result<VersionPage> version_page(const std::string& model, const VersionList& list) override;
   Result<std::vector<VersionRow>> all_versions() override;
   Result<std::vector<VersionRow>> unjudged_versions() override;
   Result<std::vector<KnownVersion>> known_versions() override;
@@ -48,6 +50,7 @@ class SqliteStore final : public Store {
   Result<std::optional<JobRow>> job(std::int64_t id) override;
   Result<std::optional<JobRow>> last_job(const std::string& model, const std::string& digest) override;
   Result<std::vector<JobRow>> jobs(std::size_t limit) override;
+  Result<JobPage> job_page(std::size_t offset, std::size_t limit) override;
   Result<std::vector<JobRow>> running_jobs() override;
 
   Result<void> finish_job(std::int64_t id, JobState final_state, const VerdictRow& verdict,
@@ -64,6 +67,10 @@ class SqliteStore final : public Store {
 
   Result<std::vector<RegionRow>> regions(const std::string& model) override;
   Result<RegionPage> region_page(const std::string& model, const RegionList& list) override;
+  Result<RegionQueueHead> region_queue(const RegionQueue& queue) override;
+  Result<std::map<std::string, OpenRegions>> open_regions() override;
+  Result<std::vector<RegionCell>> region_cells(const std::vector<std::string>& regions,
+                                               const std::vector<std::string>& digests) override;
   Result<std::optional<RegionRow>> region(const std::string& id) override;
   Result<std::vector<RegionScoreRow>> region_scores(const std::string& id) override;
   Result<std::optional<RegionScoreRow>> region_score(const std::string& id, const std::string& digest) override;
@@ -74,6 +81,7 @@ class SqliteStore final : public Store {
   Result<std::string> add_waiver(const Waiver& waiver, const std::string& who) override;
   Result<void> remove_waiver(const std::string& id, const std::string& who) override;
   Result<std::vector<Waiver>> waivers(const std::string& model) override;
+  Result<std::vector<WaiverRow>> waiver_rows(const std::string& model) override;
 
   Result<void> audit(const AuditEntry& entry) override;
   Result<std::vector<AuditRow>> audit_rows(std::int64_t before_id, std::size_t limit) override;
@@ -91,7 +99,8 @@ class SqliteStore final : public Store {
                                   const AuditEntry& audit);
   Result<std::optional<VersionRow>> current_version(const std::string& model, const std::string& version);
   bool has_version(const std::string& model, const std::string& version, const std::string& digest);
-  Result<void> insert_verdict(const VerdictRow& verdict);
+  Result<void> insert_verdict(const VerdictRow& verdict, const RegionCounts& regions);
+  RegionCounts counted_regions(std::int64_t job);
   void note_judgement(const VerdictRow& verdict);
   Result<void> upsert_region(const NewRegion& found, const VerdictRow& verdict);
   std::string new_waiver_id(const Waiver& waiver);

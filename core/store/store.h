@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -86,6 +87,45 @@ struct VerdictRow {
   std::optional<Judgement> judgement;  // to be counted; never read back. Unset if nothing was compared
 };
 
+// A job's regions by status.
+struct RegionCounts {
+  std::int64_t new_bug = 0;
+  std::int64_t worse = 0;
+  std::int64_t inherited = 0;
+  std::int64_t fixed = 0;
+  std::int64_t suspected = 0;
+};
+
+// What a list of versions tells of a verdict, without reading it whole.
+struct VerdictSummary {
+  VerdictState state = VerdictState::error;
+  TimePoint created;
+  std::string incumbent_version;
+  std::optional<double> accuracy;  // unset where it was not measured
+  std::optional<double> incumbent_accuracy;
+  std::optional<double> flip_rate;  // of all test images: right before, wrong now
+  RegionCounts regions;
+};
+
+struct VersionList {
+  std::string before = {};  // only those older than this version
+  std::size_t offset = 0;
+  std::size_t limit = 25;
+};
+struct VersionPage {
+  struct Row {
+    VersionRow version;
+    std::optional<VerdictSummary> verdict;  // the latest on its digest
+  };
+  std::vector<Row> rows;
+  std::size_t total = 0;  // of current ones, whatever the list asks for
+};
+
+struct JobPage {
+  std::vector<JobRow> rows;
+  std::size_t total = 0;
+};
+
 struct PromotionRow {
   std::int64_t id = 0;
   std::string model;
@@ -117,12 +157,46 @@ struct RegionList {
   std::optional<RegionStatus> status = std::nullopt;
   bool unlabelled = false;  // only those of which people say nothing that counts
   bool newest = false;      // by first sighting; else by impact (seeds that fail), greatest first
+  std::string before = {};  // with `newest`: only those seen before this region
   std::size_t offset = 0;
   std::size_t limit = 25;
 };
 struct RegionPage {
   std::vector<RegionRow> rows;
   std::size_t total = 0;  // of the list without offset and limit
+};
+
+// What is left for people to look at: new, worse and inherited regions on which nobody has a say yet, or (`second`) on
+// which one person alone has, or several without a majority.
+struct RegionQueue {
+  std::string model = {};  // empty: of all models
+  bool second = false;
+  std::string after = {};  // go on after this region
+};
+struct RegionQueueHead {
+  std::string region;    // the one of most impact after `after`; empty if there is none
+  std::size_t left = 0;  // of the whole queue, wherever one stands in it
+};
+struct OpenRegions {
+  std::size_t unlabelled = 0;
+  std::size_t second = 0;
+};
+
+// A score without its counts, for tables of regions by versions.
+struct RegionCell {
+  std::string region;
+  std::string digest;
+  RegionStatus status = RegionStatus::suspected;
+  std::int64_t seeds = 0;
+  double candidate_error = 0;
+  Interval candidate_interval;
+};
+
+// A waiver with what became of it.
+struct WaiverRow {
+  Waiver waiver;
+  std::optional<TimePoint> removed;
+  bool in_use = false;  // the verdict that stands on some version in the registry leans on it
 };
 
 struct LabelRow {  // one word of one person about a region
@@ -178,6 +252,7 @@ class Store {
   virtual Result<void> mark_deleted(const std::string& model, const std::string& version) = 0;
   virtual Result<std::vector<std::string>> models() = 0;                           // that have at least one version
   virtual Result<std::vector<VersionRow>> versions(const std::string& model) = 0;  // current ones, ordered by version
+  virtual Result<VersionPage> version_page(const std::string& model, const VersionList& list) = 0;  // newest first
   virtual Result<std::vector<VersionRow>> all_versions() = 0;                      // current ones of all models
   // Current and present ones whose digest has no verdict, ordered by version.
   virtual Result<std::vector<VersionRow>> unjudged_versions() = 0;
@@ -213,6 +288,8 @@ class Store {
   virtual Result<std::optional<JobRow>> job(std::int64_t id) = 0;
   virtual Result<std::optional<JobRow>> last_job(const std::string& model, const std::string& digest) = 0;  // gate
   virtual Result<std::vector<JobRow>> jobs(std::size_t limit) = 0;  // newest first
+  // Running ones, then the queue in its order, then those that ended, newest first.
+  virtual Result<JobPage> job_page(std::size_t offset, std::size_t limit) = 0;
   virtual Result<std::vector<JobRow>> running_jobs() = 0;
 
   // -- verdicts: written together with the job's last move, the findings, the regions and their scores, in one
@@ -236,9 +313,13 @@ class Store {
   // -- regions
   virtual Result<std::vector<RegionRow>> regions(const std::string& model) = 0;  // newest first
   virtual Result<RegionPage> region_page(const std::string& model, const RegionList& list) = 0;
+  virtual Result<RegionQueueHead> region_queue(const RegionQueue& queue) = 0;
+  virtual Result<std::map<std::string, OpenRegions>> open_regions() = 0;  // by model; none for a model without any
   virtual Result<std::optional<RegionRow>> region(const std::string& id) = 0;
   virtual Result<std::vector<RegionScoreRow>> region_scores(const std::string& id) = 0;  // oldest first
   virtual Result<std::optional<RegionScoreRow>> region_score(const std::string& id, const std::string& digest) = 0;
+  virtual Result<std::vector<RegionCell>> region_cells(const std::vector<std::string>& regions,
+                                                       const std::vector<std::string>& digests) = 0;
   // One person's word; what it makes of the region's human_label is for the majority (votes.h).
   virtual Result<void> label_region(const std::string& id, const std::string& label, const std::string& who,
                                     const std::string& note) = 0;
@@ -248,6 +329,7 @@ class Store {
   virtual Result<std::string> add_waiver(const Waiver& waiver, const std::string& who) = 0;  // returns its id
   virtual Result<void> remove_waiver(const std::string& id, const std::string& who) = 0;
   virtual Result<std::vector<Waiver>> waivers(const std::string& model) = 0;  // all of that model; "" = every model
+  virtual Result<std::vector<WaiverRow>> waiver_rows(const std::string& model) = 0;  // removed ones too, newest first
 
   // -- audit
   virtual Result<void> audit(const AuditEntry& entry) = 0;

@@ -270,6 +270,27 @@ Result<std::vector<JobRow>> SqliteStore::jobs(std::size_t limit) {
   });
 }
 
+Result<JobPage> SqliteStore::job_page(std::size_t offset, std::size_t limit) {
+  return database_->read("listing jobs", [&]() -> Result<JobPage> {
+    JobPage page;
+    {
+      auto count = database_->query("SELECT count(*) FROM jobs");
+      if (count.next()) page.total = static_cast<std::size_t>(count.integer());
+    }
+    // Sorted on the index of the queue; only the page's rows are read.
+    TRY(rows, read_all(database_
+                           ->query(DEFUSE_SELECT
+                                   " FROM jobs JOIN (SELECT id AS chosen FROM jobs ORDER BY state = 'running' DESC, "
+                                   "state = 'queued' DESC, iif(state = 'queued', -priority, 0), "
+                                   "iif(state IN ('queued', 'running'), id, -id) LIMIT ? OFFSET ?) ON id = chosen "
+                                   "ORDER BY state = 'running' DESC, state = 'queued' DESC, "
+                                   "iif(state = 'queued', -priority, 0), iif(state IN ('queued', 'running'), id, -id)")
+                           .with(std::min<std::size_t>(limit, INT32_MAX), std::min<std::size_t>(offset, INT32_MAX))));
+    page.rows = std::move(rows);
+    return page;
+  });
+}
+
 Result<std::vector<JobRow>> SqliteStore::running_jobs() {
   return database_->read("listing running jobs", [&] {
     return read_all(database_->query(DEFUSE_SELECT " FROM jobs "

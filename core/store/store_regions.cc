@@ -158,6 +158,8 @@ Result<RegionPage> SqliteStore::region_page(const std::string& model, const Regi
     // One statement for every choice: what was not asked for holds for every row.
     const std::string status = list.status ? std::string(to_string(*list.status)) : "";
     const std::int64_t unlabelled = list.unlabelled ? 1 : 0;
+    const auto limit = std::min<std::size_t>(list.limit, INT32_MAX);
+    const auto offset = std::min<std::size_t>(list.offset, INT32_MAX);
     RegionPage page;
     {
       auto count = database_->query(
@@ -166,15 +168,24 @@ Result<RegionPage> SqliteStore::region_page(const std::string& model, const Regi
       auto row = std::move(count).with(model, status, unlabelled);
       if (row.next()) page.total = static_cast<std::size_t>(row.integer());
     }
-    auto row = list.newest
-                   ? database_->query(DEFUSE_SELECT
-                                      " WHERE model = ?1 AND (?2 = '' OR status = ?2) AND (?3 = 0 OR human_label = '') "
-                                      "ORDER BY first_seen DESC, rowid DESC LIMIT ?4 OFFSET ?5")
-                   : database_->query(DEFUSE_SELECT
-                                      " WHERE model = ?1 AND (?2 = '' OR status = ?2) AND (?3 = 0 OR human_label = '') "
-                                      "ORDER BY impact DESC, first_seen DESC, rowid DESC LIMIT ?4 OFFSET ?5");
-    auto rows = std::move(row).with(model, status, unlabelled, std::min<std::size_t>(list.limit, INT32_MAX),
-                                    std::min<std::size_t>(list.offset, INT32_MAX));
+    // Chosen on an index alone; only the page's rows are read.
+    auto rows =
+        list.newest
+            ? database_
+                  ->query(DEFUSE_SELECT
+                          " WHERE rowid IN (SELECT rowid FROM regions WHERE model = ?1 AND (?2 = '' OR status = ?2) "
+                          "AND (?3 = 0 OR human_label = '') AND (?6 = '' OR (first_seen, rowid) < "
+                          "(SELECT first_seen, rowid FROM regions WHERE id = ?6 AND model = ?1)) "
+                          "ORDER BY first_seen DESC, rowid DESC LIMIT ?4 OFFSET ?5) "
+                          "ORDER BY first_seen DESC, rowid DESC")
+                  .with(model, status, unlabelled, limit, offset, list.before)
+            : database_
+                  ->query(DEFUSE_SELECT
+                          " WHERE rowid IN (SELECT rowid FROM regions WHERE model = ?1 AND (?2 = '' OR status = ?2) "
+                          "AND (?3 = 0 OR human_label = '') "
+                          "ORDER BY impact DESC, first_seen DESC, rowid DESC LIMIT ?4 OFFSET ?5) "
+                          "ORDER BY impact DESC, first_seen DESC, rowid DESC")
+                  .with(model, status, unlabelled, limit, offset);
     while (rows.next()) {
       TRY(region, read_region(rows));
       page.rows.push_back(std::move(region));
@@ -239,8 +250,9 @@ Result<void> SqliteStore::label_region(const std::string& id, const std::string&
         .run();
     std::vector<Vote> votes;
     for (const LabelRow& row : read_labels(id)) votes.push_back({row.who, row.label});
-    const std::string now = tally(votes).label;
-    database_->query("UPDATE regions SET human_label = ? WHERE id = ?").with(now, id).run();
+    const Tally counted = tally(votes);
+    const std::string& now = counted.label;
+    database_->query("UPDATE regions SET human_label = ?, voters = ? WHERE id = ?").with(now, counted.voters, id).run();
     Json detail = Json::object();
     detail["label"] = label;
     detail["before"] = before->human_label;

@@ -1,5 +1,8 @@
 // Verdicts, and the one transaction that ends a job.
 #include <algorithm>
+#include <cmath>
+#include <initializer_list>
+#include <string_view>
 
 #include "core/json.h"
 #include "core/store/sqlite_store.h"
@@ -68,6 +71,38 @@ Json audit_detail(const VerdictRow& row) {
   return detail;
 }
 
+std::optional<double> finite(double value) { return std::isfinite(value) ? std::optional(value) : std::nullopt; }
+
+// The overall finding of the first of these names; none where no check measured it.
+const Finding* overall(const Verdict& verdict, std::initializer_list<std::string_view> ids) {
+  for (const auto id : ids)
+    for (const Finding& finding : verdict.findings)
+      if (finding.id == id) return &finding;
+  return nullptr;
+}
+
+RegionCounts count(const std::vector<NewRegion>& regions) {
+  RegionCounts counts;
+  for (const NewRegion& found : regions) switch (found.region.status) {
+      case RegionStatus::new_bug:
+        ++counts.new_bug;
+        break;
+      case RegionStatus::worse:
+        ++counts.worse;
+        break;
+      case RegionStatus::inherited:
+        ++counts.inherited;
+        break;
+      case RegionStatus::fixed:
+        ++counts.fixed;
+        break;
+      case RegionStatus::suspected:
+        ++counts.suspected;
+        break;
+    }
+  return counts;
+}
+
 Result<void> expect_same_version(const JobRow& job, const VerdictRow& verdict) {
   if (job.kind != JobKind::gate)
     return fail(ErrorCode::conflict, "job " + std::to_string(job.id) + " is a correction, which judges nothing");
@@ -79,25 +114,51 @@ Result<void> expect_same_version(const JobRow& job, const VerdictRow& verdict) {
 
 }  // namespace
 
-Result<void> SqliteStore::insert_verdict(const VerdictRow& verdict) {
+Result<void> SqliteStore::insert_verdict(const VerdictRow& verdict, const RegionCounts& regions) {
   Verdict head = verdict.verdict;
   head.findings.clear();
+  const Finding* accuracy = overall(verdict.verdict, {"accuracy/overall"});
+  const Finding* flips = overall(verdict.verdict, {"negative_flips/overall", "negative_flips/floor/overall"});
   database_
       ->query(
           "INSERT INTO verdicts (job, model, version, digest, created, incumbent_version, incumbent_digest, state, "
-          "verdict_json, report) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+          "verdict_json, report, accuracy, incumbent_accuracy, flip_rate, regions_new, regions_worse, "
+          "regions_inherited, regions_fixed, regions_suspected) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .with(verdict.job, verdict.model, verdict.version, verdict.digest, verdict.created, verdict.incumbent_version,
-            verdict.incumbent_digest, to_string(head.state), dump_json(to_json(head)), verdict.report)
+            verdict.incumbent_digest, to_string(head.state), dump_json(to_json(head)), verdict.report,
+            accuracy ? finite(accuracy->value) : std::nullopt,
+            accuracy ? finite(accuracy->incumbent_value) : std::nullopt, flips ? finite(flips->value) : std::nullopt,
+            regions.new_bug, regions.worse, regions.inherited, regions.fixed, regions.suspected)
       .run();
   const auto id = database_->connection().getLastInsertRowid();
   std::int64_t position = 0;
   for (const Finding& finding : verdict.verdict.findings)
     database_
         ->query(
-            "INSERT INTO findings (verdict, position, id, region, decision, finding_json) VALUES (?, ?, ?, ?, ?, ?)")
-        .with(id, position++, finding.id, finding.region, to_string(finding.decision), dump_json(to_json(finding)))
+            "INSERT INTO findings (verdict, position, id, region, decision, finding_json, waiver) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)")
+        .with(id, position++, finding.id, finding.region, to_string(finding.decision), dump_json(to_json(finding)),
+              finding.waiver)
         .run();
   return {};
+}
+
+// Deciding again runs no model: the job's regions are what they were.
+RegionCounts SqliteStore::counted_regions(std::int64_t job) {
+  RegionCounts counts;
+  auto row = database_
+                 ->query(
+                     "SELECT regions_new, regions_worse, regions_inherited, regions_fixed, regions_suspected "
+                     "FROM verdicts WHERE job = ? ORDER BY id DESC LIMIT 1")
+                 .with(job);
+  if (!row.next()) return counts;
+  counts.new_bug = row.integer();
+  counts.worse = row.integer();
+  counts.inherited = row.integer();
+  counts.fixed = row.integer();
+  counts.suspected = row.integer();
+  return counts;
 }
 
 Result<void> SqliteStore::finish_job(std::int64_t id, JobState final_state, const VerdictRow& verdict,
@@ -118,7 +179,7 @@ Result<void> SqliteStore::finish_job(std::int64_t id, JobState final_state, cons
     TRY_OK(change_state(id, final_state, move));
     VerdictRow row = verdict;
     row.job = id;
-    TRY_OK(insert_verdict(row));
+    TRY_OK(insert_verdict(row, count(regions)));
     note_judgement(row);
     for (const NewRegion& region : regions) TRY_OK(upsert_region(region, row));
     Json detail = audit_detail(row);
@@ -134,7 +195,7 @@ Result<void> SqliteStore::put_verdict(const VerdictRow& verdict, const AuditEntr
     if (job.state != JobState::done && job.state != JobState::failed)
       return fail(ErrorCode::conflict, "job " + std::to_string(job.id) + " is " + std::string(to_string(job.state)) +
                                            "; only a judged version can be decided again");
-    TRY_OK(insert_verdict(verdict));
+    TRY_OK(insert_verdict(verdict, counted_regions(verdict.job)));
     note_judgement(verdict);
     AuditEntry entry = audit;
     if (entry.detail.is_object()) entry.detail.update(audit_detail(verdict));

@@ -11,6 +11,16 @@
   "SELECT model, version, digest, artifact, fingerprint, labels_json, " \
   "presence, current, replaced, first_seen, last_seen"
 
+// version_less() in SQL: integers first and as integers, then names. The columns of the index versions_in_order.
+#define DEFUSE_ORDER                                               \
+  "version GLOB '*[^0-9]*', "                                      \
+  "iif(version GLOB '*[^0-9]*', 0, length(ltrim(version, '0'))), " \
+  "iif(version GLOB '*[^0-9]*', '', ltrim(version, '0')), version"
+#define DEFUSE_NEWEST_FIRST                                             \
+  "version GLOB '*[^0-9]*' DESC, "                                      \
+  "iif(version GLOB '*[^0-9]*', 0, length(ltrim(version, '0'))) DESC, " \
+  "iif(version GLOB '*[^0-9]*', '', ltrim(version, '0')) DESC, version DESC"
+
 namespace defuse {
 namespace {
 
@@ -41,6 +51,24 @@ Result<std::vector<VersionRow>> read_versions(Query rows) {
     return a.model != b.model ? a.model < b.model : version_less(a.version, b.version);
   });
   return versions;
+}
+
+Result<std::optional<VerdictSummary>> read_summary(Query row) {
+  if (!row.next()) return std::nullopt;
+  VerdictSummary summary;
+  TRY(state, or_corrupt(verdict_state_from(row.text()), "verdict"));
+  summary.state = state;
+  summary.created = row.time();
+  summary.incumbent_version = row.text();
+  summary.accuracy = row.optional_number();
+  summary.incumbent_accuracy = row.optional_number();
+  summary.flip_rate = row.optional_number();
+  summary.regions.new_bug = row.integer();
+  summary.regions.worse = row.integer();
+  summary.regions.inherited = row.integer();
+  summary.regions.fixed = row.integer();
+  summary.regions.suspected = row.integer();
+  return std::optional(std::move(summary));
 }
 
 Result<std::optional<VersionRow>> read_one(Query row) {
@@ -118,6 +146,46 @@ Result<std::vector<std::string>> SqliteStore::models() {
 Result<std::vector<VersionRow>> SqliteStore::versions(const std::string& model) {
   return database_->read("listing versions", [&] {
     return read_versions(database_->query(DEFUSE_SELECT " FROM versions WHERE model = ? AND current = 1").with(model));
+  });
+}
+
+Result<VersionPage> SqliteStore::version_page(const std::string& model, const VersionList& list) {
+  return database_->read("listing versions", [&]() -> Result<VersionPage> {
+    VersionPage page;
+    {
+      auto count = database_->query("SELECT count(*) FROM versions WHERE model = ? AND current = 1").with(model);
+      if (count.next()) page.total = static_cast<std::size_t>(count.integer());
+    }
+    const auto limit = std::min<std::size_t>(list.limit, INT32_MAX);
+    const auto offset = std::min<std::size_t>(list.offset, INT32_MAX);
+    {
+      auto row = list.before.empty()
+                     ? database_
+                           ->query(DEFUSE_SELECT
+                                   " FROM versions WHERE model = ? AND current = 1 "
+                                   "ORDER BY " DEFUSE_NEWEST_FIRST " LIMIT ? OFFSET ?")
+                           .with(model, limit, offset)
+                     : database_
+                           ->query(DEFUSE_SELECT " FROM versions WHERE model = ?1 AND current = 1 AND (" DEFUSE_ORDER
+                                                 ") < (SELECT " DEFUSE_ORDER
+                                                 " FROM versions WHERE model = ?1 AND version = ?2 AND current = 1) "
+                                                 "ORDER BY " DEFUSE_NEWEST_FIRST " LIMIT ?3 OFFSET ?4")
+                           .with(model, list.before, limit, offset);
+      while (row.next()) {
+        TRY(version, read_version(row));
+        page.rows.push_back({std::move(version), {}});
+      }
+    }
+    for (auto& row : page.rows) {
+      TRY(summary, read_summary(database_
+                                    ->query("SELECT state, created, incumbent_version, accuracy, incumbent_accuracy, "
+                                            "flip_rate, regions_new, regions_worse, regions_inherited, regions_fixed, "
+                                            "regions_suspected FROM verdicts WHERE model = ? AND digest = ? "
+                                            "ORDER BY id DESC LIMIT 1")
+                                    .with(model, row.version.digest)));
+      row.verdict = std::move(summary);
+    }
+    return page;
   });
 }
 

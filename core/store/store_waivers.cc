@@ -5,6 +5,9 @@
 #include "core/sha256.h"
 #include "core/store/sqlite_store.h"
 
+// A macro, because literals join at compile time and the statement cache wants literals.
+#define DEFUSE_SELECT "SELECT id, model, finding, versions_json, reason, ticket, approved_by, created, expires"
+
 namespace defuse {
 namespace {
 
@@ -27,6 +30,21 @@ Result<void> validate(const Waiver& waiver) {
     return fail(ErrorCode::invalid_input, "a waiver must expire after it was created: `expires` is " +
                                               to_rfc3339(waiver.expires) + ", `created` " + to_rfc3339(waiver.created));
   return {};
+}
+
+Result<Waiver> read_waiver(Query& row) {
+  Waiver waiver;
+  waiver.id = row.text();
+  waiver.model = row.text();
+  waiver.finding = row.text();
+  TRY(versions, texts_from_json(row.text(), "versions of waiver " + waiver.id));
+  waiver.versions = std::move(versions);
+  waiver.reason = row.text();
+  waiver.ticket = row.text();
+  waiver.approved_by = row.text();
+  waiver.created = row.time();
+  waiver.expires = row.time();
+  return waiver;
 }
 
 Json to_detail(const Waiver& waiver) {
@@ -86,25 +104,40 @@ Result<std::vector<Waiver>> SqliteStore::waivers(const std::string& model) {
   return database_->read("listing waivers", [&]() -> Result<std::vector<Waiver>> {
     std::vector<Waiver> waivers;
     auto row = database_
-                   ->query(
-                       "SELECT id, model, finding, versions_json, reason, ticket, approved_by, created, expires "
-                       "FROM waivers WHERE removed IS NULL AND (?1 = '' OR model = ?1) ORDER BY created, id")
+                   ->query(DEFUSE_SELECT
+                           " FROM waivers WHERE removed IS NULL AND (?1 = '' OR model = ?1) ORDER BY created, id")
                    .with(model);
     while (row.next()) {
-      Waiver waiver;
-      waiver.id = row.text();
-      waiver.model = row.text();
-      waiver.finding = row.text();
-      TRY(versions, texts_from_json(row.text(), "versions of waiver " + waiver.id));
-      waiver.versions = std::move(versions);
-      waiver.reason = row.text();
-      waiver.ticket = row.text();
-      waiver.approved_by = row.text();
-      waiver.created = row.time();
-      waiver.expires = row.time();
+      TRY(waiver, read_waiver(row));
       waivers.push_back(std::move(waiver));
     }
     return waivers;
+  });
+}
+
+// Whether a waiver is in use is for the verdicts to say: decide() wrote into each finding which waiver covers it.
+Result<std::vector<WaiverRow>> SqliteStore::waiver_rows(const std::string& model) {
+  return database_->read("listing waivers", [&]() -> Result<std::vector<WaiverRow>> {
+    std::vector<WaiverRow> rows;
+    auto row = database_
+                   ->query(DEFUSE_SELECT
+                           ", removed, EXISTS (SELECT 1 FROM findings JOIN verdicts ON verdicts.id = findings.verdict "
+                           "WHERE findings.waiver = waivers.id AND findings.waiver <> '' AND NOT EXISTS ("
+                           "SELECT 1 FROM verdicts AS later WHERE later.model = verdicts.model "
+                           "AND later.digest = verdicts.digest AND later.id > verdicts.id) AND EXISTS ("
+                           "SELECT 1 FROM versions WHERE versions.model = verdicts.model "
+                           "AND versions.digest = verdicts.digest AND current = 1 AND presence = 'present')) "
+                           "FROM waivers WHERE ?1 = '' OR model = ?1 ORDER BY created DESC, id")
+                   .with(model);
+    while (row.next()) {
+      WaiverRow found;
+      TRY(waiver, read_waiver(row));
+      found.waiver = std::move(waiver);
+      found.removed = row.optional_time();
+      found.in_use = row.integer() != 0 && !found.removed;
+      rows.push_back(std::move(found));
+    }
+    return rows;
   });
 }
 

@@ -70,7 +70,9 @@ std::string stream_words(const Json& evidence) {
 std::vector<std::vector<std::string>> model_rows(const Json& list) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& model : list)
-    rows.push_back({text(model, "model"), text(part(model, "incumbent"), "version"),
+    rows.push_back({text(model, "model"),
+                    text(part(model, "incumbent"), "version") +
+                        (text(part(model, "incumbent"), "kind") == "override" ? " (override)" : ""),
                     text(part(model, "latest"), "version"), verdict_or_state(part(model, "latest")),
                     text(part(model, "latest"), "reason")});
   return rows;

@@ -61,13 +61,18 @@ constexpr Route kRoutes[] = {
     {"GET", "/", Access::read, Kind::page, page_home},
     {"GET", "/models/{model}", Access::read, Kind::page, page_model},
     {"GET", "/models/{model}/regions", Access::read, Kind::page, page_regions},
+    {"GET", "/models/{model}/queue", Access::read, Kind::page, page_model_queue},
     {"GET", "/models/{model}/versions/{version}", Access::read, Kind::page, page_version},
     {"GET", "/regions/{region}", Access::read, Kind::page, page_region},
     {"GET", "/corrections/{job}", Access::read, Kind::page, page_correction},
+    {"GET", "/queue", Access::read, Kind::page, page_queue},
+    {"GET", "/jobs", Access::read, Kind::page, page_jobs},
+    {"GET", "/waivers", Access::read, Kind::page, page_waivers},
+    {"GET", "/waivers/new", Access::read, Kind::page, page_waiver_new},
     {"GET", "/audit", Access::read, Kind::page, page_audit},
     {"GET", "/assets/dashboard.css", Access::open, Kind::page, page_style},
     {"GET", "/assets/dashboard.js", Access::open, Kind::page, page_script},
-    {"GET", "/assets/map.js", Access::open, Kind::page, page_map_script},
+    {"GET", "/assets/{script}.js", Access::open, Kind::page, page_part_script},
     {"GET", "/assets/icon.svg", Access::open, Kind::page, page_icon},
 };
 
@@ -275,6 +280,19 @@ Result<std::size_t> limit_of(const Call& call, std::size_t fallback) {
   if (parsed.ec != std::errc{} || parsed.ptr != end || limit < 1 || limit > 1000)
     return fail(ErrorCode::invalid_input, "limit: expected a number from 1 to 1000");
   return limit;
+}
+
+Result<std::size_t> offset_of(const Call& call) {
+  const auto given = call.query.find("offset");
+  if (given == call.query.end()) return 0;
+  std::size_t offset = 0;
+  const auto* end = given->second.data() + given->second.size();
+  const auto parsed = std::from_chars(given->second.data(), end, offset);
+  if (parsed.ec != std::errc{} || parsed.ptr != end || offset > INT32_MAX)
+    return fail(ErrorCode::invalid_input, "offset: expected a number from 0");
+  if (call.query.contains("before"))
+    return fail(ErrorCode::invalid_input, "offset: not together with before; take one of the two");
+  return offset;
 }
 
 Result<Json> body_of(const Call& call, const std::vector<std::string>& allowed) {

@@ -19,7 +19,9 @@
 //   POST   …/versions/{version}/correct                                         [operate] tunes it; a job
 //   GET    /v1/jobs/{job}/correction   …/correction.svg   …/correction/manifest.json   …/correction/model.pt [operate]
 //   GET    /v1/events   /v1/audit   /v1/openapi.json
-//   GET    /   /models/{model}   /models/{model}/versions/{version}   /corrections/{job}   /assets/dashboard.css   /assets/map.js
+//   GET    /   /models/{model}   /models/{model}/versions/{version}   /models/{model}/regions   /models/{model}/queue
+//   GET    /regions/{region}   /queue   /jobs   /waivers   /waivers/new   /corrections/{job}   /audit   the dashboard
+//   GET    /assets/dashboard.css   /assets/icon.svg   /assets/dashboard.js   /assets/{script}.js
 //
 // Every JSON root is an object with every field present, null for none. Errors are application/problem+json.
 #pragma once

@@ -34,6 +34,8 @@ std::string version_url(const std::string& model, const std::string& version);
 
 // ?limit=, 1 to 1000; `fallback` if absent.
 Result<std::size_t> limit_of(const Call& call, std::size_t fallback);
+// ?offset=, 0 if absent; not beside ?before=.
+Result<std::size_t> offset_of(const Call& call);
 // The body as an object whose keys are all among `allowed`: a misspelt "override" must not be ignored.
 Result<Json> body_of(const Call& call, const std::vector<std::string>& allowed);
 // The model, or not_found.
@@ -84,9 +86,14 @@ Answer page_version(const Call&);
 Answer page_regions(const Call&);
 Answer page_region(const Call&);
 Answer page_correction(const Call&);
+Answer page_queue(const Call&);
+Answer page_model_queue(const Call&);
+Answer page_jobs(const Call&);
+Answer page_waivers(const Call&);
+Answer page_waiver_new(const Call&);
 Answer page_audit(const Call&);
 Answer page_script(const Call&);
-Answer page_map_script(const Call&);
+Answer page_part_script(const Call&);
 Answer page_icon(const Call&);
 Answer page_style(const Call&);
 

@@ -11,8 +11,6 @@
 namespace defuse::http {
 namespace {
 
-constexpr std::size_t kVersionsShown = 50;
-constexpr std::size_t kRegionsShown = 25;
 constexpr std::size_t kJobsShown = 15;
 constexpr std::size_t kAuditShown = 50;
 
@@ -30,28 +28,15 @@ Json problem_list(const DaemonStatus& status) {
   return problems;
 }
 
-Result<Json> version_rows(const ModelFacts& facts, Store& store, std::size_t most) {
-  TRY(rows, store.versions(facts.model));
-  Json list = Json::array();
-  for (auto row = rows.rbegin(); row != rows.rend() && list.size() < most; ++row) {
-    TRY(standing, standing_of(facts, *row, store));
-    list.push_back(version_row(facts.model, row->version, standing));
-  }
-  return list;
-}
-
-Json region_rows(const std::vector<RegionRow>& rows) {
-  Json list = Json::array();
-  for (const auto& row : rows) {
-    list.push_back({{"id", row.id},
-                    {"status", to_string(row.region.status)},
-                    {"sentence", row.region.sentence},
-                    {"first", row.first_version},
-                    {"last", row.last_version},
-                    {"label", row.human_label},
-                    {"picture", !row.region.samples.empty() && !row.region.samples.front().picture.empty()}});
-  }
-  return list;
+// The newest version of a model and where it stands; null without any.
+Result<Json> newest_row(const ModelFacts& facts, Store& store) {
+  TRY(page, store.version_page(facts.model, {.limit = 1}));
+  if (page.rows.empty()) return Json();
+  const auto& row = page.rows.front().version;
+  TRY(standing, standing_of(facts, row, store));
+  Json json = version_row(facts.model, row.version, standing);
+  json["failed"] = standing.verdict == VerdictState::fail || standing.verdict == VerdictState::error;
+  return json;
 }
 
 }  // namespace
@@ -62,69 +47,37 @@ Answer page_home(const Call& call) {
   for (const auto& [name, settings] : call.read.config()->models) names.push_back(name);
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
+  TRY(open, store->open_regions());
   Json models = Json::array();
   for (const auto& name : names) {
     TRY(facts, model_facts(name, call.read, *store));
-    TRY(latest, version_rows(facts, *store, 1));
+    TRY(latest, newest_row(facts, *store));
+    const auto expired = std::count_if(facts.waivers.begin(), facts.waivers.end(),
+                                       [&](const auto& waiver) { return waiver.second.expires <= facts.now; });
+    const auto& regions = open[name];
+    const bool failed = latest.is_object() && latest["failed"].get<bool>();
     models.push_back({{"model", name},
                       {"watched", facts.watched},
                       {"incumbent", facts.incumbent ? facts.incumbent->version : ""},
-                      {"latest", latest.empty() ? Json() : latest.front()}});
+                      {"overridden", facts.incumbent && facts.incumbent->kind == "override"},
+                      {"latest", std::move(latest)},
+                      {"unlabelled", regions.unlabelled > 0 ? std::to_string(regions.unlabelled) : ""},
+                      {"second", regions.second > 0 ? std::to_string(regions.second) : ""},
+                      {"expired", expired > 0 ? std::to_string(expired) : ""},
+                      {"nothing_open", regions.unlabelled + regions.second == 0 && expired == 0 && !failed}});
   }
-  TRY(rows, store->jobs(kJobsShown));
+  TRY(rows, store->job_page(0, kJobsShown));
   Json jobs = Json::array();
-  for (const auto& row : rows) jobs.push_back(job_row(row));
+  for (const auto& row : rows.rows) jobs.push_back(job_row(row));
   const auto status = call.read.status();
   return html("dashboard_home.mustache", {{"title", "Models"},
                                           {"program", "defused " DEFUSED_VERSION},
+                                          {"at_models", true},
                                           {"problems", problem_list(status)},
                                           {"has_models", !models.empty()},
                                           {"models", std::move(models)},
                                           {"has_jobs", !jobs.empty()},
                                           {"jobs", std::move(jobs)}});
-}
-
-Answer page_model(const Call& call) {
-  TRY(store, call.read.store());
-  TRY(facts, known_model(call, *store));
-  TRY(versions, version_rows(facts, *store, kVersionsShown));
-  RegionList newest;
-  newest.newest = true;
-  newest.limit = kRegionsShown;
-  TRY(regions, store->region_page(facts.model, newest));
-  TRY(history, store->promotions(facts.model));
-  Json promotions = Json::array();
-  for (const auto& row : history)
-    promotions.push_back({{"version", row.version},
-                          {"kind", row.kind},
-                          {"who", row.who},
-                          {"reason", row.reason},
-                          {"at", minute_of(row.at)}});
-  Json waivers = Json::array();
-  for (const auto& [id, waiver] : facts.waivers)
-    waivers.push_back({{"id", id},
-                       {"finding", waiver.finding},
-                       {"reason", waiver.reason},
-                       {"ticket", waiver.ticket},
-                       {"approved_by", waiver.approved_by},
-                       {"expires", minute_of(waiver.expires)},
-                       {"expired", waiver.expires <= facts.now}});
-  auto shown_regions = region_rows(regions.rows);
-  return html("dashboard_model.mustache", {{"title", facts.model},
-                                           {"program", "defused " DEFUSED_VERSION},
-                                           {"model", facts.model},
-                                           {"watched", facts.watched},
-                                           {"incumbent", facts.incumbent ? facts.incumbent->version : ""},
-                                           {"incumbent_since", facts.incumbent ? minute_of(facts.incumbent->at) : ""},
-                                           {"has_versions", !versions.empty()},
-                                           {"versions", std::move(versions)},
-                                           {"has_regions", !shown_regions.empty()},
-                                           {"regions", std::move(shown_regions)},
-                                           {"region_count", regions.total},
-                                           {"has_promotions", !promotions.empty()},
-                                           {"promotions", std::move(promotions)},
-                                           {"has_waivers", !waivers.empty()},
-                                           {"waivers", std::move(waivers)}});
 }
 
 Answer page_audit(const Call& call) {
@@ -149,6 +102,7 @@ Answer page_audit(const Call& call) {
   return html("dashboard_audit.mustache",
               {{"title", "Audit log"},
                {"program", "defused " DEFUSED_VERSION},
+               {"at_audit", true},
                {"has_rows", !list.empty()},
                {"rows", std::move(list)},
                {"older", rows.size() == kAuditShown ? "?before=" + std::to_string(rows.back().id) : ""}});
@@ -168,7 +122,11 @@ Answer asset(std::string_view name, const char* type) {
 
 Answer page_style(const Call&) { return asset("dashboard_style.css", "text/css; charset=utf-8"); }
 Answer page_script(const Call&) { return asset("dashboard_script.js", "text/javascript; charset=utf-8"); }
-Answer page_map_script(const Call&) { return asset("dashboard_map.js", "text/javascript; charset=utf-8"); }
+Answer page_part_script(const Call& call) {
+  auto script = asset("dashboard_" + call.at("script") + ".js", "text/javascript; charset=utf-8");
+  if (script && script->body.empty()) return fail(ErrorCode::not_found, "there is no script " + call.at("script"));
+  return script;
+}
 Answer page_icon(const Call&) { return asset("dashboard_icon.svg", "image/svg+xml"); }
 
 }  // namespace defuse::http

@@ -102,21 +102,20 @@ Answer page_correction(const Call& call) {
     else
       problem = found.error().describe();
   }
-  auto page = html("dashboard_correction.mustache", {{"title", "Correction of " + job.model + " " + job.version},
-                                                     {"program", "defused " DEFUSED_VERSION},
-                                                     {"id", job.id},
-                                                     {"model", job.model},
-                                                     {"version", job.version},
-                                                     {"incumbent", job.incumbent_version},
-                                                     {"state", to_string(job.state)},
-                                                     {"open", !is_final(job.state)},
-                                                     {"words", standing_words(job)},
-                                                     {"created", minute_of(job.created)},
-                                                     {"finished", job.finished ? minute_of(*job.finished) : ""},
-                                                     {"problem", std::move(problem)},
-                                                     {"result", std::move(result)}});
-  if (page) allow_script(*page);
-  return page;
+  return html_with_scripts("dashboard_correction.mustache",
+                           {{"title", "Correction of " + job.model + " " + job.version},
+                            {"program", "defused " DEFUSED_VERSION},
+                            {"id", job.id},
+                            {"model", job.model},
+                            {"version", job.version},
+                            {"incumbent", job.incumbent_version},
+                            {"state", to_string(job.state)},
+                            {"open", !is_final(job.state)},
+                            {"words", standing_words(job)},
+                            {"created", minute_of(job.created)},
+                            {"finished", job.finished ? minute_of(*job.finished) : ""},
+                            {"problem", std::move(problem)},
+                            {"result", std::move(result)}});
 }
 
 Result<Json> mending_of(const Standing& standing, Store& store) {

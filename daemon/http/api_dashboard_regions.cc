@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <utility>
 
 #include "daemon/http/api_call.h"
 #include "daemon/http/dashboard_parts.h"
@@ -22,23 +24,29 @@ std::string shade_of(double error) {
 }
 
 // One cell: the candidate's error rate in the region, as that version's gate measured it.
-Json cell_of(const RegionScoreRow& row) {
-  const auto& score = row.score;
+Json cell_of(const RegionCell& cell) {
   return {{"there", true},
-          {"error", fmt::format("{:.0f} %", 100 * score.candidate_error)},
-          {"shade", shade_of(score.candidate_error)},
-          {"status", to_string(row.status)},
-          {"interval", fmt::format("{:.0f} to {:.0f} % of {} seeds", 100 * score.candidate_interval.lower,
-                                   100 * score.candidate_interval.upper, score.seeds)}};
+          {"error", fmt::format("{:.0f} %", 100 * cell.candidate_error)},
+          {"shade", shade_of(cell.candidate_error)},
+          {"status", to_string(cell.status)},
+          {"interval", fmt::format("{:.0f} to {:.0f} % of {} seeds", 100 * cell.candidate_interval.lower,
+                                   100 * cell.candidate_interval.upper, cell.seeds)}};
 }
 
-Result<Json> heat_rows(Store& store, const std::vector<RegionRow>& rows, const std::vector<VersionRow>& versions) {
+Result<Json> heat_rows(Store& store, const std::vector<RegionRow>& rows,
+                       const std::vector<VersionPage::Row>& versions) {
+  std::vector<std::string> regions, digests;
+  for (const auto& row : rows) regions.push_back(row.id);
+  for (const auto& row : versions) digests.push_back(row.version.digest);
+  TRY(cells, store.region_cells(regions, digests));
+  std::map<std::pair<std::string, std::string>, const RegionCell*> scores;  // by region and digest
+  for (const auto& cell : cells) scores.emplace(std::pair(cell.region, cell.digest), &cell);
   Json out = Json::array();
   for (const RegionRow& row : rows) {
-    Json cells = Json::array();
-    for (const auto& version : versions) {
-      TRY(score, store.region_score(row.id, version.digest));
-      cells.push_back(score ? cell_of(*score) : Json{{"there", false}});
+    Json line = Json::array();
+    for (const auto& digest : digests) {
+      const auto score = scores.find({row.id, digest});
+      line.push_back(score == scores.end() ? Json{{"there", false}} : cell_of(*score->second));
     }
     out.push_back({{"id", row.id},
                    {"label", class_text(row.label)},
@@ -46,22 +54,9 @@ Result<Json> heat_rows(Store& store, const std::vector<RegionRow>& rows, const s
                    {"status", to_string(row.region.status)},
                    {"said", row.human_label},
                    {"picture", !row.region.samples.empty() && !row.region.samples.front().picture.empty()},
-                   {"cells", std::move(cells)}});
+                   {"cells", std::move(line)}});
   }
   return out;
-}
-
-Json sample_rows(const RegionRow& row) {
-  Json list = Json::array();
-  for (std::size_t i = 0; i < row.region.samples.size(); ++i) {
-    const auto& sample = row.region.samples[i];
-    if (sample.picture.empty()) continue;
-    list.push_back({{"url", "/v1/regions/" + row.id + "/samples/" + std::to_string(i) + ".png"},
-                    {"kind", sample.kind},
-                    {"candidate", class_text(sample.candidate_predicted)},
-                    {"incumbent", class_text(sample.incumbent_predicted)}});
-  }
-  return list;
 }
 
 // Class names where the configuration has them; what people give names to, they want to read.
@@ -139,32 +134,25 @@ Json history_rows(const std::string& model, const std::vector<RegionScoreRow>& s
 Answer page_regions(const Call& call) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
-  const auto asked = [&](const char* key) {
-    const auto found = call.query.find(key);
-    return found == call.query.end() ? std::string() : found->second;
-  };
   RegionList list;
-  const std::string show = asked("show");
+  const std::string show = asked(call, "show");
   list.unlabelled = show == "unlabelled";
   if (!show.empty() && show != "all" && !list.unlabelled) {
     const auto status = region_status_from(show);
     if (!status) return fail(ErrorCode::invalid_input, "show: there is no such choice");
     list.status = *status;
   }
-  list.newest = asked("sort") == "newest";
+  list.newest = asked(call, "sort") == "newest";
   list.limit = kRegionsShown;
-  const std::string wanted = asked("page");
-  const bool number =
-      !wanted.empty() && wanted.size() <= 6 && wanted.find_first_not_of("0123456789") == std::string::npos;
-  const std::size_t page = number ? std::stoul(wanted) : 0;
+  const std::size_t page = page_of(call);
   list.offset = page * kRegionsShown;
   TRY(found, store->region_page(facts.model, list));
-  TRY(versions, store->versions(facts.model));
-  if (versions.size() > kVersionsShown)
-    versions.erase(versions.begin(), versions.end() - static_cast<std::ptrdiff_t>(kVersionsShown));
+  TRY(newest, store->version_page(facts.model, {.limit = kVersionsShown}));
+  auto& versions = newest.rows;
+  std::reverse(versions.begin(), versions.end());
   TRY(shown, heat_rows(*store, found.rows, versions));
   Json columns = Json::array();
-  for (const auto& version : versions) columns.push_back({{"model", facts.model}, {"version", version.version}});
+  for (const auto& row : versions) columns.push_back({{"model", facts.model}, {"version", row.version.version}});
   Json filters = Json::array();
   for (const char* name : {"all", "new", "worse", "inherited", "fixed", "suspected", "unlabelled"})
     filters.push_back({{"name", name}, {"chosen", show == name || (show.empty() && std::string_view(name) == "all")}});
@@ -193,42 +181,33 @@ Answer page_region(const Call& call) {
   if (!row) return fail(ErrorCode::not_found, "no region " + call.at("region"));
   TRY(scores, store->region_scores(row->id));
   TRY(words, store->region_labels(row->id));
-  Json said = Json::array();
-  for (const auto& word : words)
-    said.push_back({{"label", word.label.empty() ? "(taken back)" : word.label},
-                    {"who", word.who},
-                    {"note", word.note},
-                    {"at", minute_of(word.at)}});
-  const auto counted = tally_of(words);
+  TRY(waivers, store->waiver_rows(row->model));
+  const auto now = call.read.clock().now();
+  Json covering = Json::array();
+  for (const auto& waiver : waivers)  // a finding of a region is named <check>/<region>
+    if (waiver.waiver.finding == row->id || waiver.waiver.finding.ends_with("/" + row->id))
+      covering.push_back(waiver_row(waiver, now));
   const auto samples = sample_rows(*row);
   const auto history = history_rows(row->model, scores);
-  auto page = html("dashboard_region.mustache",
-                   {{"title", row->id},
-                    {"program", "defused " DEFUSED_VERSION},
-                    {"id", row->id},
-                    {"model", row->model},
-                    {"status", to_string(row->region.status)},
-                    {"sentence", row->region.sentence},
-                    {"label", std::to_string(row->label)},
-                    {"predicted", class_text(row->predicted_as)},
-                    {"evidence", row->region.evidence == "both" ? "real and generated" : row->region.evidence},
-                    {"first", row->first_version},
-                    {"last", row->last_version},
-                    {"seen", minute_of(row->first_seen)},
-                    {"says", row->human_label},
-                    {"voters", counted.voters},
-                    {"has_votes", counted.voters > 0},
-                    {"agreement", fmt::format("{:.0f} %", 100 * counted.agreement)},
-                    {"undecided", counted.voters > 1 && counted.label.empty()},
-                    {"has_samples", !samples.empty()},
-                    {"samples", samples},
-                    {"novelty", novelty_view(*row, *call.read.config())},
-                    {"has_history", !history.empty()},
-                    {"history", history},
-                    {"has_words", !said.empty()},
-                    {"words", said}});
-  if (page) allow_script(*page);  // it sends what a person says
-  return page;
+  Json data = people_say(*row, words);
+  data.update(waiver_form(call, row->model, row->id));
+  data.update({{"title", row->id},
+               {"program", "defused " DEFUSED_VERSION},
+               {"status", to_string(row->region.status)},
+               {"sentence", row->region.sentence},
+               {"predicted", class_text(row->predicted_as)},
+               {"evidence", row->region.evidence == "both" ? "real and generated" : row->region.evidence},
+               {"first", row->first_version},
+               {"last", row->last_version},
+               {"seen", minute_of(row->first_seen)},
+               {"has_samples", !samples.empty()},
+               {"samples", samples},
+               {"novelty", novelty_view(*row, *call.read.config())},
+               {"has_history", !history.empty()},
+               {"history", history},
+               {"has_waivers", !covering.empty()},
+               {"waivers", std::move(covering)}});
+  return html_with_scripts("dashboard_region.mustache", data);
 }
 
 }  // namespace defuse::http

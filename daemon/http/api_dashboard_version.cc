@@ -79,9 +79,8 @@ Answer page_version(const Call& call) {
                  {"mending", std::move(mending)}};
   add_report_parts(call, standing, url, page, values);
   const bool scripted = values["map"].is_object() || values["mending"].is_object();
-  auto answer = html("dashboard_version.mustache", values);
-  if (answer && scripted) allow_script(*answer);
-  return answer;
+  return scripted ? html_with_scripts("dashboard_version.mustache", values)
+                  : html("dashboard_version.mustache", values);
 }
 
 }  // namespace defuse::http

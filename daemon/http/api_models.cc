@@ -28,40 +28,36 @@ Json incumbent_json(const std::optional<PromotionRow>& incumbent) {
           {"who", incumbent->who},         {"reason", incumbent->reason}, {"since", to_rfc3339(incumbent->at)}};
 }
 
-// Newest first, versions that are not complete yet before all others.
-struct Listed {
-  std::string version;
-  std::optional<VersionRow> row;
-};
-Result<std::vector<Listed>> newest_first(const ModelFacts& facts, Store& store) {
-  TRY(rows, store.versions(facts.model));
-  std::vector<Listed> list;
-  for (auto& row : rows) {
-    const auto name = row.version;
-    list.push_back({name, std::move(row)});
-  }
+// Versions that are not complete yet and that the store has never seen; they are listed before all others.
+Result<std::vector<std::string>> unseen_versions(const ModelFacts& facts, Store& store) {
+  std::vector<std::string> unseen;
   for (const auto& entry : facts.daemon.not_ready) {
-    const auto same = [&](const Listed& listed) { return listed.version == entry.version; };
     // An entry without a version speaks of the whole model's folder.
-    if (entry.model == facts.model && !entry.version.empty() && std::none_of(list.begin(), list.end(), same))
-      list.push_back({entry.version, {}});
+    if (entry.model != facts.model || entry.version.empty()) continue;
+    if (std::find(unseen.begin(), unseen.end(), entry.version) != unseen.end()) continue;
+    TRY(row, store.version(facts.model, entry.version));
+    if (!row) unseen.push_back(entry.version);
   }
-  std::reverse(list.begin(), list.end());
-  return list;
+  std::reverse(unseen.begin(), unseen.end());
+  return unseen;
 }
 
 Result<Json> model_json(const ModelFacts& facts, Store& store) {
-  TRY(list, newest_first(facts, store));
+  TRY(unseen, unseen_versions(facts, store));
+  TRY(page, store.version_page(facts.model, {.limit = 1}));
   Json latest;
-  if (!list.empty()) {
-    TRY(standing, list.front().row ? standing_of(facts, *list.front().row, store)
-                                   : standing_of(facts, list.front().version, store));
-    latest = version_json(facts, list.front().version, standing);
+  if (!unseen.empty()) {
+    TRY(standing, standing_of(facts, unseen.front(), store));
+    latest = version_json(facts, unseen.front(), standing);
+  } else if (!page.rows.empty()) {
+    const auto& row = page.rows.front().version;
+    TRY(standing, standing_of(facts, row, store));
+    latest = version_json(facts, row.version, standing);
   }
   return Json{{"model", facts.model},
               {"watched", facts.watched},
               {"incumbent", incumbent_json(facts.incumbent)},
-              {"versions", list.size()},
+              {"versions", unseen.size() + page.total},
               {"latest", std::move(latest)}};
 }
 
@@ -141,29 +137,48 @@ Answer model(const Call& call) {
   return json_response(json);
 }
 
-// Pages run from newest to oldest: ?before=<version> goes on after that one, as "next" says.
+// Pages run from newest to oldest: ?before=<version> goes on after that one, as "next" says; ?offset= counts from the
+// newest.
 Answer versions(const Call& call) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
   TRY(limit, limit_of(call, 100));
-  TRY(list, newest_first(facts, *store));
-  auto begin = list.begin();
+  TRY(offset, offset_of(call));
+  TRY(unseen, unseen_versions(facts, *store));
+  VersionList list;
+  std::size_t passed = offset;  // of the unseen ones
   if (const auto before = call.query.find("before"); before != call.query.end()) {
-    begin =
-        std::find_if(list.begin(), list.end(), [&](const Listed& listed) { return listed.version == before->second; });
-    if (begin == list.end()) return fail(ErrorCode::invalid_input, "before: no version " + before->second);
-    ++begin;
+    const auto found = std::find(unseen.begin(), unseen.end(), before->second);
+    passed = static_cast<std::size_t>(found - unseen.begin()) + (found == unseen.end() ? 0 : 1);
+    if (found == unseen.end()) {
+      TRY(row, store->version(facts.model, before->second));
+      if (!row) return fail(ErrorCode::invalid_input, "before: no version " + before->second);
+      list.before = before->second;
+    }
   }
-  const auto count = std::min(limit, static_cast<std::size_t>(list.end() - begin));
-  const auto end = begin + static_cast<std::ptrdiff_t>(count);
   Json page = Json::array();
-  for (auto listed = begin; listed != end; ++listed) {
-    TRY(standing, listed->row ? standing_of(facts, *listed->row, *store) : standing_of(facts, listed->version, *store));
-    page.push_back(version_json(facts, listed->version, standing));
+  std::string last;
+  for (std::size_t i = passed; i < unseen.size() && page.size() < limit; ++i) {
+    TRY(standing, standing_of(facts, unseen[i], *store));
+    page.push_back(version_json(facts, unseen[i], standing));
+    last = unseen[i];
   }
-  Json next;
-  if (end != list.end() && count > 0) next = (end - 1)->version;
-  return json_response({{"model", facts.model}, {"versions", std::move(page)}, {"next", std::move(next)}});
+  list.offset = offset > unseen.size() ? offset - unseen.size() : 0;
+  list.limit = limit - page.size() + 1;  // one more, to know whether the list goes on
+  TRY(found, store->version_page(facts.model, list));
+  bool more = false;
+  for (const auto& row : found.rows) {
+    more = page.size() == limit;
+    if (more) break;
+    TRY(standing, standing_of(facts, row.version, *store));
+    page.push_back(version_json(facts, row.version.version, standing));
+    last = row.version.version;
+  }
+  more = more || passed + page.size() < unseen.size();
+  return json_response({{"model", facts.model},
+                        {"versions", std::move(page)},
+                        {"next", more ? Json(last) : Json()},
+                        {"total", unseen.size() + found.total}});
 }
 
 Answer version(const Call& call) {

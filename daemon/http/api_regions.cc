@@ -99,20 +99,25 @@ Answer regions(const Call& call) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
   TRY(limit, limit_of(call, 100));
-  TRY(rows, store->regions(facts.model));
-  auto begin = rows.begin();
+  RegionList list;
+  list.newest = true;
+  TRY(offset, offset_of(call));
+  list.offset = offset;
+  list.limit = limit + 1;  // one more, to know whether the list goes on
   if (const auto before = call.query.find("before"); before != call.query.end()) {
-    begin = std::find_if(rows.begin(), rows.end(), [&](const RegionRow& row) { return row.id == before->second; });
-    if (begin == rows.end()) return fail(ErrorCode::invalid_input, "before: no region " + before->second);
-    ++begin;
+    TRY(row, store->region(before->second));
+    if (!row || row->model != facts.model) return fail(ErrorCode::invalid_input, "before: no region " + before->second);
+    list.before = before->second;
   }
-  const auto count = std::min(limit, static_cast<std::size_t>(rows.end() - begin));
-  const auto end = begin + static_cast<std::ptrdiff_t>(count);
+  TRY(found, store->region_page(facts.model, list));
+  const bool more = found.rows.size() > limit;
+  if (more) found.rows.pop_back();
   Json page = Json::array();
-  for (auto row = begin; row != end; ++row) page.push_back(region_summary(*row));
+  for (const auto& row : found.rows) page.push_back(region_summary(row));
   Json next;
-  if (end != rows.end() && count > 0) next = (end - 1)->id;
-  return json_response({{"model", facts.model}, {"regions", std::move(page)}, {"next", std::move(next)}});
+  if (more) next = found.rows.back().id;
+  return json_response(
+      {{"model", facts.model}, {"regions", std::move(page)}, {"next", std::move(next)}, {"total", found.total}});
 }
 
 Answer region(const Call& call) {

@@ -9,6 +9,9 @@ namespace {
 
 using kainjow::mustache::data;
 
+// What several pages have in common: {{>words_part}} and so on.
+constexpr const char* kParts[] = {"trend", "words", "waiver_form"};
+
 data to_data(const Json& json) {
   switch (json.type()) {
     case Json::value_t::object: {
@@ -48,6 +51,10 @@ Result<std::string> fill(std::string_view name, const data& values) {
 
 Result<std::string> render_page(std::string_view template_name, const Json& data_json) {
   auto values = to_data(data_json);
+  for (const char* part : kParts)
+    values.set(std::string(part) + "_part", data{kainjow::mustache::partial{[part] {
+                 return embedded_file("dashboard_" + std::string(part) + ".mustache");
+               }}});
   TRY(body, fill(template_name, values));
   values.set("body", data{body});
   return fill("dashboard_layout.mustache", values);

@@ -1,8 +1,9 @@
-// Sends a person's word about a region. The token stays in this tab.
-"use strict";
+// Sends a person's word about a region; in a queue (data-next) the next region follows.
+import { act, token } from "/assets/act.js";
+
 for (const form of document.querySelectorAll("form.label")) {
   const say = form.querySelector("output");
-  form.token.value = sessionStorage.getItem("token") || "";
+  form.token.value = token();
   form.class.addEventListener("input", () => { form.querySelector("[value=class]").checked = true; });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -10,22 +11,10 @@ for (const form of document.querySelectorAll("form.label")) {
     if (!chosen) { say.value = "Choose an answer first."; return; }
     if (chosen.value === "class" && form.class.value === "") { say.value = "Which class?"; form.class.focus(); return; }
     const label = chosen.value === "class" ? "class:" + form.class.value : chosen.value;
-    const headers = { "Content-Type": "application/json" };
-    if (form.token.value) headers.Authorization = "Bearer " + form.token.value;
-    say.value = "…";
-    try {
-      const reply = await fetch("/v1/regions/" + form.dataset.region + "/label",
-        { method: "PUT", headers, body: JSON.stringify({ label, note: form.note.value }) });
-      if (reply.ok) {
-        sessionStorage.setItem("token", form.token.value);
-        location.reload();
-        return;
-      }
-      const problem = await reply.json().catch(() => ({}));
-      say.value = problem.detail || problem.title || "The daemon answered " + reply.status + ".";
-    } catch (problem) {
-      say.value = "The daemon cannot be reached.";
-    }
+    const path = "/v1/regions/" + form.dataset.region + "/label";
+    if (!await act("PUT", path, { label, note: form.note.value }, form.token, say)) return;
+    if (form.dataset.next) location.assign(form.dataset.next);
+    else location.reload();
   });
 }
 // Orders a correction and goes to its page.

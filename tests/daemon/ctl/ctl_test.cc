@@ -234,6 +234,14 @@ TEST_F(Ctl, RefusalOfTheDaemonIs4) {
   EXPECT_NE(done.err.find("its verdict is fail"), std::string::npos);
 }
 
+TEST_F(Ctl, AnOverrideInProductionIsTold) {
+  world.promote("1", "one");
+  EXPECT_EQ(run({"models"}).out.find("(override)"), std::string::npos);
+  ASSERT_TRUE(world.store->promote("digits", "1", digest_of("one"), "override", "ann", "needed today"));
+  EXPECT_NE(run({"models"}).out.find("1 (override)"), std::string::npos);
+  EXPECT_NE(run({"status"}).out.find("1 (override)"), std::string::npos);
+}
+
 TEST_F(Ctl, ListsAndReports) {
   world.judge("1", "one", VerdictState::fail, "", {violation("accuracy/overall")});
   EXPECT_NE(run({"models"}).out.find("digits"), std::string::npos);
