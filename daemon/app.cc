@@ -313,18 +313,10 @@ void App::refresh_verdict_files(const std::string& model) {
 Result<void> App::judge_again(const std::string& model, const std::string& subject, const std::string& who,
                               const std::string& why) {
   jobs_.note_words();
-  TRY(versions, store_->versions(model));
+  TRY(versions, store_->versions_told(model, subject));
   std::set<std::string> seen;
-  for (const auto& version : versions) {
-    if (version.presence == VersionPresence::deleted) continue;
-    TRY(verdict, store_->verdict(model, version.digest));
-    if (!verdict || !seen.insert(version.digest).second) continue;  // two versions of the same bytes share it
-    const auto& findings = verdict->verdict.findings;
-    if (std::any_of(findings.begin(), findings.end(), [&](const Finding& finding) {
-          return finding.id == subject || finding.region == subject || finding.waiver == subject;
-        }))
-      jobs_.judge_again(version, who, why);
-  }
+  for (const auto& version : versions)
+    if (seen.insert(version.digest).second) jobs_.judge_again(version, who, why);  // two of the same bytes share it
   return {};
 }
 

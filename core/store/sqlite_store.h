@@ -31,6 +31,7 @@ class SqliteStore final : public Store {
   Result<VersionPage> version_page(const std::string& model, const VersionList& list) override;
   Result<std::vector<VersionRow>> all_versions() override;
   Result<std::vector<VersionRow>> unjudged_versions() override;
+  Result<std::vector<VersionRow>> versions_told(const std::string& model, const std::string& subject) override;
   Result<std::vector<KnownVersion>> known_versions() override;
   Result<std::optional<VersionRow>> version(const std::string& model, const std::string& version) override;
   Result<std::optional<VersionRow>> version_by_digest(const std::string& model, const std::string& digest) override;

@@ -256,6 +256,9 @@ class Store {
   virtual Result<std::vector<VersionRow>> all_versions() = 0;                      // current ones of all models
   // Current and present ones whose digest has no verdict, ordered by version.
   virtual Result<std::vector<VersionRow>> unjudged_versions() = 0;
+  // Current and present ones of the model whose latest verdict has a finding of this id, about this region or covered
+  // by this waiver, ordered by version.
+  virtual Result<std::vector<VersionRow>> versions_told(const std::string& model, const std::string& subject) = 0;
   // The little of them that difference() compares, in no order: read at every scan.
   virtual Result<std::vector<KnownVersion>> known_versions() = 0;
   virtual Result<std::optional<VersionRow>> version(const std::string& model,

@@ -204,6 +204,21 @@ Result<std::vector<VersionRow>> SqliteStore::unjudged_versions() {
   });
 }
 
+Result<std::vector<VersionRow>> SqliteStore::versions_told(const std::string& model, const std::string& subject) {
+  return database_->read("listing versions whose verdict tells of something", [&] {
+    return read_versions(
+        database_
+            ->query(DEFUSE_SELECT
+                    " FROM versions WHERE model = ?1 AND current = 1 AND presence = 'present' AND digest IN ("
+                    "SELECT v.digest FROM verdicts v WHERE v.model = ?1 AND v.id IN ("
+                    "SELECT verdict FROM findings WHERE id = ?2 "
+                    "UNION SELECT verdict FROM findings WHERE region = ?2 AND region <> '' "
+                    "UNION SELECT verdict FROM findings WHERE waiver = ?2 AND waiver <> '') "
+                    "AND v.id = (SELECT max(l.id) FROM verdicts l WHERE l.model = ?1 AND l.digest = v.digest))")
+            .with(model, subject));
+  });
+}
+
 Result<std::vector<KnownVersion>> SqliteStore::known_versions() {
   return database_->read("listing what is known", [&]() -> Result<std::vector<KnownVersion>> {
     std::vector<KnownVersion> known;

@@ -3,12 +3,13 @@
 #include "embedded/dashboard_act_script.h"
 #include "embedded/dashboard_audit.h"
 #include "embedded/dashboard_correction.h"
+#include "embedded/dashboard_correction_script.h"
 #include "embedded/dashboard_home.h"
 #include "embedded/dashboard_icon.h"
 #include "embedded/dashboard_jobs.h"
 #include "embedded/dashboard_jobs_script.h"
 #include "embedded/dashboard_layout.h"
-#include "embedded/dashboard_map.h"
+#include "embedded/dashboard_map_script.h"
 #include "embedded/dashboard_model.h"
 #include "embedded/dashboard_queue.h"
 #include "embedded/dashboard_queue_script.h"
@@ -52,8 +53,9 @@ constexpr Entry kEntries[] = {
     {"dashboard_correction.mustache", embedded::dashboard_correction},
     {"dashboard_style.css", embedded::dashboard_style},
     {"dashboard_icon.svg", embedded::dashboard_icon},
-    {"dashboard_map.js", embedded::dashboard_map},
+    {"dashboard_map.js", embedded::dashboard_map_script},
     {"dashboard_script.js", embedded::dashboard_script},
+    {"dashboard_correction.js", embedded::dashboard_correction_script},
     {"dashboard_act.js", embedded::dashboard_act_script},
     {"dashboard_queue.js", embedded::dashboard_queue_script},
     {"dashboard_waivers.js", embedded::dashboard_waivers_script},

@@ -3,7 +3,7 @@
 
 export const token = () => sessionStorage.getItem("token") || "";
 
-// True when it was done. `field` holds the token, `say` is told what happens.
+// The reply where it was done, else null. `field` holds the token, `say` is told what happens.
 export async function act(method, path, body, field, say) {
   const headers = { "Content-Type": "application/json" };
   if (field.value) headers.Authorization = "Bearer " + field.value;
@@ -12,12 +12,12 @@ export async function act(method, path, body, field, say) {
     const reply = await fetch(path, { method, headers, body: body === null ? undefined : JSON.stringify(body) });
     if (reply.ok) {
       sessionStorage.setItem("token", field.value);
-      return true;
+      return reply;
     }
     const problem = await reply.json().catch(() => ({}));
     say.value = problem.detail || problem.title || "The daemon answered " + reply.status + ".";
   } catch (problem) {
     say.value = "The daemon cannot be reached.";
   }
-  return false;
+  return null;
 }

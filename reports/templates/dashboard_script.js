@@ -17,37 +17,3 @@ for (const form of document.querySelectorAll("form.label")) {
     else location.reload();
   });
 }
-// Orders a correction and goes to its page.
-for (const form of document.querySelectorAll("form.order")) {
-  const say = form.querySelector("output");
-  form.token.value = sessionStorage.getItem("token") || "";
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const headers = { "Content-Type": "application/json" };
-    if (form.token.value) headers.Authorization = "Bearer " + form.token.value;
-    say.value = "…";
-    try {
-      const reply = await fetch(form.dataset.order, { method: "POST", headers, body: "{}" });
-      const answer = await reply.json().catch(() => ({}));
-      if (reply.ok) {
-        sessionStorage.setItem("token", form.token.value);
-        location.assign("/corrections/" + answer.job);
-        return;
-      }
-      say.value = answer.detail || answer.title || "The daemon answered " + reply.status + ".";
-    } catch (problem) {
-      say.value = "The daemon cannot be reached.";
-    }
-  });
-}
-// How far a job is; the page is loaded anew once it has ended.
-for (const words of document.querySelectorAll("[data-job]")) {
-  const look = async () => {
-    const reply = await fetch("/v1/jobs/" + words.dataset.job).catch(() => null);
-    const job = reply && reply.ok ? await reply.json().catch(() => null) : null;
-    if (job && job.finished) { location.reload(); return; }
-    if (job && job.state === "running" && job.station) words.textContent = job.station + ": " + Math.round(100 * job.progress) + " %";
-    setTimeout(look, 2000);
-  };
-  setTimeout(look, 2000);
-}

@@ -4,11 +4,13 @@ with scores on the last 12 versions, 2,000 jobs, 300 waivers, 5,000 audit rows.
   ./dev bench pages                every page: median and p95 of 30 requests, each on a connection of its own
   ./dev bench pages --rows FILE    one JSON object a line as well
   ./dev bench pages --keep         leave the filled folder for the next run (it takes a minute to make)
+  ./dev bench pages --shots FOLDER a screenshot of each page as well (needs Chromium, its driver and selenium)
 
 A missed target is marked and leaves exit status 0; a page that does not answer 200 does not.
 """
 import argparse
 import http.client
+import os
 import shutil
 import statistics
 import subprocess
@@ -20,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from speed.common import Bench, Row, show, show_head  # noqa: E402
 from speed.daemon_world import World, until  # noqa: E402
 
+SCREENSHOTS = Path(__file__).resolve().parents[1] / "browser/screenshots.py"
 REQUESTS, TARGET = 30, 100.0   # milliseconds
 PAGES = {
     "home": "/",
@@ -81,7 +84,7 @@ def idle_worker(world):
     return script
 
 
-def rows(bench, keep):
+def rows(bench, keep, shots):
     world, kept = filled(bench, keep)
     with world:
         worker = idle_worker(world)
@@ -103,6 +106,9 @@ def rows(bench, keep):
             yield Row(f"pages/{name}", statistics.median(taken), "ms", "<=", TARGET, f"median of {REQUESTS}; {note}")
             yield Row(f"pages/{name}_p95", taken[int(0.95 * REQUESTS)], "ms", "<=", TARGET)
         yield Row("pages/rss", world.resident_mib(), "MiB", note="after all of them")
+        if shots:
+            subprocess.run(["/usr/bin/python3", SCREENSHOTS, shots, *(f"{name}={path}" for name, path in PAGES.items() if not path.startswith("/v1"))],
+                           check=True, env={**os.environ, "DEFUSED_URL": f"http://{world.address}"})
     world.remove()
     if not keep:
         shutil.rmtree(kept)
@@ -113,13 +119,14 @@ def main():
     options.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
     options.add_argument("--rows", type=Path, help="where to write the rows as JSON lines")
     options.add_argument("--keep", action="store_true", help="keep the filled folder")
+    options.add_argument("--shots", type=Path, help="where to put screenshots")
     options = options.parse_args()
     work = options.build.resolve() / "speed"
     work.mkdir(parents=True, exist_ok=True)
     if options.rows:
         options.rows.write_text("")
     show_head()
-    for row in rows(Bench(options.build.resolve(), work, None), options.keep):
+    for row in rows(Bench(options.build.resolve(), work, None), options.keep, options.shots):
         show(row, options.rows)
 
 

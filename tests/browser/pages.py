@@ -17,7 +17,8 @@ def every_page(test):
     """Name and path of each page, of the world that PageTest makes."""
     return [("home", "/"), ("model", "/models/digits"), ("version", "/models/digits/versions/3"), ("regions", "/models/digits/regions"),
             ("regions-unlabelled", "/models/digits/regions?show=unlabelled&sort=newest"), ("region", f"/regions/{test.region}"),
-            ("audit", "/audit")]
+            ("queue", "/queue"), ("queue-model", "/models/digits/queue"), ("queue-second", "/queue?show=second"), ("waivers", "/waivers"),
+            ("waiver-new", f"/waivers/new?model=digits&finding={test.region}"), ("jobs", "/jobs"), ("audit", "/audit")]
 
 
 class PageTest(Gate):

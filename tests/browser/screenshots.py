@@ -1,5 +1,7 @@
-"""The pictures of docs/dashboard.md, taken from the demo's daemon: `./dev screenshots` runs the demo and then this. Usage: screenshots.py FOLDER, with
-DEFUSED_URL as the demo sets it. Not a test; what the pages must do is tested beside it.
+"""Pictures of the dashboard of a running daemon (DEFUSED_URL). Not a test; what the pages must do is tested beside it.
+
+  screenshots.py FOLDER              those of docs/dashboard.md, of the demo's daemon: `./dev screenshots`
+  screenshots.py FOLDER NAME=PATH …  these pages
 """
 import json
 import os
@@ -19,7 +21,10 @@ def ask(path):
 
 
 def pages():
-    """The page, its file's name, and how much of it is shown."""
+    """Name of the file, the page, and how much of it is shown."""
+    if sys.argv[2:]:
+        yield from ((*word.split("=", 1), 1000) for word in sys.argv[2:])
+        return
     regions = ask("/v1/models/digits/regions")["regions"]
     planted = max((one for one in regions if one["first_version"] == "3"), key=lambda one: one["status"] == "new")
     corrections = [job["id"] for job in ask("/v1/jobs")["jobs"] if job.get("kind") == "correction"]

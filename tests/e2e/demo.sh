@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# `./dev demo`: gates real handwritten digits through a real daemon. Usage: demo.sh BUILD_FOLDER [--keep]
-# Everything it makes lies in BUILD_FOLDER/demo; nothing is left running unless --keep is given.
+# `./dev demo`: gates real handwritten digits through a real daemon. Usage: demo.sh BUILD_FOLDER [--keep | --then COMMAND…]
+# Everything it makes lies in BUILD_FOLDER/demo; nothing is left running unless --keep is given. --then runs a command at the end, while the daemon
+# still answers at DEFUSED_URL.
 set -euo pipefail
 build=$(realpath "$1"); shift
 keep=no
 [ "${1:-}" = --keep ] && keep=yes
+then=()
+[ "${1:-}" = --then ] && then=("${@:2}")
 demo=$build/demo
 bin=$build/bin
 url=
@@ -108,6 +111,7 @@ status=0
   echo "the demo expected exit codes 0, 1, 4 and 0" >&2
   status=1
 }
+[ ${#then[@]} -eq 0 ] || "${then[@]}" || status=$?
 if [ "$keep" = yes ]; then
   trap - EXIT
   echo "the daemon goes on running (process $daemon); stop it with: kill $daemon"

@@ -38,6 +38,8 @@ UPDATE verdicts SET
 ALTER TABLE findings ADD COLUMN waiver TEXT NOT NULL DEFAULT '';
 UPDATE findings SET waiver = coalesce(json_extract(finding_json, '$.waiver'), '');
 CREATE INDEX findings_by_waiver ON findings (waiver) WHERE waiver <> '';
+CREATE INDEX findings_by_region ON findings (region) WHERE region <> '';
+CREATE INDEX findings_by_id ON findings (id);
 
 -- How many people's words count for a region (core/regions/votes.h).
 ALTER TABLE regions ADD COLUMN voters INTEGER NOT NULL DEFAULT 0;

@@ -13,6 +13,7 @@
 #include "core/registry/filesystem_source.h"
 #include "core/registry/identify.h"
 #include "core/store/store.h"
+#include "tests/bench/pages/report.h"
 
 namespace defuse {
 namespace {
@@ -115,7 +116,7 @@ NewRegion region_of(int index, int version) {
     sample.index = static_cast<std::uint32_t>(i);
     sample.candidate_predicted = region.predicted_as;
     sample.incumbent_predicted = region.label;
-    sample.picture = "region-" + std::to_string(index) + "-" + std::to_string(i) + ".png";
+    sample.picture = picture_name(region.label, i);
     region.samples.push_back(std::move(sample));
   }
   region.sentence =
@@ -123,8 +124,9 @@ NewRegion region_of(int index, int version) {
   return made;
 }
 
-void judge(Store& store, PassingClock& clock, const Candidate& version, int index,
-           const std::vector<NewRegion>& regions, const std::string& waiver) {
+// Where its report lies, relative to the state folder.
+fs::path judge(Store& store, PassingClock& clock, const Candidate& version, int index,
+               const std::vector<NewRegion>& regions, const std::string& waiver) {
   const auto name = version.model + "/" + version.version;
   const auto id =
       must(store.enqueue(version.model, version.version, version.digest, 0, {"daemon", "job.queued", name}));
@@ -140,6 +142,7 @@ void judge(Store& store, PassingClock& clock, const Candidate& version, int inde
     if (finding.decision == Decision::violation) finding.waiver = waiver;
   row.report = "reports/" + name + "/" + std::to_string(id);
   must(store.finish_job(id, JobState::done, row, regions));
+  return row.report;
 }
 
 std::string waive(Store& store, PassingClock& clock, int index) {
@@ -190,7 +193,12 @@ int fill(const fs::path& registry, const fs::path& state) {
     std::vector<NewRegion> regions;
     for (int i = 0; scored && i < kRegions; ++i) regions.push_back(region_of(i, number));
     if (version.model == "digits" && number % 100 == 1) waiver = waive(*store, clock, 45);
-    judge(*store, clock, version, index++, regions, waiver);
+    const auto report = judge(*store, clock, version, index++, regions, waiver);
+    if (version.model == "digits" && number == kVersions) {
+      std::vector<Region> shown;
+      for (std::size_t i = 0; i < 100; ++i) shown.push_back(regions[i].region);
+      write_documents(state / report, shown);
+    }
     if (version.version == "1" || (version.model == "digits" && number % 250 == 0))
       must(store->promote(version.model, version.version, version.digest, number % 500 == 0 ? "override" : "promote",
                           "ann", "needed today"));

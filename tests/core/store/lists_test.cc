@@ -152,7 +152,8 @@ TEST_F(StoreLists, AnOlderDatabaseIsGivenItsSummaries) {
   for (const char* column : {"accuracy", "incumbent_accuracy", "flip_rate", "regions_new", "regions_worse",
                              "regions_inherited", "regions_fixed", "regions_suspected"})
     connection.exec(std::string("ALTER TABLE verdicts DROP COLUMN ") + column);
-  connection.exec("DROP INDEX findings_by_waiver; ALTER TABLE findings DROP COLUMN waiver");
+  connection.exec("DROP INDEX findings_by_waiver; DROP INDEX findings_by_region; DROP INDEX findings_by_id");
+  connection.exec("ALTER TABLE findings DROP COLUMN waiver");
   connection.exec("DROP INDEX region_scores_by_digest; DROP INDEX versions_in_order");
   connection.exec("DROP INDEX regions_by_impact; DROP INDEX regions_by_model; ALTER TABLE regions DROP COLUMN voters");
   connection.exec("CREATE INDEX regions_by_impact ON regions (model, impact DESC, first_seen DESC)");

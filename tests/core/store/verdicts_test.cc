@@ -135,6 +135,38 @@ TEST_F(StoreVerdicts, VersionsWithoutOneAreThoseNobodyJudged) {
   EXPECT_EQ(names, (std::vector<std::string>{"1", "10"}));
 }
 
+TEST_F(StoreVerdicts, VersionsToldAreThoseWhoseLatestVerdictSpeaksOfIt) {
+  for (const auto* version : {"1", "2", "10"}) put(version, std::string("d") + version);
+  put("3", "d2");  // the bytes of version 2
+  auto of_region = verdict("1", "d1");
+  of_region.verdict.findings.front().id = "misclassification_regions/r-0123456789ab";
+  of_region.verdict.findings.front().region = "r-0123456789ab";
+  auto waived = verdict("10", "d10");
+  waived.verdict.findings.front().waiver = "w-1";
+  ASSERT_TRUE(store_->finish_job(run("1", "d1"), JobState::done, of_region, {}));
+  ASSERT_TRUE(store_->finish_job(run("2", "d2"), JobState::done, verdict("2", "d2"), {}));
+  ASSERT_TRUE(store_->finish_job(run("10", "d10"), JobState::done, waived, {}));
+  const auto told = [&](const std::string& subject) {
+    std::vector<std::string> names;
+    for (const auto& row : got(store_->versions_told("digits", subject))) names.push_back(row.version);
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(told("negative_flips/class/7"), (Names{"2", "3", "10"}));
+  EXPECT_EQ(told("r-0123456789ab"), (Names{"1"}));
+  EXPECT_EQ(told("misclassification_regions/r-0123456789ab"), (Names{"1"}));
+  EXPECT_EQ(told("w-1"), (Names{"10"}));
+  EXPECT_EQ(told(""), Names{});
+  EXPECT_EQ(got(store_->versions_told("letters", "w-1")).size(), 0U);
+  // Decided again without the waiver, and one that is gone.
+  waived.job = got(store_->jobs(1)).front().id;
+  waived.verdict.findings.front().waiver.clear();
+  ASSERT_TRUE(store_->put_verdict(waived, {"anna", "verdict.again", "digits/10"}));
+  EXPECT_EQ(told("w-1"), Names{});
+  ASSERT_TRUE(store_->mark_deleted("digits", "2"));
+  EXPECT_EQ(told("negative_flips/class/7"), (Names{"3", "10"}));
+}
+
 class StoreRegions : public StoreTest {
  protected:
   void judge(const std::string& version, const NewRegion& found) {

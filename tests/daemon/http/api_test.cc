@@ -240,7 +240,7 @@ TEST_F(Api, DashboardShowsWhatThereIsAndEscapesIt) {
   EXPECT_NE(model.find("7s that lean &lt;to the right&gt;"), std::string::npos);
   auto version = world.get("/models/digits/versions/1").body;
   // The page of a failed version has one script, ours: it orders a correction.
-  const std::string own = "<script src=\"/assets/dashboard.js\" defer></script>\n";
+  const std::string own = "<script type=\"module\" src=\"/assets/correction.js\"></script>\n";
   ASSERT_NE(version.find(own), std::string::npos);
   version.erase(version.find(own), own.size());
   EXPECT_NE(version.find("It is worse."), std::string::npos);
