@@ -94,10 +94,12 @@ std::string novelty_sentence(const RegionNovelty& novelty) {
                        : nearest <= novelty.pair_distances[1] ? "Probably not"
                        : nearest <= novelty.pair_distances[2] ? "Perhaps"
                                                               : "Yes, by all appearance";
+  const auto pairs = novelty.farther_pairs >= 1 ? std::string("all")
+                                                : fmt::format("{:.1f} % of", 100 * novelty.farther_pairs);
   return fmt::format(
-      "{}: the nearest training image it gets wrong is closer than {:.0f} % of random pairs of training images "
-      "({} against {} for half of the pairs).",
-      answer, 100 * novelty.farther_pairs, number(nearest), number(novelty.pair_distances[2]));
+      "{}: the nearest training image it gets wrong is closer than {} random pairs of training images ({} against {} "
+      "for half of the pairs).",
+      answer, pairs, number(nearest), number(novelty.pair_distances[2]));
 }
 
 Json novelty_view(const RegionRow& row, const Config& config) {

@@ -28,7 +28,11 @@ std::string minute_of(TimePoint time) {
 
 std::string percent(double value) { return std::isnan(value) ? "" : fmt::format("{:.2f} %", 100 * value); }
 
-std::string number(double value) { return std::isnan(value) ? "" : fmt::format("{:.4g}", value); }
+std::string number(double value) {
+  if (std::isnan(value)) return "";
+  const bool long_count = std::abs(value) >= 1e4 && std::abs(value) < 1e15;  // bytes, say
+  return fmt::format(fmt::runtime(long_count ? "{:.0f}" : "{:.4g}"), value);
+}
 
 std::string badge_of(const Standing& standing) {
   if (standing.verdict) return std::string(to_string(*standing.verdict));

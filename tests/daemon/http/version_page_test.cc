@@ -148,7 +148,7 @@ TEST_F(VersionPage, RegionPagesSayWhetherTheBugIsKnown) {
   const auto id = samples::region(0).id;
   const auto body = world.get("/regions/" + id).body;
   EXPECT_NE(body.find("Is it new?"), std::string::npos);
-  EXPECT_NE(body.find("closer than 99 % of random pairs"), std::string::npos);
+  EXPECT_NE(body.find("closer than 99.0 % of random pairs"), std::string::npos);
   EXPECT_NE(body.find("/v1/regions/" + id + "/nearest/2.png"), std::string::npos) << "the wrong ones after the nearest";
   world.tree.file(folder + id + "-near-1.png", kPng).file(folder + id + "-wrong-0.png", "not a picture");
   const auto near = world.get("/v1/regions/" + id + "/nearest/1.png");
