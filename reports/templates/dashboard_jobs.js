@@ -18,8 +18,13 @@ const minute = (time) => time ? time.slice(0, 16).replace("T", " ") + " UTC" : "
 function new_row(job) {
   const row = document.createElement("tr");
   row.dataset.job = job.id;
-  const head = element("th", job.id);
+  const head = element("th", job.kind === "correction" ? "" : job.id);
   head.scope = "row";
+  if (job.kind === "correction") {
+    const mended = element("a", job.id + ", a correction");
+    mended.href = "/corrections/" + Number(job.id);
+    head.append(mended);
+  }
   const link = element("a", job.model + " " + job.version);
   link.href = "/models/" + encodeURIComponent(job.model) + "/versions/" + encodeURIComponent(job.version);
   const version = element("td", "");

@@ -20,7 +20,7 @@ NATURAL = 3            # bugs of a model that nothing was planted in
 BUGS = ("new", "worse", "inherited")
 
 
-def correct(bench, work, candidate, name, regions):
+def correct(bench, work, candidate, name, regions, more):
     """Mends it; its correction.json. The tuned model becomes work/models/<name>.pt."""
     out = work / name
     shutil.rmtree(out, ignore_errors=True)
@@ -28,6 +28,7 @@ def correct(bench, work, candidate, name, regions):
              "--incumbent", work / "models/incumbent.pt", "--gate", work / f"gate-{candidate}", "--cache", work / "cache", "--out", out]
     for region in regions:
         words += ["--region", region]
+    words += more
     done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode not in (0, 1) or not (out / "correction.json").exists():
         sys.exit(f"defusectl correct: exit status {done.returncode}\n{done.stderr[-4000:]}")
@@ -40,8 +41,8 @@ def flip_rate(counts):
     return counts["negative_flips"] / sum(counts[key] for key in ("both_right", "negative_flips", "positive_flips", "both_wrong"))
 
 
-def rows_of(bench, work, case, candidate, regions):
-    result = correct(bench, work, candidate, f"mended-{case}", regions)
+def rows_of(bench, work, case, candidate, regions, more):
+    result = correct(bench, work, candidate, f"mended-{case}", regions, more)
     before = result["before"]
     if result["chosen"] is None:
         yield Row(f"correction/{case}/regions_after", before["regions"], "share", ">=", 0.95, f"nothing was chosen: {result['reason']}")
@@ -85,12 +86,13 @@ def main():
     reports = {name: mnist.evaluate(bench, work, name, work / "cache", f"gate-{name}")["report"] for name in ("planted", "retrain")}
     natural = [region for region in reports["retrain"]["regions"] if region["status"] in BUGS + ("suspected",) and region["predicted_as"] >= 0]
     natural.sort(key=lambda region: -region["confirm"]["candidate_error"] * region["confirm"]["seeds"])
-    cases = [("planted", "planted", []), ("natural", "retrain", [region["id"] for region in natural[:NATURAL]])]
+    three = [region["id"] for region in natural[:NATURAL]]
+    cases = [("planted", "planted", [], []), ("natural", "retrain", three, []), ("natural_longer", "retrain", three, ["--steps", "1800"])]
     show_head(64)
     if options.rows:
         options.rows.write_text("")
-    for case, candidate, regions in cases:
-        for row in rows_of(bench, work, case, candidate, regions):
+    for case in cases:
+        for row in rows_of(bench, work, *case):
             show(row, options.rows, 64)
 
 

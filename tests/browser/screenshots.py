@@ -33,7 +33,7 @@ def pages():
     yield "regions", "/models/digits/regions", 800
     yield "version", "/models/digits/versions/3", 2600
     yield "region", f"/regions/{planted['id']}", 1500
-    yield "queue", "/models/digits/queue", 900
+    yield "queue", "/queue?show=second", 900
     for job in corrections[:1]:
         yield "correction", f"/corrections/{job}", 1300
 

@@ -31,7 +31,7 @@ class PassingClock final : public Clock {
   void pass(std::chrono::milliseconds time) { now_ += time; }
 
  private:
-  TimePoint now_ = SystemClock().now() - std::chrono::hours(24 * 200);
+  TimePoint now_ = SystemClock().now() - std::chrono::hours(24 * 49);
 };
 
 template <class T>

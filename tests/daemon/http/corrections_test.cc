@@ -170,6 +170,9 @@ TEST_F(CorrectionApi, JobsSayTheirKindAndTheGateIsTheGates) {
   const auto before = world.get("/v1/models/digits/versions/1/gate");
   EXPECT_EQ(before.status, 412) << "as it was before the correction was ordered";
   EXPECT_EQ(parse_json(before.body, "gate").value()["job"]["id"], gate);
+  for (const char* page : {"/", "/jobs"})
+    EXPECT_NE(world.get(page).body.find("<a href=\"/corrections/" + std::to_string(id) + "\">"), std::string::npos)
+        << page;
 }
 
 }  // namespace
