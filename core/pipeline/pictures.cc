@@ -7,6 +7,7 @@
 #include "core/ml/inference.h"
 #include "core/pipeline/darkroom.h"
 #include "core/regions/frozen.h"
+#include "core/thumbnail.h"
 #include "core/regions/novelty.h"
 
 namespace defuse {
@@ -17,6 +18,7 @@ constexpr std::size_t kRealShown = 8;
 constexpr std::size_t kGeneratedShown = 8;
 constexpr int kGeneratedPerSeed = 2;  // so that one image does not fill the grid
 constexpr std::size_t kFlipsShown = 60;
+constexpr std::int64_t kLongestShown = 192;  // pixels
 
 struct Chosen {
   RegionSample sample;
@@ -75,9 +77,14 @@ Result<void> freeze(Region& region, const PictureInput& input, const Darkroom& d
                          static_cast<std::size_t>(shape.width));
 }
 
-// Small images are enlarged by whole factors, so that a person sees pixels and not a smear.
-int enlargement(const ImageShape& shape) {
-  return static_cast<int>(std::clamp<std::int64_t>(56 / std::max<std::int64_t>(shape.height, shape.width), 1, 4));
+// Small images are enlarged by whole factors, so that a person sees pixels and not a smear; large ones are shrunk, since
+// a page shows dozens.
+std::string thumbnail_png(const ImageShape& shape, std::span<const float> image) {
+  const auto longer = std::max<std::int64_t>(shape.height, shape.width);
+  if (longer <= kLongestShown)
+    return encode_png(shape, image, static_cast<int>(std::clamp<std::int64_t>(56 / longer, 1, 4)));
+  const auto small = shrink(shape, image, kLongestShown);
+  return encode_png(small.shape, small.pixels);
 }
 
 // What lies near it; only of regions where the candidate fails, since the others have nothing to be known in the data.
@@ -93,7 +100,7 @@ Result<void> draw_neighbours(Region& region, const PictureInput& input, std::uin
       auto& sample = neighbours[i].image;
       (sample.split == Split::test ? input.splits.test : input.splits.train).read(sample.index, 1, image);
       sample.picture = region.id + word + std::to_string(i) + ".png";
-      TRY_OK(write_file(folder / sample.picture, encode_png(shape, image, enlargement(shape))));
+      TRY_OK(write_file(folder / sample.picture, thumbnail_png(shape, image)));
     }
     return {};
   };
@@ -115,7 +122,7 @@ Result<void> draw_regions(std::vector<Region>& regions, const PictureInput& inpu
       std::vector<float> image(darkroom.pixels());
       TRY_OK(darkroom.develop(seed, sample.draw, image));
       sample.picture = region.id + "-" + std::to_string(region.samples.size()) + ".png";
-      TRY_OK(write_file(folder / sample.picture, encode_png(shape, image, enlargement(shape))));
+      TRY_OK(write_file(folder / sample.picture, thumbnail_png(shape, image)));
       region.samples.push_back(std::move(sample));
     }
     TRY_OK(draw_neighbours(region, input, context.job.settings.seed, shape, folder));
@@ -140,7 +147,7 @@ Result<std::vector<RegionSample>> draw_flips(const Comparison& comparison, const
                       .candidate_predicted = candidate.predicted[i],
                       .incumbent_predicted = incumbent.predicted[i],
                       .picture = "flip-" + std::to_string(index) + ".png"};
-    TRY_OK(write_file(folder / flip.picture, encode_png(shape, image, enlargement(shape))));
+    TRY_OK(write_file(folder / flip.picture, thumbnail_png(shape, image)));
     flips.push_back(std::move(flip));
   }
   return flips;

@@ -149,8 +149,10 @@ Answer page_regions(const Call& call) {
   const std::size_t page = page_of(call);
   list.offset = page * kRegionsShown;
   TRY(found, store->region_page(facts.model, list));
-  TRY(newest, store->version_page(facts.model, {.limit = kVersionsShown}));
-  auto& versions = newest.rows;
+  const std::size_t columns_page = number_asked(call, "columns");
+  TRY(releases,
+      store->version_page(facts.model, {.offset = columns_page * kVersionsShown, .limit = kVersionsShown}));
+  auto& versions = releases.rows;
   std::reverse(versions.begin(), versions.end());
   TRY(shown, heat_rows(*store, found.rows, versions));
   Json columns = Json::array();
@@ -158,9 +160,11 @@ Answer page_regions(const Call& call) {
   Json filters = Json::array();
   for (const char* name : {"all", "new", "worse", "inherited", "fixed", "suspected", "unlabelled"})
     filters.push_back({{"name", name}, {"chosen", show == name || (show.empty() && std::string_view(name) == "all")}});
-  const auto link = [&](std::size_t to) {
-    return "?page=" + std::to_string(to) + (show.empty() ? "" : "&show=" + show) + (list.newest ? "&sort=newest" : "");
+  const auto link = [&](std::size_t to, std::size_t to_columns) {
+    return "?page=" + std::to_string(to) + (show.empty() ? "" : "&show=" + show) +
+           (list.newest ? "&sort=newest" : "") + (to_columns > 0 ? "&columns=" + std::to_string(to_columns) : "");
   };
+  const bool older = (columns_page + 1) * kVersionsShown < releases.total;
   return html("dashboard_regions.mustache",
               {{"title", facts.model + ": bug regions"},
                {"program", "defused " DEFUSED_VERSION},
@@ -173,8 +177,10 @@ Answer page_regions(const Call& call) {
                {"columns", std::move(columns)},
                {"has_regions", !shown.empty()},
                {"regions", std::move(shown)},
-               {"earlier", page > 0 ? link(page - 1) : ""},
-               {"later", list.offset + kRegionsShown < found.total ? link(page + 1) : ""}});
+               {"newer_columns", columns_page > 0 ? link(page, columns_page - 1) : ""},
+               {"older_columns", older ? link(page, columns_page + 1) : ""},
+               {"earlier", page > 0 ? link(page - 1, columns_page) : ""},
+               {"later", list.offset + kRegionsShown < found.total ? link(page + 1, columns_page) : ""}});
 }
 
 Answer page_region(const Call& call) {

@@ -122,8 +122,8 @@ std::string asked(const Call& call, const char* name) {
   return found == call.query.end() ? std::string() : found->second;
 }
 
-std::size_t page_of(const Call& call) {
-  const std::string wanted = asked(call, "page");
+std::size_t number_asked(const Call& call, const char* name) {
+  const std::string wanted = asked(call, name);
   const bool number =
       !wanted.empty() && wanted.size() <= 6 && wanted.find_first_not_of("0123456789") == std::string::npos;
   return number ? std::stoul(wanted) : 0;

@@ -22,8 +22,9 @@ Json waiver_form(const Call& call, const std::string& model, const std::string& 
 // Of version and standing: what a failed one can be mended by, and its corrections so far; null where there is neither.
 Result<Json> mending_of(const Standing& standing, Store& store);
 
-// ?page= from 0; anything else that one may find there is 0.
-std::size_t page_of(const Call& call);
+// ?name= as a number from 0; anything else that one may find there is 0.
+std::size_t number_asked(const Call& call, const char* name);
+inline std::size_t page_of(const Call& call) { return number_asked(call, "page"); }
 // ?name=, or nothing.
 std::string asked(const Call& call, const char* name);
 // Links to the pages before and after this one; `query` is the rest of it, "&show=new" or nothing.

@@ -255,6 +255,23 @@ TEST_F(Api, DashboardShowsWhatThereIsAndEscapesIt) {
   EXPECT_EQ(world.get("/assets/dashboard.css").content_type, "text/css; charset=utf-8");
 }
 
+TEST_F(Api, TheHeatMapShowsReleasesTwelveAtATime) {
+  for (int i = 1; i <= 14; ++i) world.release(std::to_string(i), "bytes " + std::to_string(i));
+  world.judge("1", "bytes 1", VerdictState::fail, "", {violation("accuracy/overall")},
+              {some_region("r-0123456789ab", "region-1-0.png")});
+  const auto columns = [&](const std::string& query) {
+    const auto body = world.get("/models/digits/regions" + query).body;
+    std::vector<int> shown;
+    for (int i = 1; i <= 14; ++i)
+      if (body.find("/versions/" + std::to_string(i) + "\"") != std::string::npos) shown.push_back(i);
+    const auto has = [&](const char* words) { return body.find(words) != std::string::npos; };
+    return std::tuple(shown, has("Older releases"), has("Newer releases"), has("class=\"cell shade"));
+  };
+  EXPECT_EQ(columns(""), std::tuple(std::vector<int>{3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}, true, false, false));
+  EXPECT_EQ(columns("?columns=1"), std::tuple(std::vector<int>{1, 2}, false, true, true));
+  EXPECT_NE(world.get("/models/digits/regions?show=new").body.find("show=new&amp;columns=1"), std::string::npos);
+}
+
 TEST_F(Api, RegionPagesShowHistoryAndWhatPeopleSay) {
   world.release("1", "one");
   world.judge("1", "one", VerdictState::fail, "", {violation("accuracy/overall")},
