@@ -2,15 +2,12 @@
 // Sources: van der Maaten & Hinton, "Visualizing data using t-SNE", JMLR 2008; van der Maaten, "Accelerating t-SNE
 // using tree-based algorithms", JMLR 2014. Learning rate: Belkina et al., Nature Communications 2019.
 //   n points   x [n,d]   y [n,2]   w_ij = 1 / (1 + |y_i - y_j|^2)   Z = sum_{i != j} w_ij   q_ij = w_ij / Z
-// 1. For each point its 3u + 1 nearest others (u the perplexity), exactly; p_j|i ~ exp(-beta_i |x_i - x_j|^2), beta_i
-// by
+// 1. For each point its 3u + 1 nearest others (u the perplexity), exactly; p_j|i ~ exp(-beta_i |x_i - x_j|^2), beta_i by
 //    bisection so that the entropy of p_.|i is ln u. p_ij = (p_j|i + p_i|j) / (sum of all).
 // 2. dKL/dy_i = 4 sum_j (e p_ij w_ij (y_i - y_j) - w_ij^2 (y_i - y_j) / Z): the first sum over neighbours, the second
-// from
-//    the tree; e is the exaggeration.
+//    from the tree; e is the exaggeration.
 // 3. Descent with momentum and a gain for each number: + 0.2 where the slope turned against the last step, times 0.8
-// where
-//    it did not, at least 0.01. The layout is centred after every step.
+//    where it did not, at least 0.01. The layout is centred after every step.
 // Differs from the sources: 3u + 1 neighbours as scikit-learn takes, and its order of gain and momentum.
 #include "core/map/tsne.h"
 
@@ -64,8 +61,8 @@ std::vector<Near> nearest(const Matrix& points, std::size_t i, std::size_t k) {
   return all;
 }
 
-// p_j|i of one point's neighbours. With s the squares beyond the nearest, S = sum exp(-beta s): entropy = ln S + beta
-// sum(s p).
+// p_j|i of one point's neighbours. With s the squares beyond the nearest and S = sum exp(-beta s), the entropy is
+// ln S + beta sum(s p).
 std::vector<double> conditional(const std::vector<Near>& near, double perplexity) {
   std::vector<double> p(near.size());
   const double wanted = std::log(perplexity);
