@@ -12,7 +12,7 @@ from chromium import browser, colours  # noqa: E402
 from pages import PageTest, SHOTS, every_page  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
-from harness import BUILD, main  # noqa: E402
+from harness import BUILD, main, until  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
@@ -40,7 +40,7 @@ class Accessibility(PageTest):
         lines = ["# Accessibility of the dashboard", "", f"axe-core {self.version()}, rules {', '.join(RULES)}.", "",
                  "| page | view | rules held | broken | to be looked at by a person |", "|---|---|---|---|---|"]
         broken = []
-        for name, path in every_page(self):
+        for name, path in [*every_page(self), ("correction", self.corrected())]:
             for scheme, width in VIEWS:
                 self.driver.set_window_size(width, 900)
                 colours(self.driver, scheme)
@@ -55,6 +55,12 @@ class Accessibility(PageTest):
         (SHOTS / "accessibility.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
         print("\n".join(lines))
         self.assertEqual(broken, [], "\n".join(broken))
+
+    def corrected(self):
+        """The page of a small correction that has ended."""
+        job = self.http("/v1/models/digits/versions/3/correct", "POST", {"lambdas": [1], "steps": 20}, self.token)[2]["job"]
+        until(lambda: self.http(f"/v1/jobs/{job}")[2]["state"] == "done", "a correction")
+        return f"/corrections/{job}"
 
     def version(self):
         self.open("/")
