@@ -7,5 +7,7 @@ target_compile_definitions(project_options INTERFACE DEFUSED_VERSION="${PROJECT_
 target_compile_options(project_options INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual
   -Wdouble-promotion -Wformat=2
-  -Wno-restrict  # g++ 12 reports it inside std::string's operator+ (GCC bug 105651)
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # g++ 12 reports it inside std::string's operator+ (GCC bug 105651)
   $<$<BOOL:${DEFUSED_WERROR}>:-Werror>)
+# Addresses of functions are resolved at the start and then write-protected.
+target_link_options(project_options INTERFACE -Wl,-z,relro,-z,now)

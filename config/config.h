@@ -8,10 +8,12 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/json.h"
 #include "core/pipeline/job.h"
 #include "core/pipeline/settings.h"
+#include "core/registry/signature.h"
 #include "core/registry/source.h"
 #include "core/result.h"
 
@@ -27,12 +29,20 @@ struct RegistrySettings {
 struct HttpSettings {
   std::string host = "127.0.0.1";
   int port = 8470;                         // 0 = any free one
-  std::filesystem::path certificate;       // PEM with key; needed for anything but loopback
+  std::filesystem::path certificate;       // PEM chain; needed for anything but loopback
+  std::filesystem::path key;               // PEM; empty: the key is in `certificate` too
   std::chrono::hours max_waiver{24 * 90};  // longest a waiver may run
 };
 
 struct CacheSettings {
   std::uint64_t size = 20ULL << 30;  // bytes on disk that results of stations may take together
+};
+
+// A model line: what its gate is told, and what only the daemon acts on. Workers never hear of the latter.
+struct ModelLine : ModelSettings {
+  ModelLine() = default;
+  ModelLine(ModelSettings settings) : ModelSettings(std::move(settings)) {}  // NOLINT(google-explicit-constructor)
+  SignatureSettings signature;
 };
 
 struct Config {
@@ -45,7 +55,15 @@ struct Config {
   std::string log_level = "info";  // trace | debug | info | warn | error
   double alpha = 0.05;             // what models inherit; theirs counts
   std::uint64_t seed = 1;          // likewise
-  std::map<std::string, ModelSettings> models;
+  SignatureSettings signature;     // likewise
+  std::map<std::string, ModelLine> models;
+
+  // Whose signatures count for a model; nobody's for one that is not configured.
+  const SignatureSettings& signature_of(const std::string& model) const {
+    static const SignatureSettings kNobody;
+    const auto line = models.find(model);
+    return line == models.end() ? kNobody : line->second.signature;
+  }
 };
 
 // Relative paths inside the file are taken from the file's folder. Errors name every problem of the file, a line each

@@ -11,16 +11,7 @@ constexpr std::size_t kMaxShown = 60;
 
 // For error messages and logs: short, one line, printable.
 std::string shown(std::string_view text) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string out = "'";
-  for (const char c : text.substr(0, kMaxShown)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f)
-      out += c;
-    else
-      out += std::string("\\x") + kDigits[byte >> 4] + kDigits[byte & 15];
-  }
-  return out + (text.size() > kMaxShown ? "...'" : "'");
+  return "'" + printable(text.substr(0, kMaxShown)) + (text.size() > kMaxShown ? "...'" : "'");
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -54,7 +45,9 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
   return best;
 }
 
-void Problems::add(int line, int column, std::string words) { problems_.push_back({line, column, std::move(words)}); }
+void Problems::add(int line, int column, const std::string& words) {
+  problems_.push_back({line, column, printable(words)});  // names of keys are the file's own
+}
 
 Result<void> Problems::status() const {
   if (problems_.empty()) return {};
@@ -142,7 +135,7 @@ void Decoder::report_duplicates(const YamlNode& node, const std::string& path) {
     if (is_new) continue;
     std::string words = "duplicate key " + shown(entry.key) + (path.empty() ? " at the top level" : " in " + path);
     if (first->second->line > 0) words += "; it stands in line " + std::to_string(first->second->line) + " already";
-    problems_.add(entry.line, entry.column, std::move(words));
+    problems_.add(entry.line, entry.column, words);
   }
 }
 
@@ -157,7 +150,7 @@ void Decoder::finish() {
       words += "; known there:";
       for (const auto& key : known_) words += (key == known_.front() ? " " : ", ") + key;
     }
-    problems_.add(entry.line, entry.column, std::move(words));
+    problems_.add(entry.line, entry.column, words);
   }
   report_duplicates(node_, path_);
 }

@@ -27,7 +27,7 @@ class Problems {
  public:
   Problems(std::string name, std::filesystem::path folder) : name_(std::move(name)), folder_(std::move(folder)) {}
 
-  void add(int line, int column, std::string words);
+  void add(int line, int column, const std::string& words);
   const std::filesystem::path& folder() const { return folder_; }  // relative paths are taken from here
   bool empty() const { return problems_.empty(); }
   Result<void> status() const;  // at most 20 lines and a count of the rest

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "config/decode.h"
 #include "config/forms.h"
+#include "core/registry/ed25519.h"
 
 namespace defuse {
 
@@ -31,9 +32,14 @@ inline constexpr Choice<NoiseMode, 4> kNoise{{{{"outward", NoiseMode::outward},
                                                {"published", NoiseMode::published}}}};
 inline constexpr Choice<Bootstrap, 2> kBootstrap{
     {{{"inconclusive", Bootstrap::inconclusive}, {"allow", Bootstrap::allow}}}};
+inline constexpr Choice<SandboxMode, 2> kSandbox{
+    {{{"auto", SandboxMode::automatic}, {"require", SandboxMode::require}}}};
 
 inline constexpr Choice<Correction, 3> kCorrection{
     {{{"none", Correction::none}, {"lond", Correction::lond}, {"spending", Correction::spending}}}};
+
+inline constexpr Choice<SignatureMode, 3> kSignatureMode{
+    {{{"off", SignatureMode::off}, {"warn", SignatureMode::warn}, {"enforce", SignatureMode::enforce}}}};
 
 inline Choice<std::string, 1> api_version() { return {{{{"defused/v1", "defused/v1"}}}}; }
 inline Choice<std::string, 5> log_levels() {
@@ -61,10 +67,12 @@ void describe(V& v, HttpSettings& s) {
   v.field("listen", address, Listen{}, "address and port; port 0 takes any free one");
   s.host = address.host;
   s.port = address.port;
-  v.field("certificate", s.certificate, Path{}, "PEM file with certificate and key; turns TLS on");
+  v.field("certificate", s.certificate, Path{}, "PEM file with the certificate and its chain; turns TLS on");
+  v.field("key", s.key, Path{}, "PEM file with the certificate's key; without it the key is in the certificate's file");
   v.field("max_waiver", s.max_waiver, Duration<std::chrono::hours>{1h, 3650 * kDay}, "longest time a waiver may run");
   v.check(is_loopback(s.host) || !s.certificate.empty(), "listen",
           "may be reached from other machines, so http.certificate is needed (or listen on 127.0.0.1)");
+  v.check(s.key.empty() || !s.certificate.empty(), "key", "belongs to http.certificate, which is not given");
 }
 
 template <class V>
@@ -76,6 +84,7 @@ void describe(V& v, WorkerSettings& s) {
   v.field("cpu_time", s.cpu_time, Duration<std::chrono::seconds>{1s, 3650 * kDay, "auto"}, "auto is threads x timeout");
   v.field("retries", s.retries, Whole<int>{0, 10}, "attempts after the first before the verdict is error");
   v.field("backoff", s.backoff, Duration<std::chrono::milliseconds>{0ms, 1h}, "pause before the first retry; doubles");
+  v.field("sandbox", s.sandbox, kSandbox, "require: a worker that lacks a layer of it judges nothing");
 }
 
 template <class V>
@@ -235,6 +244,7 @@ void describe(V& v, CheckSettings& s) {
 }
 
 inline constexpr std::size_t kMostSiblings = 20;
+inline constexpr std::size_t kMostSigningKeys = 20;
 
 template <class V>
 void describe(V& v, NoiseFloorSettings& s) {
@@ -279,6 +289,37 @@ void describe(V& v, ModelSettings& s) {
           "generator, or turn misclassification_regions off)");
 }
 
+// The key is read here, so that one that is missing or of another kind is a mistake of the file, with its position.
+template <class V>
+void describe(V& v, SigningKey& s) {
+  v.field("name", s.name, Text{}, "as people know it", Need::required);
+  v.field("file", s.file, Path{}, "public key, Ed25519, PEM", Need::required);
+  if (s.file.empty() || !s.raw.empty()) return;
+  auto raw = read_public_key(s.file);
+  if (raw) s.raw = std::move(*raw);
+  v.check(!s.raw.empty(), "file", raw ? "" : "cannot be used: " + raw.error().message);
+}
+
+template <class V>
+void describe(V& v, SignatureSettings& s) {
+  v.field("mode", s.mode, kSignatureMode,
+          "off: nobody looks; warn: what is wrong is reported; enforce: such a version is not judged and not promoted");
+  v.objects("keys", s.keys, "whose signatures count");
+  v.check(s.mode == SignatureMode::off || !s.keys.empty(), "keys",
+          "names no key: mode " + std::string(to_string(s.mode)) + " needs one whose signatures count");
+  v.check(s.keys.size() <= kMostSigningKeys, "keys", "names more than " + std::to_string(kMostSigningKeys) + " keys");
+  std::vector<std::string> names;
+  for (const auto& key : s.keys) names.push_back(key.name);
+  std::sort(names.begin(), names.end());
+  v.check(std::adjacent_find(names.begin(), names.end()) == names.end(), "keys", "names two keys alike");
+}
+
+template <class V>
+void describe(V& v, ModelLine& s) {
+  describe(v, static_cast<ModelSettings&>(s));
+  v.object("signature", s.signature, "in place of the top-level signature");
+}
+
 template <class V>
 void describe(V& v, Config& s) {
   std::string version = "defused/v1";
@@ -291,7 +332,9 @@ void describe(V& v, Config& s) {
   v.object("cache", s.cache, "results of stations, kept to save time");
   v.field("alpha", s.alpha, Fraction{{0, 0.5, Lower::exclusive}}, "chance that two equally good models are told apart");
   v.field("seed", s.seed, Whole<std::uint64_t>{0}, "of everything random");
-  ModelSettings prototype;
+  v.object("signature", s.signature, "who vouches for versions");
+  ModelLine prototype;
+  prototype.signature = s.signature;
   prototype.alpha = s.alpha;
   prototype.seed = s.seed;
   v.map("models", s.models, prototype, "model lines by name, as in the registry");

@@ -37,6 +37,10 @@ class SchemaWriter {
     add(key, schema_of(value), words, need);
   }
   template <class S>
+  void objects(const char* key, std::vector<S>&, const char* words, Need need = Need::optional) {
+    add(key, {{"type", "array"}, {"items", schema_of(S{})}}, words, need);
+  }
+  template <class S>
   void map(const char* key, std::map<std::string, S>&, const S& prototype, const char* words) {
     Json schema{{"type", "object"}, {"minProperties", 1}};
     schema["propertyNames"] = {{"pattern", "^[A-Za-z0-9][A-Za-z0-9._-]*$"}};

@@ -6,6 +6,7 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <exception>
 #include <map>
 #include <optional>
@@ -21,6 +22,14 @@ struct Refused {
   int column;
   std::string words;
 };
+
+// Nodes of a document with every alias counted as what it stands for. No file of kMaxYamlBytes reaches it without
+// aliases; with them a few kilobytes can stand for more settings than fit into memory.
+constexpr std::size_t kMaxYamlNodes = 1 << 20;
+
+// What aliases stand for may lie deeper than what is written; a chain of them must not exhaust the stack when it is
+// freed.
+constexpr std::size_t kMaxTreeDepth = 4 * static_cast<std::size_t>(kMaxYamlDepth);
 
 // The library's events, put together to a tree.
 class TreeBuilder final : public YAML::EventHandler {
@@ -43,7 +52,7 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto target = anchors_.find(anchor);
     if (target == anchors_.end()) refuse(mark, "an alias must not lie inside what it stands for");
-    place(target->second, mark);
+    place(target->second.node, mark, target->second.size);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
@@ -61,11 +70,20 @@ class TreeBuilder final : public YAML::EventHandler {
   const std::optional<Refused>& bad_key() const { return bad_key_; }
 
  private:
+  struct Size {  // of a node with everything below
+    std::size_t nodes = 1;
+    std::size_t depth = 1;
+  };
   struct Open {
     std::shared_ptr<YamlNode> node;
     YAML::anchor_t anchor;
     bool has_key = false;  // of a map: the next node is a value
     YamlNode::Entry entry;
+    Size size;
+  };
+  struct Known {
+    std::shared_ptr<const YamlNode> node;
+    Size size;
   };
 
   [[noreturn]] static void refuse(const YAML::Mark& mark, std::string words) {
@@ -83,31 +101,35 @@ class TreeBuilder final : public YAML::EventHandler {
   void leaf(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor, const std::string& text) {
     auto node = make(kind, mark);
     node->text = text;
-    if (anchor != YAML::NullAnchor) anchors_[anchor] = node;
-    place(std::move(node), mark);
+    if (anchor != YAML::NullAnchor) anchors_[anchor] = {node, {}};
+    place(std::move(node), mark, {});
   }
 
   void open(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (stack_.size() >= static_cast<std::size_t>(kMaxYamlDepth)) refuse(mark, "nested too deeply");
-    stack_.push_back({make(kind, mark), anchor, false, {}});
+    stack_.push_back({make(kind, mark), anchor, false, {}, {}});
   }
 
   void close() {
     auto done = std::move(stack_.back());
     stack_.pop_back();
-    if (done.anchor != YAML::NullAnchor) anchors_[done.anchor] = done.node;
+    if (done.anchor != YAML::NullAnchor) anchors_[done.anchor] = {done.node, done.size};
     YAML::Mark mark;
     mark.line = done.node->line - 1;
     mark.column = done.node->column - 1;
-    place(std::move(done.node), mark);
+    place(std::move(done.node), mark, done.size);
   }
 
-  void place(std::shared_ptr<const YamlNode> node, const YAML::Mark& mark) {
+  void place(std::shared_ptr<const YamlNode> node, const YAML::Mark& mark, Size size) {
     if (stack_.empty()) {
       root_ = std::move(node);
       return;
     }
     auto& top = stack_.back();
+    top.size.nodes += size.nodes;
+    top.size.depth = std::max(top.size.depth, 1 + size.depth);
+    if (top.size.nodes > kMaxYamlNodes) refuse(mark, "aliases make it too large");
+    if (stack_.size() + size.depth > kMaxTreeDepth) refuse(mark, "nested too deeply");
     if (top.node->kind == YamlNode::Kind::list) {
       top.node->items.push_back(std::move(node));
     } else if (!top.has_key) {
@@ -126,11 +148,24 @@ class TreeBuilder final : public YAML::EventHandler {
 
   std::vector<Open> stack_;
   std::optional<Refused> bad_key_;
-  std::map<YAML::anchor_t, std::shared_ptr<const YamlNode>> anchors_;
+  std::map<YAML::anchor_t, Known> anchors_;
   std::shared_ptr<const YamlNode> root_;
 };
 
 }  // namespace
+
+std::string printable(std::string_view text) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f)
+      out += c;
+    else
+      out += std::string("\\x") + kDigits[byte >> 4] + kDigits[byte & 15];
+  }
+  return out;
+}
 
 std::string position(const std::string& name, int line, int column) {
   if (line <= 0) return name + ": ";
@@ -156,10 +191,11 @@ Result<std::shared_ptr<const YamlNode>> parse_yaml(std::string_view text, const 
     return first.root();
   } catch (const Refused& refused) {
     return fail(ErrorCode::invalid_input, position(name, refused.line, refused.column) + refused.words);
-  } catch (const YAML::Exception& problem) {
-    return fail(ErrorCode::invalid_input, position(name, problem.mark.line + 1, problem.mark.column + 1) + problem.msg);
+  } catch (const YAML::Exception& problem) {  // it may quote what it stumbled over
+    return fail(ErrorCode::invalid_input,
+                position(name, problem.mark.line + 1, problem.mark.column + 1) + printable(problem.msg));
   } catch (const std::exception& problem) {
-    return fail(ErrorCode::invalid_input, name + " cannot be read as YAML: " + problem.what());
+    return fail(ErrorCode::invalid_input, name + " cannot be read as YAML: " + printable(problem.what()));
   }
 }
 

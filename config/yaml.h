@@ -42,6 +42,9 @@ Result<std::shared_ptr<const YamlNode>> parse_yaml(std::string_view text, const 
 // The same tree, without positions. What lies deeper than kMaxYamlDepth becomes null.
 std::shared_ptr<const YamlNode> tree_of(const Json& json, int depth = 0);
 
+// One line without control characters, which become \xNN: what an error quotes of a file may reach a terminal.
+std::string printable(std::string_view text);
+
 // "file:line:column: " or, without a position, "file: ".
 std::string position(const std::string& name, int line, int column);
 

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 namespace defuse {
 namespace fs = std::filesystem;
@@ -37,6 +38,35 @@ tl::unexpected<Error> io_failure(const std::string& what, const fs::path& path) 
 Result<void> sync_folder(const fs::path& folder) {
   const Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd.get() < 0 || ::fsync(fd.get()) != 0) return io_failure("cannot sync", folder);
+  return {};
+}
+
+// Everything in a folder that was written without syncing. All of it is handed to the disk before any of it is waited
+// for: files that are written together are then written in few sweeps.
+Result<void> sync_whole(const fs::path& folder) {
+  std::vector<fs::path> files, folders{folder};
+  std::error_code problem;
+  fs::recursive_directory_iterator entry(folder, problem);
+  for (const fs::recursive_directory_iterator end; !problem && entry != end; entry.increment(problem)) {
+    const auto type = entry->symlink_status(problem).type();
+    if (type == fs::file_type::directory) folders.push_back(entry->path());
+    if (type == fs::file_type::regular) files.push_back(entry->path());
+  }
+  if (problem) return fail(ErrorCode::io, "cannot list " + folder.string() + ": " + problem.message());
+  const auto each = [&](const auto& act) -> Result<void> {
+    for (const auto& file : files) {
+      const Descriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+      if (fd.get() < 0) return io_failure("cannot open", file);
+      if (!act(fd.get())) return io_failure("cannot sync", file);
+    }
+    return {};
+  };
+  TRY_OK(each([](int fd) {
+    ::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);  // a hint: where it cannot be done, the next step waits longer
+    return true;
+  }));
+  TRY_OK(each([](int fd) { return ::fsync(fd) == 0; }));
+  for (auto inner = folders.rbegin(); inner != folders.rend(); ++inner) TRY_OK(sync_folder(*inner));
   return {};
 }
 
@@ -137,13 +167,16 @@ Result<void> copy_atomically(const fs::path& from, const fs::path& to, std::uint
 Result<void> write_file(const fs::path& path, std::string_view bytes) { return write_whole(path, bytes, Sync::no); }
 
 Result<void> publish_folder(const fs::path& finished, const fs::path& target) {
-  TRY_OK(sync_folder(finished));
+  TRY_OK(sync_whole(finished));
   if (::rename(finished.c_str(), target.c_str()) != 0) {
-    if (errno == EEXIST || errno == ENOTEMPTY) {
-      std::error_code ignored;
+    std::error_code ignored;
+    const int refused = errno;
+    // A worker's sandbox refuses to replace a folder before the file system can say that it is there.
+    if (refused == EEXIST || refused == ENOTEMPTY || (refused == EACCES && fs::exists(target, ignored))) {
       fs::remove_all(finished, ignored);
       return {};
     }
+    errno = refused;
     return io_failure("cannot publish", target);
   }
   return sync_folder(target.parent_path());
@@ -158,12 +191,33 @@ Result<void> rename_synced(const fs::path& finished, const fs::path& target) {
   return sync_folder(target.parent_path().empty() ? "." : target.parent_path());
 }
 
+Result<void> remove_synced(const fs::path& file) {
+  if (::unlink(file.c_str()) != 0) {
+    if (errno == ENOENT) return {};
+    return io_failure("cannot remove", file);
+  }
+  return sync_folder(file.parent_path().empty() ? "." : file.parent_path());
+}
+
 Result<void> make_folder(const fs::path& path) {
-  std::error_code code;
-  fs::create_directories(path, code);
-  if (code)
+  const auto failure = [&](const std::error_code& code) {
     return fail(code == std::errc::no_space_on_device ? ErrorCode::exhausted : ErrorCode::io,
                 "cannot create folder " + path.string() + ": " + code.message());
+  };
+  std::vector<fs::path> missing;
+  std::error_code code;
+  for (fs::path at = path.lexically_normal(); !at.empty() && !fs::is_directory(at, code); at = at.parent_path()) {
+    if (at.has_filename()) missing.push_back(at);
+    if (at == at.parent_path()) break;
+  }
+  for (auto folder = missing.rbegin(); folder != missing.rend(); ++folder) {
+    const bool made = fs::create_directory(*folder, code);
+    // Something else has its name: that says more than that it exists.
+    if (code == std::errc::file_exists) code = std::make_error_code(std::errc::not_a_directory);
+    if (code) return failure(code);
+    // What is put into a folder lasts no longer than the folder's own name.
+    if (made) TRY_OK(sync_folder(folder->parent_path().empty() ? "." : folder->parent_path()));
+  }
   return {};
 }
 

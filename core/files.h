@@ -26,13 +26,18 @@ Result<void> copy_atomically(const std::filesystem::path& from, const std::files
 // Writes in place without syncing: for the many small files of a folder that publish_folder will make appear whole.
 Result<void> write_file(const std::filesystem::path& path, std::string_view bytes);
 
-// Renames a finished folder into place and syncs the parent. An existing target is kept and the new folder removed:
-// entries named by content are the same whoever wrote them first.
+// Syncs everything in a finished folder, renames it into place and syncs the parent: it appears whole, also to whoever looks
+// after a loss of power. An existing target is kept and the new folder removed: entries named by content are the same
+// whoever wrote them first.
 Result<void> publish_folder(const std::filesystem::path& finished, const std::filesystem::path& target);
 
 // Syncs a finished file and gives it its name, in the same folder.
 Result<void> rename_synced(const std::filesystem::path& finished, const std::filesystem::path& target);
 
-Result<void> make_folder(const std::filesystem::path& path);  // with parents; existing is fine
+// With parents, each synced into its own; existing is fine.
+Result<void> make_folder(const std::filesystem::path& path);
+
+// Removes a file for good: it does not come back after a loss of power. One that is not there is fine.
+Result<void> remove_synced(const std::filesystem::path& file);
 
 }  // namespace defuse

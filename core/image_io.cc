@@ -12,6 +12,7 @@
 #include <cmath>
 #include <csetjmp>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -55,6 +56,13 @@ void png_fail(png_structp png, png_const_charp text) {
   png_longjmp(png, 1);
 }
 void png_ignore(png_structp, png_const_charp) {}
+
+// libpng makes room for as much as a chunk claims before it looks whether the file holds it, and takes its own limit on that
+// for a mere warning. Nothing that it needs for an image within the limits comes near this.
+constexpr std::size_t kMaxPngBlock = std::size_t{16} << 20;
+
+png_voidp png_allocate(png_structp, png_alloc_size_t size) { return size > kMaxPngBlock ? nullptr : std::malloc(size); }
+void png_release(png_structp, png_voidp block) { std::free(block); }
 
 void png_take(png_structp png, png_bytep to, std::size_t count) {
   auto& reader = *static_cast<PngReader*>(png_get_io_ptr(png));
@@ -100,7 +108,8 @@ bool decode_png(std::string_view bytes, const ImageLimits& limits, Decoded& out)
   PngReader reader;
   reader.bytes = bytes;
   reader.out = &out;
-  reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, png_fail, png_ignore);
+  reader.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &reader, png_fail, png_ignore, nullptr, png_allocate,
+                                        png_release);
   if (reader.png != nullptr) reader.info = png_create_info_struct(reader.png);
   if (reader.info == nullptr) {
     out.say("out of memory");

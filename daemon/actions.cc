@@ -9,7 +9,9 @@
 
 #include "core/correct/order.h"
 #include "core/files.h"
+#include "core/registry/version_files.h"
 #include "daemon/app.h"
+#include "daemon/http/standing.h"
 
 namespace defuse {
 namespace {
@@ -73,6 +75,9 @@ Result<VersionRow> App::present_version(const std::string& model, const std::str
   if (row->presence == VersionPresence::deleted)
     return fail(ErrorCode::conflict, model + "/" + version + " is no longer in the registry");
   if (is_changing(*row)) return fail(ErrorCode::conflict, model + "/" + version + " is being written again");
+  const auto signature = weigh_signature(row->signature, live_.config()->signature_of(model));
+  if (signature.refused())
+    return fail(ErrorCode::conflict, model + "/" + version + " is not signed as it must be: " + signature.problem);
   return *row;
 }
 
@@ -110,38 +115,61 @@ Result<std::int64_t> App::correct(const std::string& model, const std::string& v
       });
 }
 
+// Three steps, because reading the file may take long: whether the move is legal at all; then, on the caller's thread,
+// whether the file is still the one that was judged; then the move, if nothing changed meanwhile.
 Result<void> App::promote(const std::string& model, const std::string& version, const std::string& reason,
                           bool override_verdict, const std::string& who) {
-  return on_strand<void>([=, this] { return do_promote(model, version, reason, override_verdict, who); });
+  const auto kind = override_verdict ? Promotion::override_verdict : Promotion::promote;
+  TRY(row, on_strand<VersionRow>([=, this] { return to_promote(model, version, reason, kind); }));
+  TRY_OK(same_file(row, override_verdict ? "override" : "promote", who));
+  return on_strand<void>([=, this, seen = std::move(row)]() -> Result<void> {
+    TRY(now, to_promote(model, version, reason, kind));
+    if (now.digest != seen.digest || now.fingerprint != seen.fingerprint)
+      return fail(ErrorCode::conflict,
+                  model + "/" + version + " changed while it was read again; nothing was promoted");
+    return carry_out(now, reason, kind, who);
+  });
 }
 
-Result<void> App::do_promote(const std::string& model, const std::string& version, const std::string& reason,
-                             bool override_verdict, const std::string& who) {
+Result<VersionRow> App::to_promote(const std::string& model, const std::string& version, const std::string& reason,
+                                   Promotion kind) {
   TRY(row, present_version(model, version));
   TRY(incumbent, store_->incumbent(model));
-  if (override_verdict) {
+  if (kind == Promotion::override_verdict) {
     if (is_blank(reason)) return fail(ErrorCode::invalid_input, "an override needs a reason");
     if (incumbent && incumbent->digest == row.digest)
       return fail(ErrorCode::conflict, model + "/" + version + " is the incumbent already");
-  } else {
-    TRY(job, store_->last_job(model, row.digest));
-    if (job && !is_final(job->state))
-      return fail(ErrorCode::conflict,
-                  model + "/" + version + " is being judged again by job " + std::to_string(job->id));
-    TRY(verdict, store_->verdict(model, row.digest));
-    TRY(waivers, store_->waivers(model));
-    TRY_OK(may_promote(row, verdict, incumbent, waivers, clock_.now()));
+    return row;
   }
-  const std::string kind = override_verdict ? "override" : "promote";
-  TRY_OK(store_->promote(model, version, row.digest, kind, who, reason));
-  return made_incumbent(model, version, kind, who);
+  TRY(job, store_->last_job(model, row.digest));
+  if (job && !is_final(job->state))
+    return fail(ErrorCode::conflict,
+                model + "/" + version + " is being judged again by job " + std::to_string(job->id));
+  TRY(verdict, store_->verdict(model, row.digest));
+  TRY(waivers, store_->waivers(model));
+  TRY_OK(may_promote(row, verdict, incumbent, waivers, clock_.now()));
+  if (incumbent) {
+    TRY(problem, distrust(*store_, live_.config()->signature_of(model), model, incumbent->version, incumbent->digest));
+    if (!problem.problem.empty())
+      return fail(ErrorCode::conflict, model + "/" + version + " was compared with version " + problem.problem);
+  }
+  return row;
 }
 
 Result<std::string> App::rollback(const std::string& model, const std::string& reason, const std::string& who) {
-  return on_strand<std::string>([=, this] { return do_rollback(model, reason, who); });
+  TRY(row, on_strand<VersionRow>([=, this] { return to_roll_back_to(model); }));
+  TRY_OK(same_file(row, "rollback", who));
+  return on_strand<std::string>([=, this, seen = std::move(row)]() -> Result<std::string> {
+    TRY(now, to_roll_back_to(model));
+    if (now.version != seen.version || now.digest != seen.digest || now.fingerprint != seen.fingerprint)
+      return fail(ErrorCode::conflict,
+                  model + "/" + seen.version + " changed while it was read again; nothing was done");
+    TRY_OK(carry_out(now, reason, Promotion::rollback, who));
+    return now.version;
+  });
 }
 
-Result<std::string> App::do_rollback(const std::string& model, const std::string& reason, const std::string& who) {
+Result<VersionRow> App::to_roll_back_to(const std::string& model) {
   if (!live_.config()->models.contains(model))
     return fail(ErrorCode::not_found, "no model named " + model + " is configured");
   TRY(promotions, store_->promotions(model));
@@ -151,9 +179,49 @@ Result<std::string> App::do_rollback(const std::string& model, const std::string
     return fail(ErrorCode::conflict, model + "/" + target.version +
                                          " was replaced since it was the incumbent: its digest was " +
                                          target.digest.substr(0, 12) + " and is " + row.digest.substr(0, 12));
-  TRY_OK(store_->promote(model, target.version, target.digest, "rollback", who, reason));
-  TRY_OK(made_incumbent(model, target.version, "rollback", who));
-  return target.version;
+  return row;
+}
+
+// Reads the artifact again, and what vouches for it: the registry may have changed since the last scan, and what is
+// promoted must be what was judged. Any thread but the main strand; may take as long as a large file does.
+Result<void> App::same_file(const VersionRow& row, const std::string& what, const std::string& who) {
+  const auto name = row.model + "/" + row.version;
+  const auto config = live_.config();
+  RegistryEntry entry;
+  entry.model = row.model;
+  entry.version = row.version;
+  entry.artifact = config->registry.path / row.model / row.version / kArtifactName;
+  entry.state = EntryState::ready;
+  entry.fingerprint = row.fingerprint;
+  const auto again = options_.registry.identify(entry);
+  std::string problem;
+  Json found = nullptr;
+  if (!again) {
+    problem = again.error().describe();
+  } else if (again->digest != row.digest) {
+    problem = "model.pt now has sha256 " + again->digest + ", but " + row.digest + " was judged";
+    found = again->digest;
+  } else {
+    const auto& settings = config->signature_of(row.model);
+    const auto view = weigh_signature(check_signature(*again, settings), settings);
+    if (view.refused()) problem = "it is not signed as it must be: " + view.problem;
+  }
+  if (problem.empty()) return {};
+  spdlog::warn("{}: {} by {} refused: {}", name, what, who, problem);
+  TRY_OK(on_strand<void>([&]() -> Result<void> {
+    return store_->audit({who, what + ".refused", name,
+                          Json{{"digest", row.digest}, {"found_digest", std::move(found)}, {"problem", problem}}});
+  }));
+  return fail(ErrorCode::conflict,
+              name + " was read again before it goes into production, and stays out of it: " + problem);
+}
+
+Result<void> App::carry_out(const VersionRow& row, const std::string& reason, Promotion kind, const std::string& who) {
+  const std::string word = kind == Promotion::rollback           ? "rollback"
+                           : kind == Promotion::override_verdict ? "override"
+                                                                 : "promote";
+  TRY_OK(store_->promote(row.model, row.version, row.digest, word, who, reason));
+  return made_incumbent(row.model, row.version, word, who);
 }
 
 // Every other version's verdict was given against another incumbent now.

@@ -18,10 +18,10 @@
 namespace defuse {
 namespace {
 
-namespace fs = std::filesystem;
 namespace asio = boost::asio;
 
 constexpr std::chrono::hours kWaiverWarning{24 * 7};
+constexpr std::chrono::hours kCertificateWarning{24 * 14};
 constexpr const char* kCancelledBy =
     "cancelled by ";  // what JobRunner::cancel writes; a job the daemon dropped says other words
 
@@ -59,6 +59,7 @@ std::string needs_restart(const Config& now, const Config& next) {
   note(now.registry.path != next.registry.path, "registry.path");
   note(now.http.host != next.http.host || now.http.port != next.http.port, "http.listen");
   note(now.http.certificate != next.http.certificate, "http.certificate");
+  note(now.http.key != next.http.key, "http.key");
   return changed;
 }
 
@@ -106,6 +107,7 @@ App::App(AppOptions options, UniqueFd lock, std::unique_ptr<Store> store)
 
 App::~App() {
   stopping_ = true;
+  if (sandbox_probe_.joinable()) sandbox_probe_.join();
   live_.close();
   http_ = {};
 }
@@ -117,6 +119,7 @@ Result<void> App::run() {
     await_signal();
   }
   TRY_OK(start_http());
+  ask_for_sandbox();
   watcher_->start();
   keep_house();
   jobs_.advance();
@@ -126,12 +129,15 @@ Result<void> App::run() {
 
 Result<void> App::recover() {
   TRY_OK(while_doing("while taking up interrupted jobs", jobs_.recover()));
-  TRY(unjudged, store_->unjudged_versions());
-  std::size_t position = 0;
-  for (const auto& version : unjudged)  // seen, but not queued before the daemon ended
-    if (live_.config()->models.contains(version.model)) TRY_OK(enqueue_new(version, position++));
+  TRY_OK(enqueue_unjudged());  // seen, but not queued before the daemon ended
   TRY(known, store_->known_versions());
   refresh_present(known);
+  // A person spoke, and the daemon ended before the verdict was given again.
+  TRY(outdated, store_->versions_outdated(clock_.now()));
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const auto& version : outdated)
+    if (seen.insert({version.model, version.digest}).second)
+      jobs_.judge_again(version, "daemon", "a person's word came after its verdict");
   check_waivers();
   return {};
 }
@@ -142,6 +148,25 @@ Result<void> App::start_http() {
   http_ = std::move(endpoint);
   spdlog::info("listening on {}:{}", live_.config()->http.host, http_.port);
   return {};
+}
+
+void App::ask_for_sandbox() {
+  live_.change_status([this](DaemonStatus& status) { status.memory_limit = options_.memory_limit; });
+  if (!options_.probe_sandbox) return;
+  sandbox_probe_ = std::thread([this] {
+    const auto sandbox = options_.probe_sandbox([this] { return stopping_.load(); });
+    if (!stopping_) asio::post(io_, [this, sandbox] { learnt_sandbox(sandbox); });
+  });
+}
+
+void App::learnt_sandbox(const Result<SandboxState>& sandbox) {
+  const auto state = sandbox ? *sandbox : SandboxState{{}, {"all of it (" + sandbox.error().message + ")"}};
+  live_.change_status([&](DaemonStatus& status) { status.sandbox = state; });
+  live_.counters().sandbox_missing(state.missing.size());
+  if (state.missing.empty()) return spdlog::info("workers' {}", state.describe());
+  const bool required = live_.config()->worker.sandbox == SandboxMode::require;
+  spdlog::log(required ? spdlog::level::err : spdlog::level::warn, "workers' {}{}", state.describe(),
+              required ? "; worker.sandbox is require, so nothing will be judged" : "");
 }
 
 void App::become_ready() {
@@ -178,10 +203,41 @@ void App::keep_house() {
   if (ready_)
     notifier_.status((live_.status().registry_problem.empty() ? "" : "registry cannot be read; ") + jobs_.summary());
   check_waivers();
+  look_at_certificate(TlsCertificate::When::changed);
   house_.expires_after(options_.house_keeping);
   house_.async_wait([this](const boost::system::error_code& error) {
     if (!error) keep_house();
   });
+}
+
+// Says what changed since the last look, so once for each certificate and problem.
+void App::look_at_certificate(TlsCertificate::When when) {
+  if (!http_.certificate) return;
+  const auto state = http_.certificate(when);
+  if (!state.used) return;
+  live_.counters().certificate_expires(state.expires);
+  const auto left = state.expires - clock_.now();
+  std::string problem;
+  if (!state.problem.empty())
+    problem = "the new one is not used, the old one stays in force: " + state.problem;
+  else if (left <= std::chrono::milliseconds(0))
+    problem = "it expired at " + to_rfc3339(state.expires);
+  else if (left <= kCertificateWarning)
+    problem = "it expires at " + to_rfc3339(state.expires);
+  else
+    problem = state.advice;
+  const auto before = live_.status();
+  if (before.certificate_problem == problem && before.certificate_expires == state.expires) return;
+  live_.change_status([&](DaemonStatus& status) {
+    status.certificate_problem = problem;
+    status.certificate_expires = state.expires;
+  });
+  if (before.certificate_expires != state.expires)
+    spdlog::info("http: TLS with a certificate that expires at {}", to_rfc3339(state.expires));
+  if (!state.problem.empty() || left <= std::chrono::milliseconds(0))
+    spdlog::error("http: certificate: {}", problem);
+  else if (!problem.empty())
+    spdlog::warn("http: certificate: {}", problem);
 }
 
 void App::request_stop() {
@@ -201,6 +257,7 @@ void App::stop() {
 
 void App::reload() {
   notifier_.reloading();
+  look_at_certificate(TlsCertificate::When::now);  // whatever the configuration says
   const auto before = live_.config();
   auto loaded = options_.load ? options_.load() : Result<Config>(*before);
   std::string problem;
@@ -223,7 +280,11 @@ void App::reload() {
   live_.counters().watch_models(names_of(*config));
   spdlog::set_level(spdlog::level::from_str(config->log_level));
   watcher_->reconfigure(config->registry, names_of(*config));
+  if (const auto queued = enqueue_unjudged(); !queued)  // held back for want of a key that counts now
+    spdlog::error("versions cannot be queued: {}", queued.error().describe());
   for (const auto& name : names_of(*config)) refresh_verdict_files(name);
+  for (const auto& [name, settings] : before->models)  // the file of what is no longer watched is no answer either
+    if (!config->models.contains(name)) refresh_verdict_files(name);
   live_.publish("config", Json::object());
   spdlog::info("configuration reloaded: {} models", config->models.size());
   jobs_.advance();
@@ -242,12 +303,21 @@ Result<bool> App::never_judged(const VersionRow& version) {
 }
 
 Result<void> App::enqueue_new(const VersionRow& version, std::size_t position) {
+  if (weigh_signature(version.signature, live_.config()->signature_of(version.model)).refused()) return {};
   TRY(due, never_judged(version));
   if (!due) return {};
   TRY(id,
       jobs_.enqueue(version, priority_of(clock_.now(), position),
                     {"daemon", "job.queued", version.model + "/" + version.version, Json{{"digest", version.digest}}}));
   static_cast<void>(id);
+  return {};
+}
+
+Result<void> App::enqueue_unjudged() {
+  TRY(unjudged, store_->unjudged_versions());
+  std::size_t position = 0;
+  for (const auto& version : unjudged)
+    if (live_.config()->models.contains(version.model)) TRY_OK(enqueue_new(version, position++));
   return {};
 }
 
@@ -264,9 +334,7 @@ void App::write_verdict_file_of(const std::string& model, const std::string& ver
     if (!found) return tl::unexpected<Error>(found.error());
     const Standing& standing = *found;
     if (standing.kind == Standing::Kind::unknown) {
-      std::error_code ignored;
-      fs::remove(state_.verdict_file(model, version), ignored);
-      return {};
+      return remove_synced(state_.verdict_file(model, version));
     }
     const auto digest = standing.row ? standing.row->digest : std::string();
     if (standing.row && is_changing(*standing.row))
@@ -281,8 +349,7 @@ void App::write_verdict_file_of(const std::string& model, const std::string& ver
   };
   if (const auto done = write(); !done) {
     // Better no file than one that may no longer be true.
-    std::error_code ignored;
-    fs::remove(state_.verdict_file(model, version), ignored);
+    static_cast<void>(remove_synced(state_.verdict_file(model, version)));
     spdlog::error("{}/{}: its verdict file cannot be written: {}", model, version, done.error().describe());
   }
 }
@@ -292,7 +359,7 @@ void App::write_verdict_file_of(const std::string& model, const std::string& ver
 void App::refresh_present(const std::vector<KnownVersion>& known) {
   std::optional<ModelFacts> facts;
   for (const KnownVersion& one : known) {
-    if (!one.present || !live_.config()->models.contains(one.model)) continue;
+    if (!one.present) continue;
     const auto standing = [&]() -> Result<Standing> {
       if (!facts || facts->model != one.model) {
         TRY(read, model_facts(one.model, live_, *store_));

@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "core/store/store.h"
 #include "daemon/http/read_model.h"
 #include "daemon/http/standing.h"
+#include "daemon/http/tls_certificate.h"
 #include "daemon/job_runner.h"
 #include "daemon/judge.h"
 #include "daemon/live_state.h"
@@ -33,6 +35,8 @@ namespace defuse {
 struct HttpEndpoint {
   std::shared_ptr<void> server;  // closes when the last owner lets go
   int port = 0;
+  // What TLS is spoken with, after a look whether it was renewed. Main strand; empty where nothing knows of TLS.
+  std::function<CertificateState(TlsCertificate::When)> certificate;
 };
 
 struct AppOptions {
@@ -44,6 +48,10 @@ struct AppOptions {
   // Empty: no HTTP.
   std::function<Result<HttpEndpoint>(const HttpSettings&, ReadModel&, Actions&, const std::filesystem::path& state)>
       start_http;
+  // Says what sandbox workers have here, on a thread of its own; ends early when its argument says so. Empty: not
+  // asked.
+  std::function<Result<SandboxState>(const std::function<bool()>& give_up)> probe_sandbox;
+  std::string memory_limit;  // see DaemonStatus
   bool handle_signals = true;
   std::chrono::milliseconds house_keeping{2000};  // expiry of waivers, STATUS= for systemd
 };
@@ -84,8 +92,11 @@ class App final : public Actions {
   // Start and end.
   Result<void> recover();
   Result<void> start_http();
+  void ask_for_sandbox();
+  void learnt_sandbox(const Result<SandboxState>& sandbox);
   void await_signal();
   void keep_house();
+  void look_at_certificate(TlsCertificate::When when);
   void stop();
   void become_ready();
 
@@ -95,10 +106,12 @@ class App final : public Actions {
   void deleted(const KnownVersion& version);
   void scanned(const ScanReport& report);
   void withdraw_changing(const std::vector<RegistryEntry>& not_ready);
+  void tell_of_refused(const std::vector<RegistryEntry>& before, const std::vector<RegistryEntry>& now);
 
   // Queue, verdict files, people's words.
   Result<bool> never_judged(const VersionRow& version);
   Result<void> enqueue_new(const VersionRow& version, std::size_t position);
+  Result<void> enqueue_unjudged();
   void refresh_verdict_file(const std::string& model, const std::string& version);
   void refresh_verdict_files(const std::string& model);
   void refresh_present(const std::vector<KnownVersion>& known);
@@ -111,9 +124,12 @@ class App final : public Actions {
 
   // Action bodies, on the main strand.
   Result<VersionRow> present_version(const std::string& model, const std::string& version);
-  Result<void> do_promote(const std::string& model, const std::string& version, const std::string& reason,
-                          bool override_verdict, const std::string& who);
-  Result<std::string> do_rollback(const std::string& model, const std::string& reason, const std::string& who);
+  enum class Promotion { promote, override_verdict, rollback };
+  Result<VersionRow> to_promote(const std::string& model, const std::string& version, const std::string& reason,
+                                Promotion kind);
+  Result<VersionRow> to_roll_back_to(const std::string& model);
+  Result<void> carry_out(const VersionRow& row, const std::string& reason, Promotion kind, const std::string& who);
+  Result<void> same_file(const VersionRow& row, const std::string& what, const std::string& who);
   Result<void> made_incumbent(const std::string& model, const std::string& version, const std::string& kind,
                               const std::string& who);
   template <class T>
@@ -137,6 +153,7 @@ class App final : public Actions {
       changing_;  // versions whose verdict file was withdrawn while they change
   bool ready_ = false;
   std::atomic<bool> stopping_{false};
+  std::thread sandbox_probe_;
   HttpEndpoint http_;  // last: closed first
 };
 

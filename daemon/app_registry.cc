@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "daemon/app.h"
@@ -10,7 +11,14 @@ namespace defuse {
 
 WatcherHooks App::watcher_hooks() {
   WatcherHooks hooks;
-  hooks.known = [this] { return store_->known_versions(); };
+  hooks.known = [this]() -> Result<std::vector<KnownVersion>> {
+    TRY(known, store_->known_versions());
+    const auto config = live_.config();
+    // Nobody looked at its signature, or not with these keys: as good as another file.
+    for (auto& version : known)
+      if (needs_check(version.signature, config->signature_of(version.model))) version.fingerprint.clear();
+    return known;
+  };
   hooks.found = [this](const Candidate& candidate, const std::string& fingerprint, std::size_t position) {
     found(candidate, fingerprint, position);
   };
@@ -19,10 +27,24 @@ WatcherHooks App::watcher_hooks() {
   return hooks;
 }
 
-void App::found(const Candidate& candidate, const std::string& fingerprint, std::size_t position) {
+void App::found(const Candidate& identified, const std::string& fingerprint, std::size_t position) {
+  auto candidate = identified;
   const auto name = candidate.model + "/" + candidate.version;
+  const auto config = live_.config();
+  const auto& settings = config->signature_of(candidate.model);
+  candidate.signature = check_signature(candidate, settings);
+  if (!candidate.signature.problem.empty())
+    spdlog::warn("{}: signature {}{}: {}", name, to_string(candidate.signature.state),
+                 settings.mode == SignatureMode::enforce ? ", so it is not judged" : "", candidate.signature.problem);
+  bool others_too = false;
   const auto take = [&]() -> Result<void> {
     TRY(before, store_->version(candidate.model, candidate.version));
+    const bool same_signature = before && before->signature == candidate.signature;
+    if (settings.mode == SignatureMode::enforce && !same_signature) {
+      TRY(promotions, store_->promotions(candidate.model));
+      others_too = std::any_of(promotions.begin(), promotions.end(),
+                               [&](const PromotionRow& row) { return row.version == candidate.version; });
+    }
     TRY_OK(store_->put_version(candidate, fingerprint));
     TRY(row, store_->version(candidate.model, candidate.version));
     if (!row) return fail(ErrorCode::internal, name + " vanished from the store");
@@ -35,7 +57,8 @@ void App::found(const Candidate& candidate, const std::string& fingerprint, std:
   };
   if (const auto taken = take(); !taken) spdlog::error("{}: cannot be taken in: {}", name, taken.error().describe());
   changing_.erase({candidate.model, candidate.version});
-  refresh_verdict_file(candidate.model, candidate.version);
+  // What was compared with it stands and falls with its signature.
+  others_too ? refresh_verdict_files(candidate.model) : refresh_verdict_file(candidate.model, candidate.version);
   Json data = Json::object();
   data["model"] = candidate.model;
   data["version"] = candidate.version;
@@ -82,6 +105,7 @@ void App::scanned(const ScanReport& report) {
       if (std::find(before.warnings.begin(), before.warnings.end(), warning) == before.warnings.end())
         spdlog::warn("registry: {}", warning);
     withdraw_changing(report.not_ready);
+    tell_of_refused(before.not_ready, report.not_ready);
   }
   if (!ready_) become_ready();
 }
@@ -99,6 +123,20 @@ void App::withdraw_changing(const std::vector<RegistryEntry>& not_ready) {
   for (const auto& [model, version] : now)
     if (before.erase({model, version}) == 0) refresh_verdict_file(model, version);
   for (const auto& [model, version] : before) refresh_verdict_file(model, version);  // it is as it was
+}
+
+// Who only shares a disk must learn that a version will never be judged as it is, and not wait for it.
+void App::tell_of_refused(const std::vector<RegistryEntry>& before, const std::vector<RegistryEntry>& now) {
+  std::map<std::pair<std::string, std::string>, std::string> refused;
+  for (const auto& entry : before)
+    if (entry.state == EntryState::refused) refused[{entry.model, entry.version}] = entry.problem;
+  for (const auto& entry : now) {
+    if (entry.state != EntryState::refused || entry.version.empty()) continue;
+    const auto known = refused.extract({entry.model, entry.version});
+    if (known.empty() || known.mapped() != entry.problem) refresh_verdict_file(entry.model, entry.version);
+  }
+  for (const auto& [name, problem] : refused)
+    if (!name.second.empty()) refresh_verdict_file(name.first, name.second);  // mended, or gone
 }
 
 bool App::is_changing(const VersionRow& version) const {

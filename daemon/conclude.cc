@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -97,6 +98,46 @@ Policy policy_of(const ModelSettings& settings, bool has_incumbent) {
   return policy;
 }
 
+// What a check that says pass would have seen, and the rest of the result denies. A worker that was taken over can tell a
+// story without holes; one that is broken, or a file that was pieced together, cannot.
+std::string unsupported(const WorkerResult& result, const CheckResult& check, const ModelSettings& settings) {
+  const bool contract = check.check == "contract";
+  const bool compares = check.check == "accuracy" || check.check == "negative_flips";
+  if (check.state != VerdictState::pass || (!contract && !compares)) return {};
+  const auto& facts = result.contract;
+  if (!facts.loaded || !facts.ran || !facts.run_error.empty()) return "although its model was not loaded and run";
+  if (result.test_images <= 0 || facts.images != result.test_images)
+    return "although its model was run on " + std::to_string(facts.images) + " of " +
+           std::to_string(result.test_images) + " test images";
+  if (contract)
+    return facts.not_finite + facts.not_deterministic + facts.batch_dependent == 0 ? "" : "against its own counts";
+  if (!result.comparison) return "although nothing was compared";
+  const auto& counts = result.comparison->overall;
+  const auto net = static_cast<double>(counts.negative_flips - counts.positive_flips);
+  const bool worse = net > settings.checks.accuracy.max_drop * static_cast<double>(counts.total());
+  return check.check == "accuracy" && worse ? "against its own counts" : "";
+}
+
+bool differs(const std::optional<double>& told, std::int64_t right, std::int64_t of) {
+  return !told || std::abs(*told * static_cast<double>(of) - static_cast<double>(right)) > 0.5;
+}
+
+// Empty if the result's numbers fit each other.
+std::string contradiction_in(const WorkerResult& result, const ModelSettings& settings) {
+  for (const auto& check : result.checks)
+    if (auto why = unsupported(result, check, settings); !why.empty()) return check.check + " passes, " + why;
+  if (!result.comparison) return {};
+  if (result.test_digest.empty()) return "it compares on data that it gives no digest of";
+  const auto& counts = result.comparison->overall;
+  if (counts.total() != result.test_images)
+    return "it compares on " + std::to_string(counts.total()) + " of " + std::to_string(result.test_images) +
+           " test images";
+  if (differs(result.candidate_accuracy, counts.both_right + counts.positive_flips, counts.total()) ||
+      differs(result.incumbent_accuracy, counts.both_right + counts.negative_flips, counts.total()))
+    return "its accuracies are not those of its comparison";
+  return {};
+}
+
 }  // namespace
 
 RegionIds settle_regions(const WorkerResult& result, const std::vector<RegionFingerprint>& earlier) {
@@ -151,6 +192,7 @@ Result<void> fits_job(const WorkerResult& result, const JobSpec& job) {
   std::set<std::string> regions;
   for (const auto& region : result.regions)
     if (region.id.empty() || !regions.insert(region.id).second) return contradiction("two regions share one id");
+  if (const auto why = contradiction_in(result, job.settings); !why.empty()) return contradiction(why);
   return {};
 }
 
@@ -191,6 +233,13 @@ Report conclude(WorkerResult result, const ModelSettings& settings, const std::v
       if (const auto label = labels.find(finding.region); label != labels.end()) report.region_labels.insert(*label);
   report.result = std::move(result);
   return report;
+}
+
+void note_signature(Report& report, const SignatureView& signature) {
+  report.signature = signature;
+  if (!signature.problem.empty())
+    report.verdict.warnings.push_back("Signature " + std::string(to_string(signature.state)) + ": " +
+                                      signature.problem + ".");
 }
 
 Report conclude_failure(const JobSpec& job, const std::string& cause, TimePoint now) {

@@ -41,6 +41,9 @@ Report conclude(WorkerResult result, const ModelSettings& settings, const std::v
                 const RegionLabels& labels, TimePoint now, const std::filesystem::path& pictures,
               const std::optional<JudgementHistory>& history = std::nullopt);
 
+// Who vouches for the version; what is wrong with that becomes a warning of the verdict.
+void note_signature(Report& report, const SignatureView& signature);
+
 // For a job that ended without a result: verdict `error`, with the cause.
 Report conclude_failure(const JobSpec& job, const std::string& cause, TimePoint now);
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "daemon/correction_job.h"
+#include "daemon/orphans.h"
 #include "daemon/specify.h"
 
 namespace defuse {
@@ -58,6 +59,9 @@ Result<void> JobRunner::recover() {
     TRY_OK(move(job.id, JobState::queued, again));
     spdlog::info("job {} ({}/{}): queued again after a restart", job.id, job.model, job.version);
   }
+  // One thread does this and all judging, so it is over before a report is written that has no row yet.
+  TRY(referenced, store_.referenced());
+  asio::post(work_, [state = state_, referenced = std::move(referenced)] { sweep_orphans(state, referenced); });
   if (current_) judge();
   cache_.collect();
   return {};
@@ -72,6 +76,7 @@ void JobRunner::advance() {
     if (now.stopping || now.worker_busy) return;
     auto next = store_.next_job(now.now);
     auto due = store_.next_job_due();
+    if (next && !*next && due && *due && was_set_back(**due, now.now)) next = store_.next_job(**due);
     if (!next || !due) {
       spdlog::error("the queue cannot be read: {}", (next ? due.error() : next.error()).describe());
       return look_later(kTroubleWait);
@@ -86,6 +91,17 @@ void JobRunner::advance() {
         return look_later(kTroubleWait);
       }
       now.version = std::move(*version);
+      const auto config = live_.config();
+      const auto pending = signatures_pending(store_, *config, *now.next);
+      if (!pending) {
+        spdlog::error("signatures cannot be looked up: {}", pending.error().describe());
+        return look_later(kTroubleWait);
+      }
+      now.signatures_pending = *pending;
+      if (now.version) {
+        const auto view = weigh_signature(now.version->signature, config->signature_of(now.next->model));
+        if (view.refused()) now.unsigned_because = view.problem;
+      }
     }
     const auto action = next_action(now);
     if (!action) return;
@@ -133,6 +149,7 @@ void JobRunner::start(std::int64_t id) {
     return look_later(kTroubleWait);
   }
   const auto& spec = current_->spec;
+  if (const auto problem = distrusted(store_, *live_.config(), spec); !problem.empty()) return give_up(problem);
   spdlog::info("job {} ({}, digest {}): {} started, against {}", id, name_of(spec), spec.candidate.digest.substr(0, 12),
                current_->order ? "correction" : "gate", spec.incumbent ? spec.incumbent->version : "no incumbent");
   const WorkerLimits limits{spec.worker.timeout, spec.worker.memory};
@@ -170,8 +187,11 @@ void JobRunner::worker_ended(std::int64_t id, const WorkerExit& exit) {
 void JobRunner::judge() {
   current_->judging = true;
   words_changed_ = false;
+  // A key may have been taken away while the worker ran.
+  if (const auto problem = distrusted(store_, *live_.config(), current_->spec); !problem.empty())
+    return give_up(problem);
   if (current_->order) return take_in();
-  auto request = judge_request(store_, state_, current_->spec, live_.clock().now());
+  auto request = judge_request(store_, *live_.config(), state_, current_->spec, live_.clock().now());
   if (!request) return judged_now(tl::unexpected<Error>(request.error()));
   asio::post(work_, [this, guard = asio::make_work_guard(io_), request = std::move(*request)] {
     asio::post(io_, [this, judged = judge_result(request)] { judged_now(judged); });
@@ -217,6 +237,7 @@ void JobRunner::give_up(const std::string& cause) {
   request.state = state_;
   request.job = current_->spec;
   request.now = live_.clock().now();
+  request.signature = signature_of(store_, *live_.config(), current_->spec);
   asio::post(work_, [this, guard = asio::make_work_guard(io_), request = std::move(request), cause] {
     asio::post(io_, [this, cause, judged = judge_failure(request, cause)] {
       if (stopping_ || !current_) return;
@@ -274,7 +295,7 @@ void JobRunner::judge_again(const VersionRow& version, const std::string& who, c
     if (!verdict) return fail(ErrorCode::not_found, "it has no verdict yet");
     if (!has_result(state_, verdict->job)) return fail(ErrorCode::not_found, "its last job left no result");
     TRY(spec, read_job(state_, verdict->job));
-    TRY(made, judge_request(store_, state_, spec, live_.clock().now()));
+    TRY(made, judge_request(store_, *live_.config(), state_, spec, live_.clock().now()));
     made.suffix = std::to_string(made.now.time_since_epoch().count());
     return made;
   }();
@@ -323,7 +344,10 @@ Result<void> JobRunner::cancel(std::int64_t id, const std::string& who) {
   by.error = "cancelled by " + who;
   TRY_OK(move(id, JobState::cancelled, by));
   spdlog::info("job {}: cancelled by {}", id, who);
-  if (!running) return {};
+  if (!running) {  // an attempt may have been there before
+    asio::post(work_, [state = state_, id] { tidy_job(state, id, KeepResult::no); });
+    return {};
+  }
   current_->cancelled = true;
   if (supervisor_.busy())
     supervisor_.stop(Supervisor::How::at_once);  // worker_ended lets go of the job
@@ -333,6 +357,8 @@ Result<void> JobRunner::cancel(std::int64_t id, const std::string& who) {
 }
 
 void JobRunner::let_go() {
+  if (current_->cancelled)
+    asio::post(work_, [state = state_, id = current_->spec.id] { tidy_job(state, id, KeepResult::no); });
   current_.reset();
   cache_.job_ended();
   asio::post(io_, [this] { advance(); });

@@ -95,6 +95,7 @@ fs::path report_folder(const JudgeRequest& request) {
 // Everything of a report into a folder that appears whole. No stored verdict refers to it yet, so one that an
 // interrupted attempt left there is replaced.
 Result<VerdictRow> publish_report(const JudgeRequest& request, Report report) {
+  note_signature(report, request.signature);
   const auto relative = report_folder(request);
   const auto target = request.state.absolute(relative);
   const fs::path scratch = target.string() + ".tmp";

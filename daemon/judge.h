@@ -61,6 +61,7 @@ struct JudgeRequest {
   std::vector<RegionFingerprint>
       earlier;  // used the first time only; their probe digests are filled in from the state folder
   TimePoint now;
+  SignatureView signature;  // of the candidate
   std::string suffix;  // distinguishes the report of a later judgement; empty for the first
 };
 

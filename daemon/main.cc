@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <iostream>
@@ -14,10 +15,12 @@
 #include "core/clock.h"
 #include "core/files.h"
 #include "daemon/app.h"
-#include "daemon/http/civet_server.h"
+#include "daemon/http/server.h"
 #include "daemon/notify.h"
 #include "daemon/registry_parts.h"
+#include "daemon/sandbox_probe.h"
 #include "daemon/supervisor.h"
+#include "daemon/worker_cgroup.h"
 
 namespace {
 
@@ -26,6 +29,8 @@ constexpr int kUsage = 2;
 // Measured: of 10 and 19, and of SCHED_BATCH and SCHED_IDLE, 10 was enough to keep answers quick while a worker uses
 // every core, and leaves a worker its share beside other programs.
 constexpr int kWorkerNice = 10;
+
+constexpr std::chrono::seconds kProbePatience{60};
 
 struct Arguments {
   std::filesystem::path config = "/etc/defused/defused.yaml";
@@ -49,7 +54,11 @@ defuse::Result<defuse::HttpEndpoint> start_http(const defuse::HttpSettings& sett
   const bool ipv6 = settings.host.find(':') != std::string::npos;
   TRY_OK(defuse::write_atomically(
       state / "address", (ipv6 ? "[" + settings.host + "]" : settings.host) + ":" + std::to_string(port) + "\n"));
-  return defuse::HttpEndpoint{std::shared_ptr<void>(std::move(server)), port};
+  const std::shared_ptr<defuse::HttpServer> shared(std::move(server));
+  return defuse::HttpEndpoint{shared, port, [weak = std::weak_ptr(shared)](defuse::TlsCertificate::When when) {
+                                const auto alive = weak.lock();
+                                return alive ? alive->look_at_certificate(when) : defuse::CertificateState{};
+                              }};
 }
 
 int run(const Arguments& arguments, defuse::Config config) {
@@ -69,6 +78,15 @@ int run(const Arguments& arguments, defuse::Config config) {
   options.supervision.worker = std::move(*worker);
   options.supervision.environment = defuse::worker_environment();
   options.supervision.nice = kWorkerNice;
+  if (auto cgroups = defuse::WorkerCgroups::take()) {
+    options.supervision.cgroups = std::make_shared<const defuse::WorkerCgroups>(std::move(*cgroups));
+    options.memory_limit = "a control group, rlimits and watching";
+  } else {
+    options.memory_limit = "rlimits and watching (no control group: " + cgroups.error().message + ")";
+  }
+  options.probe_sandbox =
+      [asked = defuse::SpawnRequest{options.supervision.worker, {"--sandbox"}, options.supervision.environment}](
+          const auto& give_up) { return defuse::probe_sandbox(asked, kProbePatience, give_up); };
   options.registry = defuse::registry_parts(clock);
   options.start_http = start_http;
   auto app = defuse::App::create(std::move(options));

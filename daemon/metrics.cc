@@ -68,6 +68,14 @@ Metrics::Metrics()
                             .Help("Live waivers that expire within seven days.")
                             .Register(registry_)
                             .Add({})),
+      sandbox_missing_(BuildGauge()
+                           .Name("defused_sandbox_missing_layers")
+                           .Help("Layers of the worker's sandbox that this machine cannot give; absent until known.")
+                           .Register(registry_)),
+      certificate_expires_(BuildGauge()
+                               .Name("defused_certificate_expiry_timestamp_seconds")
+                               .Help("When the certificate that TLS is spoken with expires.")
+                               .Register(registry_)),
       cache_size_(BuildGauge()
                       .Name("defused_cache_bytes")
                       .Help("Disk that results of stations take, when it was last looked at.")
@@ -124,7 +132,11 @@ void Metrics::cache(std::uint64_t bytes, std::uint64_t freed) {
   cache_freed_.Increment(static_cast<double>(freed));
 }
 
+void Metrics::sandbox_missing(std::size_t layers) { sandbox_missing_.Add({}).Set(static_cast<double>(layers)); }
+
 void Metrics::waivers_expiring(std::int64_t count) { waivers_expiring_.Set(static_cast<double>(count)); }
+
+void Metrics::certificate_expires(TimePoint at) { certificate_expires_.Add({}).Set(seconds(at)); }
 
 std::string Metrics::text() const { return prometheus::TextSerializer().Serialize(registry_.Collect()); }
 

@@ -30,6 +30,8 @@ class Metrics {
   void job_finished(double seconds, const std::vector<StationTime>& stations);
   void polled(TimePoint at, double seconds);
   void cache(std::uint64_t bytes, std::uint64_t freed);  // on disk after a collection, and what it freed
+  void sandbox_missing(std::size_t layers);  // its series begins with the first call: before, nobody knows
+  void certificate_expires(TimePoint at);     // its series begins with the first call: without TLS there is none
   void waivers_expiring(std::int64_t count);  // live ones that end within a week
 
   std::string text() const;  // exposition format 0.0.4
@@ -45,6 +47,8 @@ class Metrics {
   prometheus::Gauge& last_poll_;
   prometheus::Gauge& scan_duration_;
   prometheus::Gauge& waivers_expiring_;
+  prometheus::Family<prometheus::Gauge>& sandbox_missing_;
+  prometheus::Family<prometheus::Gauge>& certificate_expires_;
   prometheus::Gauge& cache_size_;
   prometheus::Counter& cache_freed_;
 };

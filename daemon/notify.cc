@@ -9,10 +9,15 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <string_view>
 #include <utility>
+
+#include "reports/text.h"
 
 namespace defuse {
 namespace {
+
+constexpr std::size_t kMostLogged = 8000;  // bytes of one message
 
 void send(const std::string& state) { ::sd_notify(/*unset_environment=*/0, state.c_str()); }
 
@@ -22,6 +27,16 @@ std::string one_line(std::string text) {
     if (static_cast<unsigned char>(c) < 0x20) c = ' ';
   return text;
 }
+
+// %_: what is logged may quote a registry, a worker or a client: one message stays one line, and tells a terminal nothing.
+class PlainFlag final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
+    const auto text = clean({message.payload.data(), message.payload.size()}, kMostLogged);
+    out.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<PlainFlag>(); }
+};
 
 // %* in the pattern: the sd-daemon(3) prefix of the message's level.
 class PriorityFlag final : public spdlog::custom_flag_formatter {
@@ -86,13 +101,11 @@ bool logs_to_journal() { return std::getenv("JOURNAL_STREAM") != nullptr || std:
 
 void set_up_logging(const std::string& level) {
   auto logger = std::make_shared<spdlog::logger>("defused", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  if (logs_to_journal()) {  // the journal has its own clock
-    auto formatter = std::make_unique<spdlog::pattern_formatter>();
-    formatter->add_flag<PriorityFlag>('*').set_pattern("%*%v");
-    logger->set_formatter(std::move(formatter));
-  } else {
-    logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
-  }
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<PriorityFlag>('*').add_flag<PlainFlag>('_');
+  // The journal has its own clock.
+  formatter->set_pattern(logs_to_journal() ? "%*%_" : "%Y-%m-%d %H:%M:%S.%e %l %_");
+  logger->set_formatter(std::move(formatter));
   logger->set_level(spdlog::level::from_str(level));
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));

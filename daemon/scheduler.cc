@@ -31,6 +31,9 @@ std::optional<Action> next_action(const Snapshot& snapshot) {
   if (snapshot.version->digest != job.digest)
     return DropJob{job.id, "version " + job.version + " was replaced by another file before it could be " +
                                (job.kind == JobKind::gate ? "judged" : "mended")};
+  if (snapshot.signatures_pending) return std::nullopt;
+  if (!snapshot.unsigned_because.empty())
+    return DropJob{job.id, "version " + job.version + " is not signed as it must be: " + snapshot.unsigned_because};
   return StartJob{job.id};
 }
 
@@ -41,9 +44,11 @@ std::int64_t priority_of(TimePoint seen, std::size_t position_in_scan) {
          static_cast<std::int64_t>(std::min<std::size_t>(position_in_scan, 999));
 }
 
+bool was_set_back(TimePoint due, TimePoint now) { return due - now > kLongestBackoff; }
+
 std::variant<RetryAt, GiveUp> after_failure(const WorkerFailure& failure, int failures, int attempts,
                                             const WorkerSettings& settings, TimePoint now) {
-  if (failure.hopeless || failures >= settings.retries || attempts >= kMostAttempts) return GiveUp{};
+  if (failure.hopeless || failures > settings.retries || attempts >= kMostAttempts) return GiveUp{};
   return RetryAt{now + backoff(settings.backoff, failures)};
 }
 

@@ -23,6 +23,8 @@ struct Snapshot {
   std::optional<TimePoint> next_due;  // earliest time at which another may start
   bool model_configured = true;       // of `next`
   std::optional<VersionRow> version;  // current row of `next`'s version; none if it is unknown
+  bool signatures_pending = false;    // they are being looked at: the watcher's news come here next
+  std::string unsigned_because;       // why that version must not be run; empty if it may
 };
 
 struct StartJob {
@@ -52,6 +54,8 @@ struct RetryAt {
   TimePoint not_before;
 };
 struct GiveUp {};
+// No retry is put off as far as that: the clock was set back since, and the job is due.
+bool was_set_back(TimePoint due, TimePoint now);
 // `failures` counts this one; `attempts` also those that ended because the daemon itself went away, which only a hard
 // cap bounds: a daemon that is restarted must not use up a version's chances, nor may a version restart the daemon for
 // ever.

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "daemon/http/standing.h"
 #include "daemon/scheduler.h"
 #include "daemon/siblings.h"
 
@@ -66,6 +67,12 @@ Result<JobSpec> specify(Store& store, const Config& config, const StateFolder& s
   TRY(siblings, siblings_of(store, spec.settings.noise_floor, job.model, job.digest,
                             spec.incumbent ? spec.incumbent->digest : std::string()));
   spec.siblings = std::move(siblings);
+  for (auto& sibling : spec.siblings) {  // one that nobody vouches for shows nothing, and is not loaded
+    if (!sibling.problem.empty()) continue;
+    TRY(problem, distrust(store, config.signature_of(job.model), job.model, sibling.version, sibling.digest));
+    if (!problem.problem.empty())
+      sibling = {sibling.version, {}, {}, "signatures are enforced, and it is " + problem.problem};
+  }
   TRY(known, known_regions(store, state, job.model, job.digest));
   spec.known_regions = std::move(known);
   TRY(history, store.judgement_history(job.model, job.digest));
@@ -75,7 +82,39 @@ Result<JobSpec> specify(Store& store, const Config& config, const StateFolder& s
   return spec;
 }
 
-Result<JudgeRequest> judge_request(Store& store, const StateFolder& state, const JobSpec& spec, TimePoint now) {
+SignatureView signature_of(Store& store, const Config& config, const JobSpec& spec) {
+  const auto row = store.version(spec.model, spec.candidate.version);
+  const bool known = row && *row && (*row)->digest == spec.candidate.digest;
+  return weigh_signature(known ? (*row)->signature : SignatureRecord{}, config.signature_of(spec.model));
+}
+
+std::string distrusted(Store& store, const Config& config, const JobSpec& spec) {
+  const auto& settings = config.signature_of(spec.model);
+  const auto problem = [&]() -> Result<std::string> {
+    TRY(candidate, distrust(store, settings, spec.model, spec.candidate.version, spec.candidate.digest));
+    if (!candidate.problem.empty()) return "signatures are enforced, and this is version " + candidate.problem;
+    if (!spec.incumbent) return std::string();
+    TRY(incumbent, distrust(store, settings, spec.model, spec.incumbent->version, spec.incumbent->digest));
+    if (incumbent.problem.empty()) return std::string();
+    return "signatures are enforced, and it is to be compared with version " + incumbent.problem +
+           ": sign that one as well, or promote a signed one over it";
+  }();
+  return problem ? *problem : "signatures cannot be looked up: " + problem.error().describe();
+}
+
+Result<bool> signatures_pending(Store& store, const Config& config, const JobRow& job) {
+  const auto& settings = config.signature_of(job.model);
+  TRY(candidate, distrust(store, settings, job.model, job.version, job.digest));
+  if (candidate.pending || settings.mode != SignatureMode::enforce) return candidate.pending;
+  TRY(promotions, store.promotions(job.model));
+  const auto other = opponent(job.digest, promotions);
+  if (!other) return false;
+  TRY(incumbent, distrust(store, settings, job.model, other->version, other->digest));
+  return incumbent.pending;
+}
+
+Result<JudgeRequest> judge_request(Store& store, const Config& config, const StateFolder& state, const JobSpec& spec,
+                                   TimePoint now) {
   JudgeRequest request;
   request.state = state;
   request.job = spec;
@@ -89,6 +128,7 @@ Result<JudgeRequest> judge_request(Store& store, const StateFolder& state, const
     request.earlier.push_back(std::move(fingerprint));
   }
   request.now = now;
+  request.signature = signature_of(store, config, spec);
   return request;
 }
 

@@ -13,6 +13,16 @@ namespace defuse {
 Result<JobSpec> specify(Store& store, const Config& config, const StateFolder& state, const JobRow& job);
 
 // What people said and what earlier gates found, beside the job whose result is judged.
-Result<JudgeRequest> judge_request(Store& store, const StateFolder& state, const JobSpec& spec, TimePoint now);
+Result<JudgeRequest> judge_request(Store& store, const Config& config, const StateFolder& state, const JobSpec& spec,
+                                   TimePoint now);
+
+// Who vouches for the job's candidate, by the keys that count now.
+SignatureView signature_of(Store& store, const Config& config, const JobSpec& spec);
+
+// Whether the job must wait until the watcher has looked at signatures with the keys that count now.
+Result<bool> signatures_pending(Store& store, const Config& config, const JobRow& job);
+
+// Why, where signatures are enforced, neither may be loaded nor may any result of the job count; empty if all is well.
+std::string distrusted(Store& store, const Config& config, const JobSpec& spec);
 
 }  // namespace defuse

@@ -18,8 +18,8 @@
 #include <utility>
 
 #include "core/files.h"
-#include "core/json.h"
 #include "daemon/spawn.h"
+#include "daemon/worker_line.h"
 #include "daemon/worker_pipe.h"
 
 namespace defuse {
@@ -32,7 +32,6 @@ using Steady = std::chrono::steady_clock;
 constexpr std::size_t kLongestLine = 4096;
 constexpr std::size_t kBytesPerTick = 256 << 10;
 constexpr std::size_t kLogBytes = 64 << 10;         // kept at each end
-constexpr std::size_t kLongestMessage = 2000;       // of the worker's error, which may end up in reports
 constexpr std::chrono::milliseconds kExitPoll{20};  // only where the kernel gives no pidfd
 
 std::string bytes_for_people(std::uint64_t bytes) {
@@ -71,13 +70,6 @@ int lower_priority(pid_t group, int by) {
   return ::setpriority(PRIO_PGRP, static_cast<id_t>(group), std::min(ours + by, 19)) == 0 ? 0 : errno;
 }
 
-ErrorCode error_code_from(std::string_view text) {
-  for (const auto code : {ErrorCode::not_found, ErrorCode::invalid_input, ErrorCode::unavailable, ErrorCode::io,
-                          ErrorCode::corrupt, ErrorCode::cancelled, ErrorCode::exhausted, ErrorCode::conflict})
-    if (to_string(code) == text) return code;
-  return ErrorCode::internal;
-}
-
 }  // namespace
 
 // One worker process. Kept alive by the handlers it waits in; `on_exit` empty means that nobody wants to know any more.
@@ -93,6 +85,7 @@ struct Supervisor::Run : std::enable_shared_from_this<Supervisor::Run> {
   const SupervisorOptions& options;
   WorkerLimits limits;
   pid_t pid = -1;
+  std::optional<WorkerCgroup> group;
   Steady::time_point started = Steady::now();
   std::optional<Steady::time_point> kill_at;
   asio::steady_timer timer;
@@ -151,6 +144,7 @@ struct Supervisor::Run : std::enable_shared_from_this<Supervisor::Run> {
 
   int reap() {
     signal_group(pid, SIGKILL);  // whatever it started
+    if (group) group->kill();
     int status = 0;
     while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
@@ -159,7 +153,9 @@ struct Supervisor::Run : std::enable_shared_from_this<Supervisor::Run> {
   }
 
   void finish() {
+    const bool out_of_memory = group && group->ran_out_of_memory();
     const int status = reap();
+    group.reset();
     output->drain_and_close();
     errors->drain_and_close();
     log.finish();
@@ -175,6 +171,8 @@ struct Supervisor::Run : std::enable_shared_from_this<Supervisor::Run> {
     exit.clean = ended_by.empty() && !stopped && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (!ended_by.empty())
       exit.cause = ended_by;
+    else if (out_of_memory && !exit.clean)
+      exit.cause = memory_words();
     else if (reported && !exit.clean)
       exit.cause = reported->message;
     else if (!exit.clean)
@@ -211,9 +209,21 @@ struct Supervisor::Run : std::enable_shared_from_this<Supervisor::Run> {
           How::politely);
     // Memory is ended at once: every moment may take another service down.
     else if (limits.memory > 0 && resident_bytes(pid) > limits.memory)
-      end("out of memory: the limit is " + bytes_for_people(limits.memory) +
-              (station.empty() ? "" : ", in station " + station),
-          How::at_once);
+      end(memory_words(), How::at_once);
+  }
+
+  std::string memory_words() const {
+    return "out of memory: the limit is " + bytes_for_people(limits.memory) +
+           (station.empty() ? "" : ", in station " + station);
+  }
+
+  // Before it has loaded anything. Without a group the rlimits and check_limits remain.
+  void confine() {
+    if (!options.cgroups) return;
+    auto made = options.cgroups->make(limits.memory);
+    const auto joined = made ? made->add(pid) : Result<void>(tl::unexpected<Error>(made.error()));
+    if (!joined) return log.add("[no control group: " + joined.error().message + "]\n");
+    group.emplace(std::move(*made));
   }
 
   void end(const std::string& why, How how) {
@@ -233,29 +243,15 @@ struct Supervisor::Run : std::enable_shared_from_this<Supervisor::Run> {
     lines.add(bytes, [this](std::string_view line) { take_line(line); });
   }
 
-  // {"station":"evaluate","progress":0.4} or {"error":{"code":"corrupt","message":"…"}}; anything else is ignored: the
-  // model runs in that process and may print what it likes.
   void take_line(std::string_view line) {
-    const auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object()) return;
-    if (const auto error = json.find("error"); error != json.end() && error->is_object()) {
-      const auto code = error->find("code");
-      const auto message = error->find("message");
-      if (code == error->end() || !code->is_string() || message == error->end() || !message->is_string()) return;
-      reported = Error{error_code_from(code->get_ref<const std::string&>()),
-                       message->get_ref<const std::string&>().substr(0, kLongestMessage),
-                       {}};
+    auto said = parse_worker_line(line);
+    if (!said) return;
+    if (said->error) {
+      reported = std::move(said->error);
       return;
     }
-    const auto name = json.find("station");
-    const auto value = json.find("progress");
-    if (name == json.end() || !name->is_string() || value == json.end() || !value->is_number()) return;
-    const auto& text = name->get_ref<const std::string&>();
-    const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == ' '; };
-    if (text.empty() || text.size() > 64 || !std::all_of(text.begin(), text.end(), plain)) return;
-    const double number = value->get<double>();
-    station = text;
-    fraction = std::isfinite(number) ? std::clamp(number, 0.0, 1.0) : 0.0;
+    station = std::move(said->station);
+    fraction = said->fraction;
     progressed = true;
   }
 };
@@ -279,6 +275,8 @@ Result<void> Supervisor::start(const fs::path& folder, const WorkerLimits& limit
   TRY(child, spawn({options_.worker, {"--job", folder.string()}, options_.environment}));
   run->on_progress = std::move(on_progress);
   run->on_exit = std::move(on_exit);
+  run->pid = child.pid;
+  run->confine();
   const int refused = lower_priority(child.pid, options_.nice);
   // A daemon that dies leaves this behind; the next one looks for the process (kill_stray_worker).
   const auto noted = write_atomically(folder / "worker.pid", std::to_string(child.pid));

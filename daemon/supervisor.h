@@ -15,6 +15,7 @@
 
 #include "core/error.h"
 #include "core/result.h"
+#include "daemon/worker_cgroup.h"
 
 namespace defuse {
 
@@ -36,6 +37,7 @@ struct SupervisorOptions {
   std::vector<std::string> environment;   // "NAME=value", all of it
   std::chrono::milliseconds tick{500};    // how often limits are looked at and progress is passed on
   std::chrono::milliseconds grace{5000};  // between SIGTERM and SIGKILL
+  std::shared_ptr<const WorkerCgroups> cgroups;  // none: memory is kept by rlimits and by looking
   int nice = 0;  // how much lower than ours the worker's priority is: a daemon that shares its cores must still answer
 };
 

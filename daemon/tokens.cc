@@ -43,25 +43,45 @@ Result<std::vector<TokenInfo>> parse_tokens(std::string_view text, const std::st
     if (scope) token.scope = *scope;
     token.sha256 = reader.text("sha256");
     const auto created = parse_rfc3339(reader.text("created"));
+    const auto expires = reader.optional_text("expires");
     TRY_OK(reader.status());
     if (!scope) return tl::unexpected<Error>(scope.error().with("in " + reader.path()));
     if (!created) return tl::unexpected<Error>(created.error().with("in " + reader.path()));
     if (!is_sha256(token.sha256)) return fail(ErrorCode::corrupt, reader.path() + ".sha256: expected 64 hex digits");
     token.created = *created;
+    if (expires) {
+      const auto at = parse_rfc3339(*expires);
+      if (!at) return tl::unexpected<Error>(at.error().with("in " + reader.path()));
+      token.expires = *at;
+    }
     tokens.push_back(std::move(token));
   }
   return tokens;
 }
 
+// For as long as it lives, what this process creates has the mode it asks for, whatever the caller's umask is.
+class ExactModes {
+ public:
+  ExactModes() : before_(::umask(0)) {}
+  ExactModes(const ExactModes&) = delete;
+  ExactModes& operator=(const ExactModes&) = delete;
+  ~ExactModes() { ::umask(before_); }
+
+ private:
+  mode_t before_;
+};
+
 // World-readable on purpose: the daemon may run under another user than the one who makes tokens, and hashes of 256
-// random bits tell nothing.
+// random bits tell nothing. Only ever called by defusectl, which has one thread.
 Result<void> write_tokens(const fs::path& file, const std::vector<TokenInfo>& tokens) {
   Json json = Json::array();
   for (const auto& token : tokens)
     json.push_back({{"name", token.name},
                     {"scope", to_string(token.scope)},
                     {"sha256", token.sha256},
-                    {"created", to_rfc3339(token.created)}});
+                    {"created", to_rfc3339(token.created)},
+                    {"expires", token.expires ? Json(to_rfc3339(*token.expires)) : Json()}});
+  const ExactModes exact;
   return write_atomically(file, dump_json(json, 2) + "\n");
 }
 
@@ -144,7 +164,8 @@ void TokenBook::refresh() const {
     stamp_ = {};
     return;
   }
-  const Stamp now{info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_size, info.st_ino};
+  // The time of the last change of any kind: a file that could not be read may be mended by its mode alone.
+  const Stamp now{info.st_ctim.tv_sec, info.st_ctim.tv_nsec, info.st_size, info.st_ino};
   if (now == stamp_) return;
   stamp_ = now;
   auto read = list_tokens(file_.parent_path());
@@ -177,17 +198,20 @@ Result<std::vector<TokenInfo>> list_tokens(const fs::path& state_dir) {
   return parse_tokens(*text, file.string());
 }
 
-Result<std::string> create_token(const fs::path& state_dir, const std::string& name, Scope scope, const Clock& clock) {
+Result<std::string> create_token(const fs::path& state_dir, const std::string& name, Scope scope, const Clock& clock,
+                                 std::optional<TimePoint> expires) {
   if (!is_valid_name(name))
     return fail(ErrorCode::invalid_input,
                 "'" + name + "' cannot be a token's name: letters, digits, '.', '_' and '-' only");
+  if (expires && *expires <= clock.now())
+    return fail(ErrorCode::invalid_input, "a token that expired at " + to_rfc3339(*expires) + " would admit nobody");
   TRY_OK(make_folder(state_dir));  // tokens may be made before the daemon's first start
   TRY(lock, FileLock::take(state_dir / "tokens.lock"));
   TRY(tokens, list_tokens(state_dir));
   if (std::any_of(tokens.begin(), tokens.end(), [&](const TokenInfo& token) { return token.name == name; }))
     return fail(ErrorCode::conflict, "there is a token named '" + name + "' already: revoke it first");
   TRY(secret, new_secret());
-  tokens.push_back({name, scope, sha256_hex(secret), clock.now()});
+  tokens.push_back({name, scope, sha256_hex(secret), clock.now(), expires});
   TRY_OK(write_tokens(file_of(state_dir), tokens));
   return secret;
 }

@@ -27,13 +27,16 @@ struct TokenInfo {
   Scope scope = Scope::read;
   std::string sha256;  // of the token's text, lower-case hex
   TimePoint created;
+  std::optional<TimePoint> expires;  // from then on it admits nobody
+
+  bool expired(TimePoint now) const { return expires && *expires <= now; }
 };
 
 class TokenBook {
  public:
   explicit TokenBook(std::filesystem::path state_dir);
 
-  // Compares against every token, each in constant time.
+  // Compares against every token, each in constant time. Whether it has expired is the caller's to ask, who has a clock.
   std::optional<TokenInfo> find(std::string_view token) const;
   std::string problem() const;  // why no token is accepted, for people; empty if the file is fine or absent
 
@@ -57,8 +60,9 @@ class TokenBook {
 // Empty if there is no file yet.
 Result<std::vector<TokenInfo>> list_tokens(const std::filesystem::path& state_dir);
 // Returns the token's text: the only time that anybody sees it. `conflict` if the name is taken.
+// `expires`: never, unless given.
 Result<std::string> create_token(const std::filesystem::path& state_dir, const std::string& name, Scope scope,
-                                 const Clock& clock);
+                                 const Clock& clock, std::optional<TimePoint> expires = std::nullopt);
 Result<void> revoke_token(const std::filesystem::path& state_dir, const std::string& name);
 
 }  // namespace defuse

@@ -3,9 +3,11 @@
 // crash, hang or be killed at any moment without harm. Exit codes: 0 a result is there · 1 none, the last line on
 // stdout says why · 2 usage.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -14,6 +16,7 @@
 #include "checks/all_checks.h"
 #include "config/config.h"
 #include "core/correct/correct.h"
+#include "core/evaluate/cache_file.h"
 #include "core/files.h"
 #include "core/ml/model.h"
 #include "core/pipeline/never_break.h"
@@ -25,6 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxJobBytes = 64ULL << 20;
+constexpr std::uint64_t kSmallestFileLimit = 1ULL << 30;  // unpacked data sets are kept whatever the cache's size
 
 // One JSON object a line, on a descriptor of its own: what a model prints goes to stderr and can't pass for progress.
 class LineProgress final : public Progress {
@@ -46,6 +50,12 @@ class LineProgress final : public Progress {
   int fd_;
 };
 
+// Whoever started us holds the other end of our standard output, unless it has died.
+bool nobody_listens() {
+  struct pollfd output {STDOUT_FILENO, 0, 0};
+  return ::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
 // OpenBLAS reads its variable when it is loaded, before main. Two thread pools on the same cores would cost more than
 // they give, and equal bytes need one setting, so a worker started by hand starts itself once more with it.
 void pin_blas_threads(char** argv) {
@@ -61,9 +71,14 @@ void add_data(const DataSource& source, std::vector<fs::path>& readable) {
   if (const auto* npy = std::get_if<NpySource>(&source)) readable.insert(readable.end(), {npy->images, npy->labels});
 }
 
-SandboxPlan plan_for(const JobSpec& job, const fs::path& folder) {
+SandboxPlan plan_for(const JobSpec& job, const fs::path& folder, const fs::path& scratch) {
   SandboxPlan plan;
-  plan.writable = {folder, job.cache};
+  // The cache is every model's, and job.json is read again by the daemon: a model that got hold of this process must
+  // not be able to change either. What is made here gets to its place by a move.
+  plan.writable = {scratch, incoming_folder(job.cache), training_folder(job.cache)};
+  plan.growing = {job.cache};
+  plan.publishing = {folder};
+  plan.largest_file = std::max(job.cache_size, kSmallestFileLimit);
   plan.readable = {job.candidate.path};
   if (job.incumbent) plan.readable.push_back(job.incumbent->path);
   for (const auto& sibling : job.siblings) plan.readable.push_back(sibling.path);
@@ -86,19 +101,28 @@ Result<std::optional<CorrectionOrder>> order_in(const fs::path& folder) {
   return std::optional<CorrectionOrder>(std::move(order));
 }
 
+Result<void> expect_whole(const SandboxState& sandbox) {
+  if (sandbox.missing.empty()) return {};
+  std::string missing;
+  for (const auto& layer : sandbox.missing) missing += (missing.empty() ? "" : ", ") + layer;
+  return fail(ErrorCode::invalid_input, "worker.sandbox is require, and this machine lacks " + missing);
+}
+
 Result<void> work_on(const fs::path& folder, LineProgress& progress) {
   TRY(text, read_file(folder / "job.json", kMaxJobBytes));
   TRY(job, job_from_json(text, folder / "job.json"));
   TRY(order, order_in(folder));
   TRY_OK(read_never_break(job.settings.checks.negative_flips));
-  TRY_OK(make_folder(job.cache));
-  const auto sandbox = enter_sandbox(job.worker, plan_for(job, folder));
-  std::cerr << sandbox.describe() << std::endl;
-
   const auto scratch = folder / "tmp-result";
   std::error_code ignored;
   fs::remove_all(scratch, ignored);  // of an attempt that was killed
-  TRY_OK(make_folder(scratch));
+  fs::remove_all(folder / "result", ignored);
+  for (const auto& needed : {scratch, incoming_folder(job.cache), training_folder(job.cache)})
+    TRY_OK(make_folder(needed));
+  const auto sandbox = enter_sandbox(job.worker, plan_for(job, folder, scratch));
+  std::cerr << sandbox.describe() << std::endl;
+  if (job.worker.sandbox == SandboxMode::require) TRY_OK(expect_whole(sandbox));
+
   set_up_torch();
   if (order) {
     TRY(result, correct(job, *order, scratch, progress));
@@ -109,7 +133,6 @@ Result<void> work_on(const fs::path& folder, LineProgress& progress) {
     result.machine += "; " + sandbox.describe();
     TRY_OK(write_atomically(scratch / "result.json", dump_json(to_json(result), 1)));
   }
-  fs::remove_all(folder / "result", ignored);
   TRY_OK(publish_folder(scratch, folder / "result"));
   progress.report("done", 1);
   return {};
@@ -135,21 +158,34 @@ int run(const fs::path& folder) {
 }  // namespace
 }  // namespace defuse
 
+#if defined(__SANITIZE_ADDRESS__)
+// LeakSanitizer looks at the process from another one, through /proc; the sandbox is for neither. The same code is
+// looked at in the unit tests.
+extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
+#endif
+
 int main(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == "--version") {
     std::cout << "defuse-worker " << DEFUSED_VERSION << '\n';
     return 0;
   }
-  if (argc != 3 || std::string_view(argv[1]) != "--job") {
+  const bool asked = argc == 2 && std::string_view(argv[1]) == "--sandbox";
+  if (!asked && (argc != 3 || std::string_view(argv[1]) != "--job")) {
     std::cerr
-        << "usage: defuse-worker --job FOLDER\n"
+        << "usage: defuse-worker --job FOLDER | --sandbox\n"
            "Judges the version that FOLDER/job.json describes, or mends it as FOLDER/correction.json says, and leaves\n"
-           "FOLDER/result. Started by defused, `defusectl evaluate` and `defusectl correct`; seldom by hand.\n";
+           "FOLDER/result. Started by defused, `defusectl evaluate` and `defusectl correct`; seldom by hand.\n"
+           "With --sandbox: seals itself as for a job, says what of the sandbox this machine has, and ends.\n";
     return 2;
   }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody would read the result of an orphan
+  if (defuse::nobody_listens()) return 1;  // it died before that
   ::signal(SIGPIPE, SIG_IGN);
   defuse::pin_blas_threads(argv);
+  if (asked) {
+    std::cout << defuse::dump_json(defuse::to_json(defuse::enter_sandbox({}, {}))) << std::endl;
+    return 0;
+  }
   std::error_code problem;
   const auto folder = std::filesystem::canonical(argv[2], problem);
   if (problem) {

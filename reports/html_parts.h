@@ -33,6 +33,6 @@ void add_numbers(const Report& report, const Waivers& waivers, const Limits& lim
 void add_more(Data& data, const char* key, std::size_t left_out, const char* what);
 Data fact(const std::string& name, const std::string& value);
 // A list under `key`, and whether it holds anything under "has_<key>" for headings around it.
-void add_list(Data& data, const std::string& key, Data list);
+void add_list(Data& data, const std::string& key, const Data& list);
 
 }  // namespace defuse::html

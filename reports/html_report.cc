@@ -27,9 +27,9 @@ Data fact(const std::string& name, const std::string& value) {
   return data;
 }
 
-void add_list(Data& data, const std::string& key, Data list) {
+void add_list(Data& data, const std::string& key, const Data& list) {
   data.set("has_" + key, !list.list_value().empty());
-  data.set(key, std::move(list));
+  data.set(key, list);
 }
 
 namespace {

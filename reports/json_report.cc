@@ -88,6 +88,7 @@ Json report_json(const Report& report, const Waivers& waivers) {
           {"model", report.model},
           {"version", report.version},
           {"digest", report.digest},
+          {"signature", to_json(report.signature)},
           {"incumbent", incumbent_json(report)},
           {"verdict", to_json(report.verdict)},
           {"cause", nullable(report.cause)},

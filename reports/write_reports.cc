@@ -120,6 +120,7 @@ Json verdict_document(const Report& report) {
       {"incumbent", report.result.incumbent ? Json(clean(report.result.incumbent->version, kLongText)) : Json(nullptr)},
       {"created", to_rfc3339(report.created)},
       {"evidence", evidence_summary(report)},
+      {"signature", to_json(report.signature)},
       {"report", report_address(report)},
       {"findings_left_out", 0},
       {"findings", Json::array()}};

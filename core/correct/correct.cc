@@ -17,6 +17,7 @@
 
 #include "core/correct/fine_tuning.h"
 #include "core/evaluate/predictions.h"
+#include "core/files.h"
 #include "core/ml/inference.h"
 #include "core/pipeline/darkroom.h"
 #include "core/pipeline/stations.h"
@@ -95,11 +96,8 @@ class Mender {
     TRY_OK(tune(sweep, 0, in_all));
     choose(order_.settings, result_);
     TRY_OK(tune(beside(), sweep.size(), in_all));
-    if (result_.chosen) {
-      std::error_code problem;
-      fs::copy_file(file_of(*result_.chosen), folder_ / "model.pt", fs::copy_options::overwrite_existing, problem);
-      if (problem) return fail(ErrorCode::io, (folder_ / "model.pt").string() + ": " + problem.message());
-    }
+    // Not fs::copy_file, which sets modes: a worker's sandbox has no use for that.
+    if (result_.chosen) TRY_OK(copy_atomically(file_of(*result_.chosen), folder_ / "model.pt", kNoLimit));
     std::error_code ignored;
     fs::remove_all(folder_ / "runs", ignored);
     return std::move(result_);

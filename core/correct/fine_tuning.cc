@@ -48,9 +48,9 @@ std::vector<at::Tensor> weights_of(const torch::jit::Module& module) {
 
 class Tuner {
  public:
-  Tuner(torch::jit::Module module, std::vector<at::Tensor> weights, const InputSettings& input, bool probabilities,
-        const Dataset& train, const TuningPlan& plan, const CorrectionSettings& settings)
-      : module_(std::move(module)),
+  Tuner(const torch::jit::Module& module, std::vector<at::Tensor> weights, const InputSettings& input,
+        bool probabilities, const Dataset& train, const TuningPlan& plan, const CorrectionSettings& settings)
+      : module_(module),
         weights_(std::move(weights)),
         input_(input),
         probabilities_(probabilities),

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -20,15 +21,42 @@ tl::unexpected<Error> write_failure(const std::string& what, const fs::path& pat
   return fail(code, what + " " + path.string() + ": " + std::strerror(number));
 }
 
+constexpr int kMostPlaces = 100;
+
+fs::path place(const fs::path& entry, int number) {
+  if (number == 1) return entry;
+  return entry.parent_path() / (entry.stem().string() + "-" + std::to_string(number) + entry.extension().string());
+}
+
+bool taken(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(fs::symlink_status(path, ignored));
+}
+
+int places_taken(const fs::path& entry) {
+  int number = 0;
+  while (number < kMostPlaces && taken(place(entry, number + 1))) ++number;
+  return number;
+}
+
 }  // namespace
 
-Result<CacheFile> CacheFile::create(const fs::path& target) {
+fs::path incoming_folder(const fs::path& cache) { return cache / "incoming"; }
+fs::path training_folder(const fs::path& cache) { return cache / "training"; }
+
+fs::path newest_place(const fs::path& entry) { return place(entry, std::max(1, places_taken(entry))); }
+
+fs::path free_place(const fs::path& entry) { return place(entry, std::min(kMostPlaces, places_taken(entry) + 1)); }
+
+Result<CacheFile> CacheFile::create(const fs::path& target, const fs::path& scratch) {
   static std::atomic<unsigned> counter{0};
   TRY_OK(make_folder(target.parent_path()));
   CacheFile file;
   file.target_ = target;
-  const auto temporary = target.parent_path() / ("tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++) +
-                                                 "-" + target.filename().string());
+  const auto folder = scratch.empty() ? target.parent_path() : scratch;
+  TRY_OK(make_folder(folder));
+  const auto temporary = folder / ("tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++) + "-" +
+                                   target.filename().string());
   file.fd_ = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (file.fd_ < 0) return write_failure("cannot create", temporary);
   file.temporary_ = temporary;

@@ -10,10 +10,22 @@
 
 namespace defuse {
 
+// Where things of a cache are made, before they are moved to their place. A worker's sandbox lets it write here and
+// move in from here, and change nothing that is in its place: <cache>/incoming.
+std::filesystem::path incoming_folder(const std::filesystem::path& cache);
+// Where a training that was interrupted is kept; a worker may change what is there.
+std::filesystem::path training_folder(const std::filesystem::path& cache);
+
+// What a worker found damaged it cannot remove, so another takes over under the next name: "key", "key-2", "key-3", ….
+// Of the same kind, for files: "key.raw", "key-2.raw", ….
+std::filesystem::path newest_place(const std::filesystem::path& entry);  // that is taken; `entry` if none is
+std::filesystem::path free_place(const std::filesystem::path& entry);
+
 class CacheFile {
  public:
-  // Makes the target's folder if need be.
-  static Result<CacheFile> create(const std::filesystem::path& target);
+  // Makes the target's folder if need be. Until it is whole the file lies in `scratch`, of the same file system, or
+  // beside the target where none is given.
+  static Result<CacheFile> create(const std::filesystem::path& target, const std::filesystem::path& scratch = {});
 
   Result<void> write(std::string_view bytes);
   Result<void> publish();  // sync and rename; call once, last

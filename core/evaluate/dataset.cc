@@ -144,19 +144,34 @@ Result<Dataset> DatasetBuilder::build(StoredPixels pixels, std::vector<std::int3
   data.class_names_ = std::move(class_names);
 
   const auto& stored = data.pixels_->stored;
+  if (stored.type == PixelType::f32)
+    for (std::size_t at = 0; at < stored.bytes.size(); at += kWindow) {
+      const auto window = stored.bytes.subspan(at, std::min(kWindow, stored.bytes.size() - at));
+      TRY_OK(check_finite(stored, at, window, image_bytes));
+      data.pixels_->done_with(at, window.size());
+    }
+  data.labels_ = std::move(labels);
+  data.digest_ = data.digest_now();
+  return data;
+}
+
+std::string Dataset::digest_now() const {
+  const auto& stored = pixels_->stored;
   Sha256 hash;
-  hash.field("defused data 1").field(stored.type == PixelType::u8 ? "u1" : "f4").field(to_string(shape));
-  hash.field(std::to_string(std::bit_cast<std::uint64_t>(input.scale))).field(std::to_string(labels.size()));
+  hash.field("defused data 1").field(stored.type == PixelType::u8 ? "u1" : "f4").field(to_string(shape_));
+  hash.field(std::to_string(std::bit_cast<std::uint64_t>(scale_))).field(std::to_string(labels_.size()));
   for (std::size_t at = 0; at < stored.bytes.size(); at += kWindow) {
     const auto window = stored.bytes.subspan(at, std::min(kWindow, stored.bytes.size() - at));
-    if (stored.type == PixelType::f32) TRY_OK(check_finite(stored, at, window, image_bytes));
     hash.update(window);
-    data.pixels_->done_with(at, window.size());
+    pixels_->done_with(at, window.size());
   }
-  hash.update(std::as_bytes(std::span(labels)));
-  data.labels_ = std::move(labels);
-  data.digest_ = hash.hex();
-  return data;
+  hash.update(std::as_bytes(std::span(labels_)));
+  return hash.hex();
+}
+
+Result<void> Dataset::unchanged() const {
+  if (digest_now() == digest_) return {};
+  return fail(ErrorCode::unavailable, pixels_->stored.name + " changed while it was used");
 }
 
 namespace {

@@ -22,6 +22,10 @@ class Dataset {
   const std::vector<std::string>& class_names() const { return class_names_; }  // of an image folder; empty otherwise
   const std::string& digest() const { return digest_; }  // of stored pixels, labels, shape and scale
 
+  // Reads every pixel once more. An error names the file if it is no longer what `digest` was taken of: it was written to
+  // while it was mapped, so that nothing read meanwhile can be trusted.
+  Result<void> unchanged() const;
+
   // Fills out[count * C*H*W] with images first…, CHW order, divided by scale and clamped to [0,1].
   void read(std::size_t first, std::size_t count, std::span<float> out) const;
   // The same for one image's content: a 64-bit hash of its stored bytes, for splitting by content.
@@ -34,6 +38,7 @@ class Dataset {
  private:
   friend class DatasetBuilder;
   Dataset();
+  std::string digest_now() const;
   struct Pixels;                     // the mapping and its element type
   std::unique_ptr<Pixels> pixels_;
   ImageShape shape_;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +20,7 @@ namespace {
 
 constexpr std::size_t kTried = 64;        // images of the contract's trial
 constexpr std::size_t kLatencyRuns = 11;  // odd, so that the median is one of them
+constexpr float kTie = 1e-4F;             // of the largest logit: nearer ones change places by rounding alone
 
 Result<void> check_classes(const TorchModel::Output& output, std::int64_t classes) {
   if (static_cast<std::int64_t>(output.logits.cols) == classes) return {};
@@ -35,6 +38,14 @@ std::int64_t differing(const Matrix& a, const Matrix& b) {
   std::int64_t count = 0;
   for (std::size_t i = 0; i < a.rows; ++i) count += predicted_class(a.row(i)) != predicted_class(b.row(i)) ? 1 : 0;
   return count;
+}
+
+// Whether the largest logit is ahead of every other by more than rounding.
+bool is_clear(std::span<const float> logits, std::int32_t predicted) {
+  if (predicted < 0) return true;  // not finite, which no rounding brings about
+  const float top = logits[static_cast<std::size_t>(predicted)];
+  const float ahead = top - kTie * (1 + std::abs(top));
+  return std::count_if(logits.begin(), logits.end(), [&](float value) { return value >= ahead; }) == 1;
 }
 
 // Median over single images; the first run of all is not counted, because libraries prepare their kernels then.
@@ -122,6 +133,25 @@ void inspect(const TorchModel& model, const Dataset& data, ContractFacts& facts)
     facts.run_error = tried.error().describe();
   }
   facts.embedding = model.embedding_source();
+}
+
+void ask_again(const TorchModel& model, const Dataset& data, const Evaluation& answered, ContractFacts& facts) {
+  const std::size_t n = std::min(kTried, data.size());
+  std::vector<float> images(n * static_cast<std::size_t>(data.shape().pixels()));
+  data.read(0, n, images);
+  const auto now = model.run(images, n, /*want_embeddings=*/false);
+  if (!now) {
+    facts.run_error = "asked once more: " + now.error().describe();
+    return;
+  }
+  std::int64_t changed = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto predicted = predicted_class(now->logits.row(i));
+    const bool clear =
+        is_clear(now->logits.row(i), predicted) && is_clear(answered.logits.row(i), answered.predicted[i]);
+    changed += predicted != answered.predicted[i] && clear ? 1 : 0;
+  }
+  facts.not_deterministic = std::max(facts.not_deterministic, changed);
 }
 
 }  // namespace defuse

@@ -130,14 +130,18 @@ Result<std::shared_ptr<const MappedFile>> map_unpacked(const fs::path& path, con
   if (!is_gzip(file->bytes())) return file;
   if (cache.empty()) return fail(ErrorCode::internal, "no cache folder to unpack " + path.string() + " into");
   const auto target = cache / "data" / (Sha256().update(file->bytes()).hex() + ".raw");
-  if (auto cached = MappedFile::open(target); cached && is_whole(**cached)) {
-    mark_used(target);
+  const auto found = newest_place(target);
+  if (auto cached = MappedFile::open(found); cached && is_whole(**cached)) {
+    mark_used(found);
     return cached;
   }
-  TRY(writer, CacheFile::create(target));
+  std::error_code ignored;
+  fs::remove(found, ignored);  // a damaged one, where that is allowed
+  const auto place = free_place(target);
+  TRY(writer, CacheFile::create(place, incoming_folder(cache)));
   TRY_OK(unpack(path, kMaxIdxBytes + 1024, [&](std::string_view piece) { return writer.write(piece); }));
   TRY_OK(writer.publish());
-  return MappedFile::open(target);
+  return MappedFile::open(place);
 }
 
 Result<std::vector<std::int32_t>> decode_labels(std::span<const std::byte> bytes, const std::string& name) {
@@ -155,7 +159,7 @@ Result<std::vector<std::int32_t>> decode_labels(std::span<const std::byte> bytes
         labels[i] = static_cast<std::int32_t>(raw);
         break;
       case 0x09:
-        labels[i] = static_cast<std::int8_t>(raw);
+        labels[i] = static_cast<std::int8_t>(raw);  // NOLINT(bugprone-signed-char-misuse): the type is "signed byte"
         break;
       case 0x0B:
         labels[i] = static_cast<std::int16_t>(raw);

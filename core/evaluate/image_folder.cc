@@ -129,8 +129,9 @@ Result<std::vector<std::uint8_t>> decode_file(const fs::path& path, const ImageS
   return with_channels(std::move(*decoded), shape.channels).bytes;
 }
 
-Result<void> decode_all(const Listing& listing, const ImageShape& shape, const fs::path& target) {
-  TRY(out, CacheFile::create(target));
+Result<void> decode_all(const Listing& listing, const ImageShape& shape, const fs::path& target,
+                        const fs::path& scratch) {
+  TRY(out, CacheFile::create(target, scratch));
   std::string buffer;
   for (const auto& file : listing.files) {
     TRY(pixels, decode_file(file, shape));
@@ -155,11 +156,15 @@ Result<Dataset> open_image_folder(const FolderSource& source, const InputSetting
   TRY(key, fingerprint(listing, source.path, shape));
   const auto target = cache / "data" / (key + ".raw");
   const auto size = listing.files.size() * static_cast<std::size_t>(shape.pixels());
-  auto file = MappedFile::open(target);
-  if (file) mark_used(target);
+  const auto found = newest_place(target);
+  auto file = MappedFile::open(found);
+  if (file) mark_used(found);
   if (!file || (*file)->bytes().size() != size) {
-    TRY_OK(decode_all(listing, shape, target));
-    file = MappedFile::open(target);
+    std::error_code ignored;
+    fs::remove(found, ignored);  // a damaged one, where that is allowed
+    const auto place = free_place(target);
+    TRY_OK(decode_all(listing, shape, place, incoming_folder(cache)));
+    file = MappedFile::open(place);
     if (!file) return tl::unexpected(std::move(file.error()));
   }
   StoredPixels pixels;

@@ -44,13 +44,14 @@ void QuadTree::insert(std::uint32_t point) {
       }
       // A leaf above the deepest holds one point: it moves down, and the new one goes on.
       const auto old = cells_[at].points.front();
+      const std::size_t its = 2 * std::size_t{old};
       cells_[at].points.clear();
       const auto first = cells_.size();
       cells_[at].first = static_cast<std::int32_t>(first);
       for (int c = 0; c < 4; ++c) cells_.emplace_back().side = side / 2;
-      auto& home = cells_[first + child_of(y_[2 * old], y_[2 * old + 1])];
-      home.x = y_[2 * old];
-      home.y = y_[2 * old + 1];
+      auto& home = cells_[first + child_of(y_[its], y_[its + 1])];
+      home.x = y_[its];
+      home.y = y_[its + 1];
       home.count = 1;
       home.points.push_back(old);
     }
@@ -81,7 +82,7 @@ Repulsion QuadTree::repulsion(std::size_t i, double theta) const {
     open.pop_back();
     if (cell.count == 0) continue;
     if (cell.first < 0) {
-      for (const auto j : cell.points)
+      for (const std::size_t j : cell.points)
         if (j != i) add(y_[2 * j], y_[2 * j + 1], 1);
       continue;
     }

@@ -76,6 +76,7 @@ std::vector<double> conditional(const std::vector<Near>& near, double perplexity
       weighted += s * p[k];
     }
     for (double& value : p) value /= sum;
+    // cppcheck-suppress invalidFunctionArg  // the nearest itself adds 1 to the sum
     const double entropy = std::log(sum) + beta * weighted / sum;
     if (std::abs(entropy - wanted) < 1e-12) break;
     (entropy > wanted ? low : high) = beta;  // too even: narrower
@@ -133,8 +134,9 @@ double tsne_gradient(const Affinities& p, std::span<const double> y, double thet
   over_points(n, spread, [&](std::size_t i) {
     double x = 0, up = 0;
     for (std::size_t e = p.first[i]; e < p.first[i + 1]; ++e) {
-      const double dx = y[2 * i] - y[2 * p.other[e]];
-      const double dy = y[2 * i + 1] - y[2 * p.other[e] + 1];
+      const std::size_t j = p.other[e];
+      const double dx = y[2 * i] - y[2 * j];
+      const double dy = y[2 * i + 1] - y[2 * j + 1];
       const double pull = exaggeration * p.value[e] / (1 + dx * dx + dy * dy);
       x += pull * dx;
       up += pull * dy;
@@ -154,8 +156,9 @@ double tsne_divergence(const Affinities& p, std::span<const double> y, const Spr
   over_points(n, spread, [&](std::size_t i) {
     for (std::size_t e = p.first[i]; e < p.first[i + 1]; ++e) {
       if (p.value[e] <= 0) continue;
-      const double dx = y[2 * i] - y[2 * p.other[e]];
-      const double dy = y[2 * i + 1] - y[2 * p.other[e] + 1];
+      const std::size_t j = p.other[e];
+      const double dx = y[2 * i] - y[2 * j];
+      const double dy = y[2 * i + 1] - y[2 * j + 1];
       parts[i] += p.value[e] * std::log(p.value[e] * z * (1 + dx * dx + dy * dy));
     }
   });
@@ -175,10 +178,11 @@ struct Descent {
       step[v] = momentum * step[v] - rate * gain[v] * gradient[v];
       y[v] += step[v];
     }
+    const std::size_t points = y.size() / 2;
     for (std::size_t axis = 0; axis < 2; ++axis) {
       double mean = 0;
       for (std::size_t v = axis; v < y.size(); v += 2) mean += y[v];
-      mean /= static_cast<double>(y.size() / 2);
+      mean /= static_cast<double>(points);
       for (std::size_t v = axis; v < y.size(); v += 2) y[v] -= mean;
     }
   }

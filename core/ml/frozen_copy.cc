@@ -39,11 +39,11 @@ void lay_out(jit::Block& block) {
 
 }  // namespace
 
-Result<jit::Module> frozen_copy(const jit::Module& module, Layout layout) {
+Result<jit::Module> frozen_copy(const jit::Module& module, MemoryLayout layout) {
   return catching(ErrorCode::invalid_input, "the model cannot be frozen", [&]() -> Result<jit::Module> {
     // A frozen module has lost the attribute, and freezing twice fails.
     jit::Module copy = module.hasattr("training") ? jit::freeze_module(module) : module.clone();
-    if (layout == Layout::channels_last) {
+    if (layout == MemoryLayout::channels_last) {
       const auto graph = copy.get_method("forward").graph();
       jit::Inline(*graph);
       lay_out(*graph->block());

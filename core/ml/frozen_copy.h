@@ -8,9 +8,9 @@
 
 namespace defuse {
 
-enum class Layout { as_written, channels_last };
+enum class MemoryLayout { as_written, channels_last };
 
 // `invalid_input` with the reason where a module cannot be frozen. It must be in eval mode.
-Result<torch::jit::Module> frozen_copy(const torch::jit::Module& module, Layout layout);
+Result<torch::jit::Module> frozen_copy(const torch::jit::Module& module, MemoryLayout layout);
 
 }  // namespace defuse

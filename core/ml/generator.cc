@@ -156,8 +156,7 @@ Result<Generator> Generator::load_pair(const std::filesystem::path& encoder, con
   hash.field("pair-1").field(encoder_bytes).field(decoder_bytes);
   for (const auto side : {shape.channels, shape.height, shape.width}) hash.field(std::to_string(side));
   state.digest = hash.hex();
-  state.pair =
-      Pair{std::move(encoder_module), std::move(decoder_module), std::move(encoder_bytes), std::move(decoder_bytes)};
+  state.pair = Pair{encoder_module, decoder_module, std::move(encoder_bytes), std::move(decoder_bytes)};
 
   const auto tried =
       catching(ErrorCode::invalid_input, "the generator's encoder or decoder failed", [&]() -> Result<void> {

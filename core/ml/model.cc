@@ -86,13 +86,13 @@ Result<torch::Device> device_of(const std::string& name) {
 }  // namespace
 
 // The model gets memory of its own: it may work in place, and what it is given may be a read-only mapping.
-at::Tensor TorchModel::State::batch_of(std::span<const float> images, Layout layout) const {
+at::Tensor TorchModel::State::batch_of(std::span<const float> images, MemoryLayout layout) const {
   const auto& shape = input.shape;
   const auto n = static_cast<std::int64_t>(images.size() / pixels());
   const at::Tensor given_images =
       at::from_blob(const_cast<float*>(images.data()), {n, shape.channels, shape.height, shape.width}, at::kFloat);
   at::Tensor batch;
-  if (layout == Layout::channels_last) {
+  if (layout == MemoryLayout::channels_last) {
     batch =
         at::empty(given_images.sizes(), at::TensorOptions(at::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
     batch.copy_(given_images);
@@ -141,7 +141,7 @@ Result<void> TorchModel::State::settle(std::span<const float> images) {
   const auto count = static_cast<std::int64_t>(images.size() / pixels());
   return catching(ErrorCode::invalid_input, name, [&]() -> Result<void> {
     const c10::InferenceMode inference;
-    const at::Tensor batch = batch_of(images, Layout::as_written);
+    const at::Tensor batch = batch_of(images, MemoryLayout::as_written);
     TRY(output, forward(written, batch));
     TRY(logits, while_doing("while running " + name, checked_logits(output.logits, count)));
     if (const auto known = are_probabilities(logits)) {
@@ -244,7 +244,7 @@ Result<TorchModel> TorchModel::load(const std::filesystem::path& artifact, const
   set_up_torch();
   TRY_OK(check_input(input));
   TRY(device, device_of(options.device));
-  TRY(module, load_script(artifact, device));
+  TRY(module, load_script(artifact, device, options.digest));
   TorchModel model;
   State& state = *model.state_;
   state.written.module = std::move(module);
@@ -306,7 +306,7 @@ Result<std::vector<std::int64_t>> TorchModel::output_shape(std::span<const float
   TRY_OK(state.expect_pixels(images, n, "output_shape"));
   return catching(ErrorCode::invalid_input, state.name, [&]() -> Result<std::vector<std::int64_t>> {
     const c10::InferenceMode inference;
-    TRY(output, state.forward(state.written, state.batch_of(images, Layout::as_written)));
+    TRY(output, state.forward(state.written, state.batch_of(images, MemoryLayout::as_written)));
     return output.logits.sizes().vec();
   });
 }

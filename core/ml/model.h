@@ -26,10 +26,11 @@ class TorchModel final : public Classifier {
   struct Options {
     int threads = 1;  // 0 = one per core
     std::string device = "cpu";
+    std::string digest = {};  // that the file must have; empty: any
   };
 
-  // `corrupt` for a file that is no TorchScript archive or is cut short (names it), `invalid_input` for an operator that is
-  // missing here (names it).
+  // `corrupt` for a file that is no TorchScript archive or is cut short (names it), `invalid_input` for an operator
+  // that is missing here (names it), `unavailable` for a file of another digest.
   static Result<TorchModel> load(const std::filesystem::path& artifact, const InputSettings& input, Options options);
 
   // images: [n, C, H, W] in [0,1]. `invalid_input` when the model throws (its message, first line) or gives no [n, k] tensor.

@@ -24,7 +24,7 @@ struct RawOutput {
 // One way of running the model.
 struct Way {
   torch::jit::Module module;
-  Layout layout = Layout::as_written;
+  MemoryLayout layout = MemoryLayout::as_written;
   std::optional<Penultimate> penultimate;  // set while embeddings come from the graph
   bool graph_is_exact = false;             // its logits are the model's, bit by bit
 };
@@ -54,13 +54,13 @@ struct TorchModel::State {
   const Way& way() const { return fast ? *fast : written; }
   std::size_t pixels() const { return static_cast<std::size_t>(input.shape.pixels()); }
 
-  at::Tensor batch_of(std::span<const float> images, Layout layout) const;
+  at::Tensor batch_of(std::span<const float> images, MemoryLayout layout) const;
   Result<RawOutput> forward(const Way& way, const at::Tensor& batch) const;
   Result<RawOutput> answer(const Way& way, const at::Tensor& batch, bool want_embedding) const;
 
   Result<void> settle(std::span<const float> images);
   std::string try_graph(const at::Tensor& batch, const at::Tensor& logits);
-  std::optional<Way> faster_way(Layout layout, std::size_t batch, std::span<const float> images) const;
+  std::optional<Way> faster_way(MemoryLayout layout, std::size_t batch, std::span<const float> images) const;
   Result<RawOutput> answers(const Way& way, std::size_t batch, std::span<const float> images,
                             bool want_embedding) const;
   bool same_bits(const Way& way, std::size_t batch, std::span<const float> images) const;

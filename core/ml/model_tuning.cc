@@ -40,7 +40,7 @@ double cpu_seconds() {  // of this thread: other work on the machine does not co
 
 // The module frozen and laid out so, if that can be made of it and gives, in batches of `batch`, the bits of the module
 // as written.
-std::optional<Way> TorchModel::State::faster_way(Layout layout, std::size_t batch,
+std::optional<Way> TorchModel::State::faster_way(MemoryLayout layout, std::size_t batch,
                                                  std::span<const float> images) const {
   auto copy = frozen_copy(written.module, layout);
   if (!copy) return std::nullopt;
@@ -105,7 +105,8 @@ void TorchModel::State::take(const Tuning& wanted, std::span<const float> images
   if (!whole_batches(wanted.batch)) return;
   const auto sample = images.first(std::max(kFirstBatch, wanted.batch) * pixels());
   if (wanted.frozen || wanted.channels_last) {
-    fast = faster_way(wanted.channels_last ? Layout::channels_last : Layout::as_written, wanted.batch, sample);
+    fast =
+        faster_way(wanted.channels_last ? MemoryLayout::channels_last : MemoryLayout::as_written, wanted.batch, sample);
     tuned = fast.has_value();
   } else {
     tuned = wanted.batch == kFirstBatch || same_bits(written, wanted.batch, sample);
@@ -122,14 +123,14 @@ void TorchModel::State::tune(std::span<const float> images, std::size_t expected
   const auto first = images.first(kFirstBatch * pixels());
   tuned = true;
   double best = seconds(written, kFirstBatch, first);
-  for (const Layout layout : {Layout::channels_last, Layout::as_written}) {
+  for (const MemoryLayout layout : {MemoryLayout::channels_last, MemoryLayout::as_written}) {
     auto way = faster_way(layout, kFirstBatch, first);
     if (!way) continue;
     const double time = seconds(*way, kFirstBatch, first);
     if (time > kGain * best) continue;
     best = time;
     fast = std::move(way);
-    tuning = {kFirstBatch, layout == Layout::channels_last, true};
+    tuning = {kFirstBatch, layout == MemoryLayout::channels_last, true};
     break;
   }
   if (expected < kWorthBatches || n < 2 * kFirstBatch) return;

@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t kLanes = 4;
 using Lanes = double __attribute__((vector_size(kLanes * sizeof(double))));
 using Bits = std::int64_t __attribute__((vector_size(kLanes * sizeof(std::int64_t))));
+using Words = std::uint64_t __attribute__((vector_size(kLanes * sizeof(std::uint64_t))));
 
 constexpr double kLeast = -46;  // e^-46 = 1e-20
 constexpr double kLog2E = 1.4426950408889634;
@@ -36,11 +37,12 @@ constexpr std::array<double, 14> kInverseFactorials{
   Lanes sum = r * kInverseFactorials[13] + kInverseFactorials[12];
 #pragma GCC unroll 12
   for (int term = 11; term >= 0; --term) sum = sum * r + kInverseFactorials[static_cast<std::size_t>(term)];
-  Bits integer, bits;
+  Words integer, bits, kept;  // unsigned: a negative exponent wraps around
   std::memcpy(&integer, &shifted, sizeof(integer));
   std::memcpy(&bits, &sum, sizeof(bits));
+  std::memcpy(&kept, &negligible, sizeof(kept));
   bits += integer << 52;
-  bits &= ~negligible;
+  bits &= ~kept;
   std::memcpy(&x, &bits, sizeof(x));
 }
 

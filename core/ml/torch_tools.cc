@@ -5,9 +5,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <sstream>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "core/files.h"
+#include "core/ml/refused_operators.h"
 #include "core/sha256.h"
 
 namespace defuse {
@@ -94,12 +98,23 @@ std::string shape_text(const at::Tensor& tensor) {
   return text + "]";
 }
 
-Result<torch::jit::Module> load_script(const std::filesystem::path& file, const torch::Device& device) {
+Result<torch::jit::Module> load_script(const std::filesystem::path& file, const torch::Device& device,
+                                       const std::string& digest) {
   const std::string name = short_name(file);
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) return fail(ErrorCode::not_found, name + " is no file");
   try {
-    torch::jit::Module module = torch::jit::load(file.string(), device);
+    TRY(bytes, read_file(file));
+    if (!digest.empty())
+      if (const auto found = sha256_hex(bytes); found != digest)
+        return fail(ErrorCode::unavailable, file.string() + " changed: the job is for digest " + digest.substr(0, 12) +
+                                                ", the file now has " + found.substr(0, 12));
+    std::istringstream in(std::move(bytes));
+    TRY_OK(check_code_run_at_load(in, name));
+    in.clear();
+    in.seekg(0);
+    torch::jit::Module module = torch::jit::load(in, device);
+    TRY_OK(check_operators(module, name));
     if (!module.find_method("forward")) {
       return fail(ErrorCode::invalid_input, name + " holds a TorchScript module without a forward method");
     }

@@ -46,8 +46,11 @@ void copy_out(const at::Tensor& tensor, std::span<float> out);
 std::string shape_text(const at::Tensor& tensor);
 
 // Opens a TorchScript file for inference. `not_found`, `corrupt` (no archive, or cut short), `invalid_input` (an
-// operator that does not exist here); each names the file.
-Result<torch::jit::Module> load_script(const std::filesystem::path& file, const torch::Device& device);
+// operator that does not exist here, or that no model may use: refused_operators.h); each names the file. The file is read
+// once, into memory, and those very bytes are hashed, looked through and parsed: whatever happens to the path meanwhile,
+// nothing but what was judged to be `digest`, where one is given, is run (`unavailable` if it is something else).
+Result<torch::jit::Module> load_script(const std::filesystem::path& file, const torch::Device& device,
+                                       const std::string& digest = {});
 
 // Whether its forward pass calls dropout anywhere, whichever way it was written.
 bool calls_dropout(const torch::jit::Module& module);

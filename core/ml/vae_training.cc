@@ -36,7 +36,7 @@ constexpr int kLeastEpochs = 10;
 
 constexpr std::size_t kShards = 4;  // of a batch of 128 each holds 32 images, which stay in the cache
 
-using Clock = std::chrono::steady_clock;
+using Steady = std::chrono::steady_clock;
 
 struct ShardResult {
   std::vector<at::Tensor> gradients;
@@ -85,9 +85,9 @@ class Trainer {
   std::vector<std::size_t> order_;
   TrainingState state_;  // weights and noise are filled in only to be kept
   std::int64_t epochs_ = 0;
-  std::size_t steps_ = 0;                     // an epoch
-  Clock::time_point started_ = Clock::now();  // shifted into the past by what earlier runs took
-  Clock::time_point kept_ = Clock::now();
+  std::size_t steps_ = 0;                       // an epoch
+  Steady::time_point started_ = Steady::now();  // shifted into the past by what earlier runs took
+  Steady::time_point kept_ = Steady::now();
 };
 
 // Everything that the weights depend on.
@@ -109,7 +109,7 @@ Result<void> Trainer::go_on(const TrainingCheckpoint& checkpoint) {
   noise_.set_state(found->noise);
   state_ = std::move(*found);
   started_ =
-      Clock::now() - std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(state_.log.seconds));
+      Steady::now() - std::chrono::duration_cast<Steady::duration>(std::chrono::duration<double>(state_.log.seconds));
   for (std::int64_t epoch = 0; epoch < state_.epoch; ++epoch) shuffle(epoch);  // each shuffles the order before it
   return {};
 }
@@ -118,9 +118,9 @@ Result<void> Trainer::keep(const TrainingCheckpoint& checkpoint) {
   state_.weights.clear();
   for (const auto& weight : vae_.weights()) state_.weights.push_back(weight.detach());
   state_.noise = noise_.get_state();
-  state_.log.seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+  state_.log.seconds = std::chrono::duration<double>(Steady::now() - started_).count();
   TRY_OK(while_doing("while keeping the state of the generator's training", checkpoint.save(state_, adam_)));
-  kept_ = Clock::now();
+  kept_ = Steady::now();
   return {};
 }
 
@@ -205,7 +205,7 @@ Result<void> Trainer::run_epoch(Progress& progress, const Generator::Checkpoint&
                                            std::to_string(step_index + 1));
     }
     ++state_.step;
-    if (keeping && Clock::now() - kept_ >= wanted.every) TRY_OK(keep(checkpoint));
+    if (keeping && Steady::now() - kept_ >= wanted.every) TRY_OK(keep(checkpoint));
     progress.report("generator", (static_cast<double>(state_.epoch) + done) / static_cast<double>(epochs_));
   }
   return {};
@@ -233,7 +233,7 @@ Result<Generator::TrainingLog> Trainer::run(Progress& progress, const Generator:
     trained.mutable_grad() = at::Tensor();
     if (!trained.isfinite().all().item<bool>()) return fail(ErrorCode::internal, "the generator's weights became NaN");
   }
-  state_.log.seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+  state_.log.seconds = std::chrono::duration<double>(Steady::now() - started_).count();
   if (!wanted.folder.empty()) checkpoint.remove();
   return state_.log;
 }

@@ -318,6 +318,9 @@ Result<WorkerResult> run_pipeline(const JobSpec& job, std::span<const std::uniqu
                                      ? "it needs the seed images of misclassification_regions, and that check is off"
                                      : found.regions_problem;
     found.known_regions = known_regions_of(candidate, old, splits, context);  // 4a frozen tests
+    // 2d  Once more, after all that: a model that tires, or answers well in large batches only, is found out.
+    TRY(tried, candidate.get());
+    ask_again(*tried, splits.test, *found.candidate, found.contract);
   }
   auto results = run_checks(checks, splits, alpha, context, found);  // 4b
   TRY_OK(draw_latent_map(splits, folder, context, found));           // 5a read, mostly

@@ -151,6 +151,9 @@ struct ModelSettings {
   std::uint64_t seed = 1;
 };
 
+// Whether a worker may go on where this machine cannot give it every layer of its sandbox (daemon/sandbox.h).
+enum class SandboxMode { automatic, require };
+
 struct WorkerSettings {
   int threads = 0;                            // 0 = one per core
   std::string device = "cpu";
@@ -159,6 +162,7 @@ struct WorkerSettings {
   std::chrono::seconds cpu_time{0};           // 0 = threads x timeout
   int retries = 3;
   std::chrono::milliseconds backoff{2000};    // before the first retry; doubles
+  SandboxMode sandbox = SandboxMode::automatic;
 };
 
 }  // namespace defuse

@@ -6,7 +6,9 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/evaluate/cache_file.h"
 #include "core/evaluate/noise.h"
+#include "core/evaluate/predictions.h"
 #include "core/files.h"
 #include "core/sha256.h"
 
@@ -73,15 +75,15 @@ Matrix row_of(const std::vector<float>& values) {
 
 // How models of one structure were found to run fastest on this machine. Says nothing about results, so an entry that
 // is missing, damaged or cannot be written only costs the time to find it again.
-fs::path tuning_entry(const StageContext& context, const TorchModel& model) {
+std::string tuning_key(const StageContext& context, const TorchModel& model) {
   const auto& worker = context.job.worker;
-  return context.cache.entry("tuning", key_of({model.structure(), describe_machine(worker.threads), worker.device,
-                                               shape_text(context.job.settings.input)}));
+  return key_of(
+      {model.structure(), describe_machine(worker.threads), worker.device, shape_text(context.job.settings.input)});
 }
 
 std::optional<Tuning> known_tuning(const StageContext& context, const TorchModel& model) {
   if (model.structure().empty()) return std::nullopt;
-  const auto entry = tuning_entry(context, model);
+  const auto entry = context.cache.entry("tuning", tuning_key(context, model));
   const auto text = read_file(entry / "tuning.json", 1 << 12);
   if (!text) return std::nullopt;
   const auto tuning = tuning_from_json(*text);
@@ -92,8 +94,9 @@ std::optional<Tuning> known_tuning(const StageContext& context, const TorchModel
 
 void keep_tuning(const StageContext& context, const TorchModel& model) {
   if (model.structure().empty()) return;
-  const auto entry = tuning_entry(context, model);
-  if (make_folder(entry)) (void)write_atomically(entry / "tuning.json", to_json_text(model.tuning()));
+  (void)context.cache.put("tuning", tuning_key(context, model), [&](const fs::path& folder) {
+    return write_atomically(folder / "tuning.json", to_json_text(model.tuning()));
+  });
 }
 
 }  // namespace
@@ -126,12 +129,7 @@ Result<Splits> open_splits(StageContext& context) {
 Result<const TorchModel*> LazyModel::get() {
   if (!model_) {
     auto loaded = TorchModel::load(artifact_.path, context_.job.settings.input,
-                                   {context_.job.worker.threads, context_.job.worker.device});
-    TRY(digest, sha256_file(artifact_.path));
-    if (digest != artifact_.digest)
-      return fail(ErrorCode::unavailable, artifact_.path.string() + " changed: the job is for digest " +
-                                              artifact_.digest.substr(0, 12) + ", the file now has " +
-                                              digest.substr(0, 12));
+                                   {context_.job.worker.threads, context_.job.worker.device, artifact_.digest});
     if (!loaded) return tl::unexpected(loaded.error());
     model_.emplace(std::move(*loaded));
     if (const auto tuning = known_tuning(context_, *model_)) model_->suggest(*tuning);
@@ -162,6 +160,10 @@ Result<Evaluation> evaluation_of(LazyModel& model, const Splits& splits, const s
     if (predicted.size() != splits.test.size() || logits.rows != predicted.size() ||
         loss.data.size() != predicted.size())
       return stale(folder);
+    // Answers of another model or on other images, or damaged ones: a comparison with them could turn anything green.
+    if (out.model_digest != model.digest() || out.data_digest != splits.test.digest()) return stale(folder);
+    for (std::size_t i = 0; i < predicted.size(); ++i)
+      if (predicted[i] != predicted_class(logits.row(i))) return stale(folder);
     out.logits = std::move(logits);
     out.predicted = std::move(predicted);
     out.loss = std::move(loss.data);
@@ -169,7 +171,9 @@ Result<Evaluation> evaluation_of(LazyModel& model, const Splits& splits, const s
   };
   const auto make = [&]() -> Result<Evaluation> {
     TRY(ready, model.get());
-    return evaluate(*ready, model.digest(), splits.test, splits.class_count(), context.progress);
+    TRY(made, evaluate(*ready, model.digest(), splits.test, splits.class_count(), context.progress));
+    TRY_OK(splits.test.unchanged());  // before anything is kept under its digest
+    return made;
   };
   const auto save = [&](const Evaluation& value, const fs::path& folder) -> Result<void> {
     TRY_OK(save_npy(folder / "logits.npy", value.logits));
@@ -197,7 +201,7 @@ Result<Generator> generator_of(const Splits& splits, StageContext& context) {
       "generator", key, [&](const fs::path& folder) { return Generator::load(folder, shape, threads); },
       [&] {
         return Generator::train(splits.train, settings, context.job.settings.seed, threads, context.progress,
-                                {context.job.cache / "training" / key});
+                                {training_folder(context.job.cache) / key});
       },
       [](const Generator& generator, const fs::path& folder) { return generator.save(folder); }, timer.cached);
 }
@@ -363,6 +367,8 @@ Result<ProbeEvaluation> answers_of(LazyModel& model, LazyImages& images, const S
     if (real.size() != probes.seeds.size() || reconstructed.size() != real.size() ||
         perturbed.size() != probes.plausible.size())
       return stale(folder);
+    for (std::size_t i = 0; i < real.size(); ++i)
+      if (real[i] != predicted_class(logits.row(i))) return stale(folder);
     out.model_digest = model.digest();
     out.probe_digest = probes.digest;
     out.real = std::move(real);

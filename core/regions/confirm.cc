@@ -21,10 +21,6 @@
 namespace defuse {
 namespace {
 
-constexpr double kDisplayZ = 1.959963984540054;  // 95 %, two-sided
-// An incumbent that fails at most this often in a region did not have the bug; above it the candidate made one worse.
-constexpr double kIncumbentKnew = 0.10;
-
 std::vector<RegionMember> members_within(const SearchView& view, const FrozenRegion& frozen) {
   const Matrix& points = *view.input.spaces[frozen.space].points;
   const double limit = frozen.ball.radius;
@@ -94,6 +90,53 @@ void set_prediction(const SearchView& view, Region& region) {
       if (probes.plausible[q] != 0 && candidate.perturbed[q] != region.label) ++wrong[candidate.perturbed[q]];
     }
   }
+  name_commonest(wrong, region);
+}
+
+RegionStatus status_when_worse(const RegionScore& score, const RegionSearchSettings& settings) {
+  if (score.seeds < settings.min_support || score.p_adjusted > settings.alpha || score.net_lower < settings.notable) {
+    return RegionStatus::suspected;
+  }
+  return score.incumbent_error <= kIncumbentKnew ? RegionStatus::new_bug : RegionStatus::worse;
+}
+
+std::vector<double> values(const SearchView& view, const std::vector<std::uint32_t>& seeds, ImageKind evidence,
+                           double SeedObservation::*field, double sign = 1) {
+  std::vector<double> out;
+  out.reserve(seeds.size());
+  for (const std::uint32_t seed : seeds) out.push_back(sign * view.observations.of(evidence)[seed].*field);
+  return out;
+}
+
+RegionStatus status_of(const SearchView& view, const FrozenRegion& frozen, const ClassBase& base, double level,
+                       const Region& region) {
+  const RegionSearchSettings& settings = view.settings;
+  const RegionScore& score = region.confirm;
+  if (view.input.incumbent == nullptr) return RegionStatus::suspected;
+  const auto seeds = usable_members(view, region, frozen.evidence, Half::confirm);
+  switch (frozen.question) {
+    case Question::worse:
+      return status_when_worse(score, settings);
+    case Question::fixed: {
+      const auto gains = values(view, seeds, frozen.evidence, &SeedObservation::net, -1);
+      const bool sure = score.p_adjusted <= settings.alpha && net_rate_lower_bound(gains, level) >= settings.notable;
+      return sure && score.seeds >= settings.min_support ? RegionStatus::fixed : RegionStatus::suspected;
+    }
+    case Question::fails: {
+      const auto candidate = values(view, seeds, frozen.evidence, &SeedObservation::candidate_error);
+      const auto incumbent = values(view, seeds, frozen.evidence, &SeedObservation::incumbent_error);
+      const bool both = net_rate_lower_bound(candidate, level) > base.candidate_error &&
+                        net_rate_lower_bound(incumbent, level) > base.incumbent_error;
+      const bool alike = score.net_flip_rate < settings.notable;
+      return both && alike && score.seeds >= settings.min_support ? RegionStatus::inherited : RegionStatus::suspected;
+    }
+  }
+  return RegionStatus::suspected;
+}
+
+}  // namespace
+
+void name_commonest(const std::map<std::int32_t, std::int64_t>& wrong, Region& region) {
   std::int64_t total = 0;
   std::int64_t most = 0;
   for (const auto& [predicted, count] : wrong) {
@@ -119,51 +162,6 @@ void set_component(const SearchView& view, Region& region) {
     region.component = component;
   }
 }
-
-RegionStatus status_when_worse(const RegionScore& score, const RegionSearchSettings& settings) {
-  if (score.seeds < settings.min_support || score.p_adjusted > settings.alpha ||
-      score.net_lower < settings.notable) {
-    return RegionStatus::suspected;
-  }
-  return score.incumbent_error <= kIncumbentKnew ? RegionStatus::new_bug : RegionStatus::worse;
-}
-
-std::vector<double> values(const SearchView& view, const std::vector<std::uint32_t>& seeds, ImageKind evidence,
-                           double SeedObservation::*field, double sign = 1) {
-  std::vector<double> out;
-  out.reserve(seeds.size());
-  for (const std::uint32_t seed : seeds) out.push_back(sign * view.observations.of(evidence)[seed].*field);
-  return out;
-}
-
-RegionStatus status_of(const SearchView& view, const FrozenRegion& frozen, const ClassBase& base, double level,
-                       const Region& region) {
-  const RegionSearchSettings& settings = view.settings;
-  const RegionScore& score = region.confirm;
-  if (view.input.incumbent == nullptr) return RegionStatus::suspected;
-  const auto seeds = usable_members(view, region, frozen.evidence, Half::confirm);
-  switch (frozen.question) {
-    case Question::worse:
-      return status_when_worse(score, settings);
-    case Question::fixed: {
-      const auto gains = values(view, seeds, frozen.evidence, &SeedObservation::net, -1);
-      const bool sure =
-          score.p_adjusted <= settings.alpha && net_rate_lower_bound(gains, level) >= settings.notable;
-      return sure && score.seeds >= settings.min_support ? RegionStatus::fixed : RegionStatus::suspected;
-    }
-    case Question::fails: {
-      const auto candidate = values(view, seeds, frozen.evidence, &SeedObservation::candidate_error);
-      const auto incumbent = values(view, seeds, frozen.evidence, &SeedObservation::incumbent_error);
-      const bool both = net_rate_lower_bound(candidate, level) > base.candidate_error &&
-                        net_rate_lower_bound(incumbent, level) > base.incumbent_error;
-      const bool alike = score.net_flip_rate < settings.notable;
-      return both && alike && score.seeds >= settings.min_support ? RegionStatus::inherited : RegionStatus::suspected;
-    }
-  }
-  return RegionStatus::suspected;
-}
-
-}  // namespace
 
 Region measure_region(const SearchView& view, const FrozenRegion& frozen) {
   Region region;

@@ -1,7 +1,8 @@
-// Measures frozen regions: scores on either half, the tests on the confirmation half, and the status that follows.
-// Called by the region search only. Pure; deterministic.
+// Measures frozen regions: scores on either half, the tests on the confirmation half, and the status that follows; and
+// what both searches say of a region in the same way. Called by the region searches only. Pure; deterministic.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "core/regions/observations.h"
@@ -35,6 +36,17 @@ struct SearchView {
   const RegionSearchSettings& settings;
   const Observations& observations;
 };
+
+inline constexpr double kDisplayZ = 1.959963984540054;  // 95 %, two-sided
+// An incumbent that fails at most this often in a region did not have the bug; above it the candidate made one worse.
+inline constexpr double kIncumbentKnew = 0.10;
+// Of what was not confirmed, only what the held-back images at least repeat is worth a person's time.
+inline constexpr double kRepeats = 0.05;
+
+// The commonest of the wrong answers (class -> how many images) and its share; the lowest class of several.
+void name_commonest(const std::map<std::int32_t, std::int64_t>& wrong, Region& region);
+// The mixture component most of the members' error codes belong to; it only names the region.
+void set_component(const SearchView& view, Region& region);
 
 // The frozen region as a Region: members of both halves, scores without tests, prediction, mixture component.
 Region measure_region(const SearchView& view, const FrozenRegion& frozen);

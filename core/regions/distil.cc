@@ -53,8 +53,8 @@ ErrorCodes collect(const ProbeSet& probes, const ProbeEvaluation& candidate, con
 // A seeded sample without replacement, in the original order.
 void thin(ErrorCodes& found, std::uint64_t run_seed) {
   if (found.seed.size() <= kMostCodes) return;
-  std::vector<std::pair<std::uint64_t, std::uint32_t>> order;
-  for (std::uint32_t i = 0; i < found.seed.size(); ++i) order.emplace_back(mix64(run_seed ^ mix64(i)), i);
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> order(found.seed.size());
+  for (std::uint32_t i = 0; i < found.seed.size(); ++i) order[i] = {mix64(run_seed ^ mix64(i)), i};
   std::nth_element(order.begin(), order.begin() + kMostCodes, order.end());
   order.resize(kMostCodes);
   std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second < b.second; });

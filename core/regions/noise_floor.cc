@@ -186,7 +186,7 @@ std::string contradicts_equality(const FourCounts& counts, double max_drop) {
   if (p > kDifferent || std::abs(drop) <= max_drop) return {};
   std::array<char, 160> text{};
   std::snprintf(text.data(), text.size(), "it is not equally good: its accuracy is %.2f points %s (p %.1g)",
-                100 * std::abs(drop), drop > 0 ? "lower" : "higher", p);
+                100 * std::fabs(drop), drop > 0 ? "lower" : "higher", p);
   return text.data();
 }
 

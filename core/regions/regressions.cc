@@ -21,10 +21,6 @@
 namespace defuse {
 namespace {
 
-constexpr double kRepeats = 0.05;        // a suspected region that unseen seeds do not even repeat is not shown
-constexpr double kIncumbentKnew = 0.10;  // an incumbent failing at most this often did not have the bug
-constexpr double kDisplayZ = 1.959963984540054;
-
 // One seed inside a region.
 struct Member {
   std::uint32_t seed = 0;
@@ -178,28 +174,7 @@ void set_prediction(const SearchView& view, ImageKind evidence, Region& region) 
         ++wrong[view.input.candidate->perturbed[q]];
     }
   }
-  std::int64_t total = 0;
-  std::int64_t most = 0;
-  for (const auto& [predicted, count] : wrong) {
-    total += count;
-    if (count <= most) continue;
-    most = count;
-    region.predicted_as = predicted;
-  }
-  if (total > 0) region.predicted_as_share = static_cast<double>(most) / static_cast<double>(total);
-}
-
-// The mixture component most of the members' error codes belong to; it only names the region.
-void set_component(const SearchView& view, Region& region) {
-  const auto& component_of = view.input.mixture.component_of_seed;
-  if (component_of.empty()) return;
-  std::map<int, int> votes;
-  for (const RegionMember& m : region.members) {
-    if (component_of[m.seed] >= 0) ++votes[component_of[m.seed]];
-  }
-  const auto most =
-      std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  if (most != votes.end()) region.component = most->first;
+  name_commonest(wrong, region);
 }
 
 std::optional<JudgedRegion> judge(const SearchView& view, const RegressionKind& kind, std::int32_t label,

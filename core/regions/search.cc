@@ -33,8 +33,6 @@ namespace {
 // The scan asks for a mean score above this share of min_increase; what is confirmed must exceed all of it. Lower,
 // because a ball that also holds some of the pocket's surroundings has more held-back images to be confirmed with.
 constexpr double kScanLimit = 0.5;
-// Of what was not confirmed, only what the held-back images at least repeat is worth a person's time.
-constexpr double kRepeats = 0.05;
 
 constexpr std::array kImageKinds{ImageKind::real, ImageKind::generated};
 

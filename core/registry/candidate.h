@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/registry/signature.h"
 
 namespace defuse {
 
@@ -17,6 +18,10 @@ struct Candidate {
   std::vector<std::string> labels;  // class names from labels.txt; empty if there is none
   std::string manifest;             // manifest.json as found (size-limited); empty if there is none
   TimePoint seen_at;
+  std::string manifest_signature = {};  // manifest.json.sig as found; empty if there is none
+  std::string signature_problem = {};   // why that file cannot be read; empty if it can, or if there is none
+  std::string labels_sha256 = {};       // of labels.txt; empty if there is none
+  SignatureRecord signature = {};       // what the daemon made of all that
 };
 
 }  // namespace defuse

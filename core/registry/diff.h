@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/registry/signature.h"
 #include "core/registry/source.h"
 
 namespace defuse {
@@ -12,6 +13,7 @@ struct KnownVersion {
   std::string version;
   std::string fingerprint;
   bool present = true;
+  SignatureRecord signature = {};  // state and keys only
 };
 
 struct RegistryChanges {

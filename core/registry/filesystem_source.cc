@@ -1,6 +1,10 @@
 #include "core/registry/filesystem_source.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -54,6 +58,7 @@ std::string problem_with_marker(const std::vector<VersionFile>& files) {
 struct FilesystemSource::Look {
   fs::path real_root;
   TimePoint now;
+  AheadByFolder* ahead = nullptr;  // of this poll
   RegistrySnapshot snapshot;
   std::size_t unsaid_warnings = 0;
 
@@ -79,7 +84,19 @@ Result<RegistrySnapshot> FilesystemSource::poll() {
   auto models = list_folders(root_);
   if (!models)
     return fail(ErrorCode::unavailable, "registry " + root_.string() + " cannot be read: " + models.error().message);
+  struct stat facts {};
+  if (::stat(root_.c_str(), &facts) != 0)
+    return fail(ErrorCode::unavailable, "registry " + root_.string() + " cannot be reached: " + std::strerror(errno));
+  const std::pair<std::uint64_t, std::uint64_t> root_is{facts.st_dev, facts.st_ino};
+  if (models->empty() && root_was_ && root_was_ != root_is)
+    return fail(ErrorCode::unavailable, "registry " + root_.string() +
+                                            " is empty, and another folder than the one that held models: was it "
+                                            "unmounted?");
+  if (!models->empty()) root_was_ = root_is;
+  AheadByFolder ahead;
+  look.ahead = &ahead;
   for (const auto& model : *models) look_at_model(look, model);
+  ahead_ = std::move(ahead);
   // Another folder of that name, or none, may be there by now (a mount that came or went): then what was seen is no
   // answer.
   if (fs::canonical(root_, code) != look.real_root || code)
@@ -146,7 +163,7 @@ void FilesystemSource::inspect(const Look& look, const fs::path& folder, Registr
   if (!files) return refuse(entry, files.error().message);
   entry.fingerprint = fingerprint_of(*files);
   // Only what defused reads matters; anything else may link where it likes.
-  for (const auto name : {kArtifactName, kManifestName, kLabelsName}) {
+  for (const auto name : {kArtifactName, kManifestName, kSignatureName, kLabelsName}) {
     const VersionFile* file = find_file(*files, name);
     if (!file) continue;
     if (file->kind == FileKind::dangling_link)
@@ -184,6 +201,8 @@ void FilesystemSource::judge_readiness(const Look& look, const fs::path& folder,
   const bool must_settle = rule == Readiness::settle || find_file(files, kArtifactName)->size == 0;
   if (missing.empty() && must_settle) {
     entry.settles_in = time_to_settle(look.now, files);
+    if (!entry.settles_in && stood_still(look, folder, entry.fingerprint))
+      entry.settles_in = std::chrono::milliseconds(0);
     if (entry.settles_in != std::chrono::milliseconds(0))
       missing = "still changing; ready once nothing has changed for " + std::to_string(settle_.count()) + " ms";
   }
@@ -204,6 +223,15 @@ std::optional<std::chrono::milliseconds> FilesystemSource::time_to_settle(TimePo
     longest = std::max(longest, settle_ - (now - (modified > now ? changed : std::max(modified, changed))));
   }
   return longest;
+}
+
+bool FilesystemSource::stood_still(const Look& look, const fs::path& folder, const std::string& fingerprint) const {
+  const auto now = std::chrono::steady_clock::now();
+  const auto before = ahead_.find(folder);
+  const bool same = before != ahead_.end() && before->second.fingerprint == fingerprint;
+  const auto seen = same ? before->second.seen : now;
+  (*look.ahead)[folder] = {fingerprint, seen};
+  return same && now - seen >= settle_;  // one look says nothing about change
 }
 
 }  // namespace defuse

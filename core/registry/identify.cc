@@ -36,7 +36,7 @@ std::vector<std::string> split_lines(std::string_view text) {
   return lines;
 }
 
-// Nothing if there is no such file; any other trouble is an error, because "no labels" skips a check.
+// Nothing if there is no such file; any other trouble is an error.
 Result<std::string> read_if_there(const fs::path& file, std::uint64_t max_bytes) {
   auto bytes = read_regular_file(file, max_bytes);
   if (!bytes && bytes.error().code == ErrorCode::not_found) return std::string();
@@ -53,10 +53,21 @@ Result<Candidate> read_candidate(const RegistryEntry& entry, const Clock& clock)
   if (code) return fail(ErrorCode::io, "cannot find " + entry.artifact.string() + ": " + code.message());
   TRY(digest, sha256_file(candidate.artifact));
   candidate.digest = std::move(digest);
-  TRY(labels, read_if_there(folder / kLabelsName, kMaxLabelsBytes));
-  candidate.labels = split_lines(labels);
+  auto labels = read_regular_file(folder / kLabelsName, kMaxLabelsBytes);
+  if (labels) {
+    candidate.labels = split_lines(*labels);
+    candidate.labels_sha256 = sha256_hex(*labels);
+  } else if (labels.error().code != ErrorCode::not_found) {  // "no labels" skips a check
+    return tl::unexpected<Error>(std::move(labels.error()));
+  }
   TRY(manifest, read_if_there(folder / kManifestName, kMaxManifestBytes));
   candidate.manifest = std::move(manifest);
+  // Whether it matters is for the configuration to say, so what is wrong with it is kept and nothing fails here.
+  auto signature = read_if_there(folder / kSignatureName, kMaxSignatureBytes);
+  if (signature && !signature->empty())
+    candidate.manifest_signature = std::move(*signature);
+  else if (!signature)
+    candidate.signature_problem = std::move(signature.error().message);
   candidate.seen_at = clock.now();
   return candidate;
 }

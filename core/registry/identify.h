@@ -1,5 +1,6 @@
 // From a registry entry that is ready to a candidate with its digest: hashes the artifact, verifies the manifest's
-// promise and reads the labels. Reads the whole artifact, so it belongs off the main strand. Stateless; thread-safe.
+// promise and reads the labels and the signature (signature.h says what it is worth). Reads the whole artifact, so it
+// belongs off the main strand. Stateless; thread-safe.
 #pragma once
 #include "core/clock.h"
 #include "core/registry/candidate.h"

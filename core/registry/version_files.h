@@ -15,10 +15,12 @@ namespace defuse {
 
 inline constexpr std::string_view kArtifactName = "model.pt";
 inline constexpr std::string_view kManifestName = "manifest.json";
+inline constexpr std::string_view kSignatureName = "manifest.json.sig";
 inline constexpr std::string_view kLabelsName = "labels.txt";
 inline constexpr std::string_view kMarkerName = "READY";
 inline constexpr std::uint64_t kMaxManifestBytes = 1 << 20;
 inline constexpr std::uint64_t kMaxLabelsBytes = 1 << 20;
+inline constexpr std::uint64_t kMaxSignatureBytes = 4096;  // a signature is 64 bytes, or 90 as text
 
 enum class FileKind { regular, folder, dangling_link, other };
 

@@ -190,6 +190,7 @@ std::vector<double> domino_e_step(const DominoData& data, DominoMixture& m, doub
     }
     double sum = 0;
     for (std::size_t s = 0; s < k; ++s) sum += std::exp(row[s] - largest);
+    // cppcheck-suppress invalidFunctionArg  // the largest itself adds 1 to the sum
     const double norm = largest + std::log(sum);
     for (std::size_t s = 0; s < k; ++s) row[s] = std::exp(row[s] - norm);
     total += norm;

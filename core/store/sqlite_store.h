@@ -32,6 +32,7 @@ class SqliteStore final : public Store {
   Result<std::vector<VersionRow>> all_versions() override;
   Result<std::vector<VersionRow>> unjudged_versions() override;
   Result<std::vector<VersionRow>> versions_told(const std::string& model, const std::string& subject) override;
+  Result<std::vector<VersionRow>> versions_outdated(TimePoint now) override;
   Result<std::vector<KnownVersion>> known_versions() override;
   Result<std::optional<VersionRow>> version(const std::string& model, const std::string& version) override;
   Result<std::optional<VersionRow>> version_by_digest(const std::string& model, const std::string& digest) override;
@@ -84,6 +85,8 @@ class SqliteStore final : public Store {
   Result<std::vector<Waiver>> waivers(const std::string& model) override;
   Result<std::vector<WaiverRow>> waiver_rows(const std::string& model) override;
 
+  Result<Referenced> referenced() override;
+
   Result<void> audit(const AuditEntry& entry) override;
   Result<std::vector<AuditRow>> audit_rows(std::int64_t before_id, std::size_t limit) override;
   Result<void> verify_audit() override;
@@ -94,6 +97,8 @@ class SqliteStore final : public Store {
   std::vector<LabelRow> read_labels(const std::string& id);
   // These run inside a transaction that the caller opened, and may throw SQLite::Exception.
   Result<void> append_audit(const AuditEntry& entry);
+  Result<void> audit_signature(const std::string& subject, const std::optional<VersionRow>& before,
+                               const Candidate& candidate);
   Result<void> change_state(std::int64_t id, JobState to, const Move& move);  // the one mutator of jobs.state
   Result<JobRow> existing_job(std::int64_t id);
   Result<std::int64_t> insert_job(JobKind kind, const JobKey& key, std::int64_t priority, const std::string& order,

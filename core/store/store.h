@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,7 @@ struct VersionRow {
   std::int64_t replaced = 0;  // how many digests this version has had before this one
   TimePoint first_seen;
   TimePoint last_seen;
+  SignatureRecord signature = {};
 };
 
 struct JobRow {
@@ -199,6 +201,17 @@ struct WaiverRow {
   bool in_use = false;  // the verdict that stands on some version in the registry leans on it
 };
 
+// What rows stand for in the state folder, so that what none stands for can be found.
+struct Referenced {
+  std::set<std::string> reports;        // folders, relative to the state folder
+  std::set<std::string> regions;        // ids
+  std::set<std::int64_t> results;       // jobs whose verdict is the last one of its artifact: it may be decided again
+  std::set<std::int64_t> corrections;   // jobs that ended with one
+  std::set<std::int64_t> without_verdict;  // gates that are queued, running or cancelled
+  std::set<std::int64_t> open;          // jobs that are queued or running
+  std::int64_t newest_job = 0;
+};
+
 struct LabelRow {  // one word of one person about a region
   std::string label;  // as RegionRow::human_label; empty: taken back
   std::string who;
@@ -247,7 +260,8 @@ class Store {
 
   // -- versions
   // Same digest: updates artifact, fingerprint, labels, presence and last_seen. New digest at the same path: the old
-  // row stops being current, and an audit row "version.replaced" is written.
+  // row stops being current, and an audit row "version.replaced" is written. Another finding about its signature is
+  // audited as "version.signature".
   virtual Result<void> put_version(const Candidate& candidate, const std::string& fingerprint) = 0;
   virtual Result<void> mark_deleted(const std::string& model, const std::string& version) = 0;
   virtual Result<std::vector<std::string>> models() = 0;                           // that have at least one version
@@ -259,6 +273,9 @@ class Store {
   // Current and present ones of the model whose latest verdict has a finding of this id, about this region or covered
   // by this waiver, ordered by version.
   virtual Result<std::vector<VersionRow>> versions_told(const std::string& model, const std::string& subject) = 0;
+  // Current and present ones whose latest verdict is not newer than what people said of it: a label of a region it tells
+  // of, a waiver of one of its findings that was added and still holds at `now`, or that was taken back.
+  virtual Result<std::vector<VersionRow>> versions_outdated(TimePoint now) = 0;
   // The little of them that difference() compares, in no order: read at every scan.
   virtual Result<std::vector<KnownVersion>> known_versions() = 0;
   virtual Result<std::optional<VersionRow>> version(const std::string& model,
@@ -333,6 +350,9 @@ class Store {
   virtual Result<void> remove_waiver(const std::string& id, const std::string& who) = 0;
   virtual Result<std::vector<Waiver>> waivers(const std::string& model) = 0;  // all of that model; "" = every model
   virtual Result<std::vector<WaiverRow>> waiver_rows(const std::string& model) = 0;  // removed ones too, newest first
+
+  // -- files
+  virtual Result<Referenced> referenced() = 0;
 
   // -- audit
   virtual Result<void> audit(const AuditEntry& entry) = 0;

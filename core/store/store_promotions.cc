@@ -69,6 +69,8 @@ Result<void> SqliteStore::promote(const std::string& model, const std::string& v
     Json detail = Json::object();
     detail["digest"] = digest;
     detail["reason"] = reason;
+    const bool is_signed = row->signature.state == SignatureState::valid;
+    detail["signed_by"] = is_signed ? Json(row->signature.key_name) : Json(nullptr);
     return append_audit({who, kind, model + "/" + version, std::move(detail)});
   });
 }

@@ -220,4 +220,29 @@ Result<std::vector<VerdictRow>> SqliteStore::verdicts(const std::string& model, 
   });
 }
 
+Result<Referenced> SqliteStore::referenced() {
+  return database_->read("listing what has files", [&]() -> Result<Referenced> {
+    Referenced found;
+    auto reports = database_->query("SELECT report FROM verdicts");
+    while (reports.next()) found.reports.insert(reports.text());
+    auto regions = database_->query("SELECT id FROM regions");
+    while (regions.next()) found.regions.insert(regions.text());
+    auto results = database_->query(
+        "SELECT job FROM verdicts v WHERE id = (SELECT max(id) FROM verdicts l WHERE l.model = v.model AND "
+        "l.digest = v.digest) AND (SELECT state FROM jobs WHERE id = v.job) = 'done'");
+    while (results.next()) found.results.insert(results.integer());
+    auto jobs = database_->query("SELECT id, kind, state FROM jobs");
+    while (jobs.next()) {
+      const auto id = jobs.integer();
+      const auto kind = jobs.text(), state = jobs.text();
+      found.newest_job = std::max(found.newest_job, id);
+      const bool ended = state == "done" || state == "failed";
+      if (kind == "correction" && state == "done") found.corrections.insert(id);
+      if (kind == "gate" && !ended) found.without_verdict.insert(id);
+      if (!ended && state != "cancelled") found.open.insert(id);
+    }
+    return found;
+  });
+}
+
 }  // namespace defuse

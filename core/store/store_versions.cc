@@ -9,7 +9,8 @@
 // A macro, because literals join at compile time and the statement cache wants literals.
 #define DEFUSE_SELECT                                                   \
   "SELECT model, version, digest, artifact, fingerprint, labels_json, " \
-  "presence, current, replaced, first_seen, last_seen"
+  "presence, current, replaced, first_seen, last_seen, "                \
+  "signature, signature_key, signature_key_name, signature_problem, signature_keys"
 
 // version_less() in SQL: integers first and as integers, then names. The columns of the index versions_in_order.
 #define DEFUSE_ORDER                                               \
@@ -38,6 +39,12 @@ Result<VersionRow> read_version(Query& row) {
   version.replaced = row.integer();
   version.first_seen = row.time();
   version.last_seen = row.time();
+  TRY(signature, or_corrupt(signature_state_from(row.text()), "signature of " + version.model + "/" + version.version));
+  version.signature.state = signature;
+  version.signature.key = row.text();
+  version.signature.key_name = row.text();
+  version.signature.problem = row.text();
+  version.signature.keys = row.text();
   return version;
 }
 
@@ -90,6 +97,22 @@ bool SqliteStore::has_version(const std::string& model, const std::string& versi
       .next();
 }
 
+// A version whose signature nobody asks for leaves no trace; anything else does, once.
+Result<void> SqliteStore::audit_signature(const std::string& subject, const std::optional<VersionRow>& before,
+                                          const Candidate& candidate) {
+  const auto& now = candidate.signature;
+  const auto then = before ? before->signature : SignatureRecord{};
+  const bool same_file = before && before->digest == candidate.digest;
+  if (now.state == SignatureState::unchecked && then.state == SignatureState::unchecked) return {};
+  if (same_file && now.state == then.state && now.key == then.key && now.problem == then.problem) return {};
+  const auto text = [](const std::string& value) { return value.empty() ? Json(nullptr) : Json(value); };
+  return append_audit({"daemon", "version.signature", subject,
+                       Json{{"digest", candidate.digest},
+                            {"signature", to_string(now.state)},
+                            {"key", text(now.key_name)},
+                            {"problem", text(now.problem)}}});
+}
+
 Result<void> SqliteStore::put_version(const Candidate& candidate, const std::string& fingerprint) {
   if (candidate.model.empty() || candidate.version.empty() || candidate.digest.empty())
     return fail(ErrorCode::invalid_input, "a version needs a model, a name and a digest");
@@ -111,14 +134,20 @@ Result<void> SqliteStore::put_version(const Candidate& candidate, const std::str
     database_
         ->query(
             "INSERT INTO versions (model, version, digest, artifact, fingerprint, labels_json, presence, current, "
-            "replaced, first_seen, last_seen) VALUES (?, ?, ?, ?, ?, ?, 'present', 1, ?, ?, ?) "
+            "replaced, first_seen, last_seen, signature, signature_key, signature_key_name, signature_problem, "
+            "signature_keys) VALUES (?, ?, ?, ?, ?, ?, 'present', 1, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (model, version, digest) DO UPDATE SET artifact = excluded.artifact, "
             "fingerprint = excluded.fingerprint, labels_json = excluded.labels_json, presence = 'present', "
-            "current = 1, replaced = excluded.replaced, last_seen = excluded.last_seen")
+            "current = 1, replaced = excluded.replaced, last_seen = excluded.last_seen, "
+            "signature = excluded.signature, signature_key = excluded.signature_key, "
+            "signature_key_name = excluded.signature_key_name, signature_problem = excluded.signature_problem, "
+            "signature_keys = excluded.signature_keys")
         .with(candidate.model, candidate.version, candidate.digest, candidate.artifact, fingerprint,
-              texts_to_json(candidate.labels), replaced, candidate.seen_at, candidate.seen_at)
+              texts_to_json(candidate.labels), replaced, candidate.seen_at, candidate.seen_at,
+              std::string(to_string(candidate.signature.state)), candidate.signature.key, candidate.signature.key_name,
+              candidate.signature.problem, candidate.signature.keys)
         .run();
-    return {};
+    return audit_signature(subject, before, candidate);
   });
 }
 
@@ -219,16 +248,44 @@ Result<std::vector<VersionRow>> SqliteStore::versions_told(const std::string& mo
   });
 }
 
+Result<std::vector<VersionRow>> SqliteStore::versions_outdated(TimePoint now) {
+  return database_->read("listing versions whose verdict people have spoken about since", [&] {
+    // From the words to the verdicts: there are few words, and findings are indexed by what they are about.
+    return read_versions(
+        database_
+            ->query(DEFUSE_SELECT
+                    " FROM versions WHERE current = 1 AND presence = 'present' AND (model, digest) IN ("
+                    "SELECT v.model, v.digest FROM verdicts v WHERE v.id IN ("
+                    "SELECT f.verdict FROM labels l JOIN findings f ON f.region = l.region AND f.region <> '' "
+                    "JOIN verdicts t ON t.id = f.verdict WHERE l.at >= t.created "
+                    "UNION SELECT f.verdict FROM waivers w JOIN findings f ON f.id = w.finding "
+                    "JOIN verdicts t ON t.id = f.verdict AND t.model = w.model "
+                    "WHERE w.created >= t.created AND w.removed IS NULL AND w.expires > ?1 "
+                    "UNION SELECT f.verdict FROM waivers w JOIN findings f ON f.region = w.finding AND f.region <> '' "
+                    "JOIN verdicts t ON t.id = f.verdict AND t.model = w.model "
+                    "WHERE w.created >= t.created AND w.removed IS NULL AND w.expires > ?1 "
+                    "UNION SELECT f.verdict FROM waivers w JOIN findings f ON f.waiver = w.id AND f.waiver <> '' "
+                    "JOIN verdicts t ON t.id = f.verdict WHERE w.removed >= t.created) "
+                    "AND v.id = (SELECT max(l.id) FROM verdicts l WHERE l.model = v.model AND l.digest = v.digest))")
+            .with(now));
+  });
+}
+
 Result<std::vector<KnownVersion>> SqliteStore::known_versions() {
   return database_->read("listing what is known", [&]() -> Result<std::vector<KnownVersion>> {
     std::vector<KnownVersion> known;
-    auto row = database_->query("SELECT model, version, fingerprint, presence FROM versions WHERE current = 1");
+    auto row = database_->query(
+        "SELECT model, version, fingerprint, presence, signature, signature_keys FROM versions WHERE current = 1");
     while (row.next()) {
       KnownVersion version;
       version.model = row.text();
       version.version = row.text();
       version.fingerprint = row.text();
       version.present = row.text() == "present";
+      TRY(signature,
+          or_corrupt(signature_state_from(row.text()), "signature of " + version.model + "/" + version.version));
+      version.signature.state = signature;
+      version.signature.keys = row.text();
       known.push_back(std::move(version));
     }
     return known;

@@ -27,12 +27,12 @@ std::string field(const Result<Json>& answer, const char* key) {
 int promote(const Remote& remote, Console& console, const std::string& model, const std::string& version,
             const std::string& reason, bool override_verdict) {
   const auto answer = remote.act("POST", version_path(model, version) + "/promote",
-                                 {{"reason", reason}, {"override", override_verdict}});
+                                 {{"reason", reason}, {"override", override_verdict}}, Remote::kLongPatience);
   return done(console, answer, model + " " + version + " is in production now");
 }
 
 int rollback(const Remote& remote, Console& console, const std::string& model, const std::string& reason) {
-  const auto answer = remote.act("POST", model_path(model) + "/rollback", {{"reason", reason}});
+  const auto answer = remote.act("POST", model_path(model) + "/rollback", {{"reason", reason}}, Remote::kLongPatience);
   return done(console, answer, model + " " + field(answer, "incumbent") + " is in production again");
 }
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "core/correct/correction.h"
 #include "core/clock.h"
+#include "core/correct/correction.h"
 #include "daemon/ctl/console.h"
 #include "daemon/ctl/remote.h"
 
@@ -72,21 +72,40 @@ struct TokenPlace {
   std::string state_dir;  // one of the two
   std::string config;
 };
+// `expires`: a date, a time or a span such as 90d; empty: never.
 int token_create(Console& console, const TokenPlace& place, const std::string& name, const std::string& scope,
-                 const Clock& clock);
-int token_list(Console& console, const TokenPlace& place);
+                 const std::string& expires, const Clock& clock);
+int token_list(Console& console, const TokenPlace& place, const Clock& clock);
 int token_revoke(Console& console, const TokenPlace& place, const std::string& name);
+int audit_verify(Console& console, const TokenPlace& place, const Clock& clock);
 struct EvaluateRequest {
   std::filesystem::path config;
   std::string model;
-  std::filesystem::path candidate;  // folder of a version, or the artifact
-  std::filesystem::path incumbent;  // the same; empty: none
+  std::filesystem::path candidate;              // folder of a version, or the artifact
+  std::filesystem::path incumbent;              // the same; empty: none
   std::vector<std::filesystem::path> siblings;  // likewise, of the noise floor
-  std::filesystem::path report;     // folder to write
-  std::filesystem::path cache;      // empty: <report>/.cache
-  std::filesystem::path work;       // empty: a temporary folder
+  std::filesystem::path report;                 // folder to write
+  std::filesystem::path cache;                  // empty: <report>/.cache
+  std::filesystem::path work;                   // empty: a temporary folder
 };
 int evaluate(Console& console, const EvaluateRequest& request, const Clock& clock);
+// (sign.cc) A version's folder; its names are those of the place where it lies, unless said otherwise.
+struct SignedFolder {
+  std::filesystem::path folder;
+  std::string model;
+  std::string version;
+};
+struct SignRequest {
+  SignedFolder of;
+  std::filesystem::path key;  // private, PEM
+};
+int sign(Console& console, const SignRequest& request);
+struct VerifyRequest {
+  SignedFolder of;
+  std::vector<std::filesystem::path> keys;  // public, PEM
+  std::filesystem::path config;             // whose keys count as well
+};
+int verify(Console& console, const VerifyRequest& request);  // 0 valid, 1 anything else
 struct WantedCorrection {
   std::string model;
   std::string version;

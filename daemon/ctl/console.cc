@@ -1,6 +1,9 @@
 #include "daemon/ctl/console.h"
 
 #include <algorithm>
+#include <string_view>
+
+#include "reports/text.h"
 
 namespace defuse::ctl {
 namespace {
@@ -36,13 +39,21 @@ int exit_of(VerdictState state) {
 
 int exit_of(const Error& error) { return error.code == ErrorCode::invalid_input ? kUsage : kError; }
 
+// Line by line, so that lines stay; everything else that a terminal would obey, or that turns the direction of writing,
+// goes.
 std::string Console::plain(const std::string& text) {
   std::string out;
-  for (const char c : text) {
-    const bool control = (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f;
-    out += control ? '?' : c;
+  std::string_view left = text;
+  for (;;) {
+    const auto end = left.find('\n');
+    std::string line(left.substr(0, end));
+    for (char& c : line)
+      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+    out += clean(line, std::string::npos / 2);
+    if (end == std::string_view::npos) return out;
+    out += '\n';
+    left.remove_prefix(end + 1);
   }
-  return out;
 }
 
 void Console::say(const std::string& text) {

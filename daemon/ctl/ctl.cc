@@ -32,6 +32,8 @@ struct Words {
   std::string timeout = "30m";
   ReportRequest report;
   EvaluateRequest evaluate;
+  SignRequest sign;
+  VerifyRequest verify;
   CorrectRequest correct;
   std::string correct_timeout = "2h";
   LabelFile labels;
@@ -284,6 +286,25 @@ class Tool {
                       "let batch norm learn new statistics (default: it keeps those it has)");
   }
 
+  void add_signing() {
+    auto* signing = verb(&app_, "sign", "complete a version's manifest.json and sign it (manifest.json.sig)",
+                         [this] { return sign(console_, words_.sign); });
+    signing->add_option("--key", words_.sign.key, "private key, Ed25519, PEM (openssl genpkey -algorithm ed25519)")
+        ->required();
+    auto* checking = verb(&app_, "verify", "is a version signed as the daemon wants it? exit 0 if so, 1 if not",
+                          [this] { return verify(console_, words_.verify); });
+    checking->add_option("--key", words_.verify.keys, "public key whose signature counts; may be repeated")
+        ->allow_extra_args(false);
+    checking->add_option("--config", words_.verify.config, "configuration that names keys");
+    const auto with_folder = [](CLI::App* sub, SignedFolder& of) {
+      sub->add_option("folder", of.folder, "version's folder, with model.pt in it")->required();
+      sub->add_option("--model", of.model, "model line (default: the name of the folder above)");
+      sub->add_option("--version", of.version, "version (default: the folder's name)");
+    };
+    with_folder(signing, words_.sign.of);
+    with_folder(checking, words_.verify.of);
+  }
+
   void add_local() {
     auto* judging = verb(&app_, "evaluate", "run one gate without a daemon",
                          [this] { return evaluate(console_, words_.evaluate, around_.clock); });
@@ -299,6 +320,7 @@ class Tool {
     judging->add_option("--work", words_.evaluate.work, "folder for the worker's files (default: a temporary one)");
 
     add_correct();
+    add_signing();
 
     auto* configuration = verb(&app_, "config", "configuration files: check", {});
     configuration->require_subcommand(1);
@@ -316,10 +338,11 @@ class Tool {
 
     auto* tokens = verb(&app_, "token", "who may read and act: create, list, revoke", {});
     tokens->require_subcommand(1);
-    auto* creating = verb(tokens, "create", "make a token and print it, once",
-                          [this] { return token_create(console_, place(), words_.name, words_.scope, around_.clock); });
-    auto* listing =
-        verb(tokens, "list", "tokens, without their secrets", [this] { return token_list(console_, place()); });
+    auto* creating = verb(tokens, "create", "make a token and print it, once", [this] {
+      return token_create(console_, place(), words_.name, words_.scope, words_.expires, around_.clock);
+    });
+    auto* listing = verb(tokens, "list", "tokens, without their secrets",
+                         [this] { return token_list(console_, place(), around_.clock); });
     auto* revoking = verb(tokens, "revoke", "a token that counts no more",
                           [this] { return token_revoke(console_, place(), words_.name); });
     for (auto* sub : {creating, revoking})
@@ -327,7 +350,12 @@ class Tool {
     creating->add_option("--scope", words_.scope, "read or operate")
         ->check(CLI::IsMember({"read", "operate"}))
         ->capture_default_str();
-    for (auto* sub : {creating, listing, revoking}) {
+    creating->add_option("--expires", words_.expires, "when it ends: a span such as 90d or a date; never if not given");
+    auto* audit = verb(&app_, "audit", "the audit log: verify", {});
+    audit->require_subcommand(1);
+    auto* verifying = verb(audit, "verify", "does each row of it fit the one before?",
+                           [this] { return audit_verify(console_, place(), around_.clock); });
+    for (auto* sub : {creating, listing, revoking, verifying}) {
       auto* state = sub->add_option("--state-dir", words_.state_dir, "the daemon's state folder");
       sub->add_option("--config", words_.config, "configuration that names it")->excludes(state);
     }

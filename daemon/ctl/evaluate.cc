@@ -32,6 +32,7 @@ void tell(Console& console, const Report& report, const fs::path& folder) {
     console.line(report.verdict.reason);
     for (const auto& finding : report.verdict.findings)
       if (finding.decision == Decision::violation) console.line("- " + finding.sentence);
+    if (!report.signature.problem.empty()) console.say("warning: " + report.signature.problem);
     if (report.evidence)
       console.say(
           "evidence: this gate is not counted; only the daemon remembers how many candidates were judged on "
@@ -56,6 +57,9 @@ int evaluate(Console& console, const EvaluateRequest& request, const Clock& cloc
     return kUsage;
   }
 
+  const auto signature = vouched_for(request, *job);
+  if (!signature) return std::max<int>(console.failed(signature.error()), kError);
+
   auto temporary = request.work.empty() ? TempFolder::create() : Result<TempFolder>(tl::unexpected<Error>(Error{}));
   if (request.work.empty() && !temporary) return console.failed(temporary.error());
   const auto work = ready_folder(temporary ? temporary->path() : request.work);
@@ -66,7 +70,8 @@ int evaluate(Console& console, const EvaluateRequest& request, const Clock& cloc
 
   const auto exit = run_worker(*job, *work, console);
   if (!exit) return std::max<int>(console.failed(exit.error()), kError);
-  const auto report = conclude_job(*job, *work, *exit, clock.now());
+  auto report = conclude_job(*job, *work, *exit, clock.now());
+  note_signature(report, *signature);
   auto written = write_reports(report, *report_folder);
   if (written)
     written = write_atomically(*report_folder / "verdict.json", dump_json(verdict_document(report), 2) + "\n");

@@ -3,8 +3,10 @@
 
 #include "config/config.h"
 #include "core/evaluate/dataset.h"
+#include "core/store/store.h"
 #include "daemon/ctl/commands.h"
 #include "daemon/ctl/temp_folder.h"
+#include "daemon/judge.h"
 #include "daemon/tokens.h"
 
 namespace defuse::ctl {
@@ -40,6 +42,16 @@ Result<fs::path> state_of(const TokenPlace& place) {
     return fail(ErrorCode::invalid_input, "say where the daemon's state is: --config FILE or --state-dir DIR");
   TRY(config, load_config(place.config));
   return config.state_dir;
+}
+
+Result<std::optional<TimePoint>> expiry_of(const std::string& text, const Clock& clock) {
+  if (text.empty()) return std::optional<TimePoint>();
+  if (const auto at = parse_rfc3339(text)) return std::optional(*at);
+  const auto span = parse_span(text);
+  if (!span)
+    return fail(ErrorCode::invalid_input,
+                "--expires: '" + text + "' is neither a time span (90d) nor a date (2027-03-01)");
+  return std::optional<TimePoint>(clock.now() + *span);
 }
 
 }  // namespace
@@ -88,22 +100,27 @@ int dataset_inspect(Console& console, const fs::path& file, const std::string& m
 }
 
 int token_create(Console& console, const TokenPlace& place, const std::string& name, const std::string& scope,
-                 const Clock& clock) {
+                 const std::string& expires, const Clock& clock) {
   const auto state = state_of(place);
   if (!state) return usage(console, state.error());
   const auto wanted = scope_from(scope);
   if (!wanted) return usage(console, wanted.error());
-  const auto token = create_token(*state, name, *wanted, clock);
+  const auto until = expiry_of(expires, clock);
+  if (!until) return usage(console, until.error());
+  const auto token = create_token(*state, name, *wanted, clock, *until);
   if (!token) return usage(console, token.error());
   if (console.json)
-    console.print({{"name", name}, {"scope", scope}, {"token", *token}});
+    console.print({{"name", name},
+                   {"scope", scope},
+                   {"expires", *until ? Json(to_rfc3339(**until)) : Json()},
+                   {"token", *token}});
   else
     console.line(*token);
   console.say("this token is shown once; the daemon keeps only its hash");
   return kPass;
 }
 
-int token_list(Console& console, const TokenPlace& place) {
+int token_list(Console& console, const TokenPlace& place, const Clock& clock) {
   const auto state = state_of(place);
   if (!state) return usage(console, state.error());
   const auto tokens = list_tokens(*state);
@@ -111,13 +128,19 @@ int token_list(Console& console, const TokenPlace& place) {
   Json list = Json::array();
   std::vector<std::vector<std::string>> rows;
   for (const auto& token : *tokens) {
-    list.push_back({{"name", token.name}, {"scope", to_string(token.scope)}, {"created", to_rfc3339(token.created)}});
-    rows.push_back({token.name, std::string(to_string(token.scope)), to_rfc3339(token.created)});
+    const bool expired = token.expired(clock.now());
+    list.push_back({{"name", token.name},
+                    {"scope", to_string(token.scope)},
+                    {"created", to_rfc3339(token.created)},
+                    {"expires", token.expires ? Json(to_rfc3339(*token.expires)) : Json()},
+                    {"expired", expired}});
+    rows.push_back({token.name, std::string(to_string(token.scope)), to_rfc3339(token.created),
+                    (token.expires ? to_rfc3339(*token.expires) : "never") + (expired ? " (expired)" : "")});
   }
   if (console.json)
     console.print({{"tokens", std::move(list)}});
   else
-    console.table({"NAME", "SCOPE", "CREATED"}, rows);
+    console.table({"NAME", "SCOPE", "CREATED", "EXPIRES"}, rows);
   return kPass;
 }
 
@@ -125,8 +148,33 @@ int token_revoke(Console& console, const TokenPlace& place, const std::string& n
   const auto state = state_of(place);
   if (!state) return usage(console, state.error());
   if (const auto gone = revoke_token(*state, name); !gone) return usage(console, gone.error());
+  if (console.json) console.print({{"name", name}, {"revoked", true}});
   console.say("token " + name + " is revoked");
   return kPass;
+}
+
+// Reads beside a running daemon as well. Exit 1, not 4, for a log that does not fit: the question was answered.
+int audit_verify(Console& console, const TokenPlace& place, const Clock& clock) {
+  const auto state = state_of(place);
+  if (!state) return usage(console, state.error());
+  const auto file = StateFolder{*state}.database();
+  const auto store = Store::open(file, Store::Mode::read_only, clock);
+  if (!store) return usage(console, store.error());
+  const auto fits = (*store)->verify_audit();
+  if (!fits && fits.error().code != ErrorCode::corrupt) return console.failed(fits.error());
+  const auto newest = (*store)->audit_rows(0, 1);
+  if (!newest) return console.failed(newest.error());
+  const auto rows = newest->empty() ? 0 : newest->front().id;
+  const auto hash = newest->empty() ? std::string() : newest->front().hash;
+  if (console.json)
+    console.print({{"ok", fits.has_value()},
+                   {"rows", rows},
+                   {"newest", hash},
+                   {"problem", fits ? Json() : Json(fits.error().message)}});
+  else if (fits)
+    console.line(std::to_string(rows) + " rows, each fits the one before; the newest hash is " + hash);
+  if (!fits) console.say("defusectl: " + fits.error().describe());
+  return fits ? kPass : kFail;
 }
 
 }  // namespace defuse::ctl

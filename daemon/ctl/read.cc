@@ -78,6 +78,28 @@ std::vector<std::vector<std::string>> model_rows(const Json& list) {
   return rows;
 }
 
+// "signature missing: …", or by whose key it was made; nothing where nobody asks.
+std::string signature_words(const Json& signature) {
+  const auto problem = text(signature, "problem");
+  if (!problem.empty()) return "SIGNATURE " + text(signature, "state") + ": " + problem;
+  const auto key = text(signature, "key");
+  return key.empty() ? "" : "signed by " + key;
+}
+
+// "sandbox: rlimits, …, seccomp; memory by a control group", or what is missing, first. Empty for a daemon that does not say.
+std::string sandbox_words(const Json& sandbox) {
+  if (!sandbox.is_object()) return "";
+  const auto words = [&](const char* key) {
+    std::string list;
+    for (const auto& layer : part(sandbox, key))
+      if (layer.is_string()) list += (list.empty() ? "" : ", ") + layer.get<std::string>();
+    return list;
+  };
+  const auto missing = words("missing");
+  return "sandbox of workers: " + (missing.empty() ? std::string() : "missing " + missing + "; in force ") +
+         words("in_force") + "; memory by " + text(sandbox, "memory");
+}
+
 const std::vector<std::string> kModelHead = {"MODEL", "PRODUCTION", "NEWEST", "VERDICT", "REASON"};
 
 }  // namespace
@@ -100,6 +122,7 @@ int status(const Remote& remote, Console& console) {
                (ready ? "" : ", not ready yet"));
   console.line(registry.empty() ? "registry read " + day(text(*answer, "last_successful_poll"))
                                 : "registry: " + registry);
+  if (const auto words = sandbox_words(part(*answer, "sandbox")); !words.empty()) console.line(words);
   const auto refused = text(*answer, "config_problem");
   if (!refused.empty()) console.line("the last reload was refused: " + refused);
   for (const auto& warning : part(*answer, "warnings"))
@@ -172,6 +195,7 @@ int verdict(const Remote& remote, Console& console, const std::string& model, co
   for (const auto& reason : part(*answer, "reasons"))
     if (reason.is_string() && reason != part(*answer, "reason")) console.line("- " + reason.get<std::string>());
   if (const auto words = stream_words(part(*answer, "evidence")); !words.empty()) console.line(words);
+  if (const auto words = signature_words(part(*answer, "signature")); !words.empty()) console.line(words);
   std::vector<std::vector<std::string>> rows;
   for (const auto& check : part(*answer, "checks"))
     rows.push_back({text(check, "check"), text(check, "mode"), text(check, "state"), text(check, "reason")});

@@ -30,8 +30,10 @@ Error refusal(int status, const Json& body) {
   }
 }
 
-Result<Reply> Remote::ask(const std::string& method, const std::string& path, const Json& body) const {
+Result<Reply> Remote::ask(const std::string& method, const std::string& path, const Json& body,
+                          std::chrono::milliseconds patience) const {
   HttpRequest request;
+  request.timeout = patience;
   request.method = method;
   request.path = path;
   request.token = token_;
@@ -49,8 +51,9 @@ Result<Reply> Remote::ask(const std::string& method, const std::string& path, co
 
 Result<Json> Remote::get(const std::string& path) const { return act("GET", path); }
 
-Result<Json> Remote::act(const std::string& method, const std::string& path, const Json& body) const {
-  TRY(reply, ask(method, path, body));
+Result<Json> Remote::act(const std::string& method, const std::string& path, const Json& body,
+                         std::chrono::milliseconds patience) const {
+  TRY(reply, ask(method, path, body, patience));
   if (reply.status < 200 || reply.status > 299) return tl::unexpected<Error>(refusal(reply.status, reply.body));
   return std::move(reply.body);
 }

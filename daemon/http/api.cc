@@ -117,6 +117,12 @@ std::string header(const ApiRequest& request, const char* name) {
   return found == request.headers.end() ? "" : found->second;
 }
 
+std::string lower(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return text;
+}
+
 int value_of_base64(char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';
   if (c >= 'a' && c <= 'z') return c - 'a' + 26;
@@ -147,9 +153,7 @@ std::string token_text(const ApiRequest& request, Access access) {
   const std::string value = header(request, "authorization");
   const auto space = value.find(' ');
   if (space == std::string::npos) return "";
-  std::string scheme = value.substr(0, space);
-  std::transform(scheme.begin(), scheme.end(), scheme.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  const std::string scheme = lower(value.substr(0, space));
   if (scheme == "bearer") return value.substr(space + 1);
   if (scheme != "basic" || access == Access::operate) return "";
   const auto pair = decode_base64(std::string_view(value).substr(space + 1));
@@ -161,6 +165,8 @@ std::string token_text(const ApiRequest& request, Access access) {
 std::optional<ApiResponse> refuse(const Route& route, Call& call, const TokenBook& tokens) {
   const auto text = token_text(call.request, route.access);
   if (!text.empty()) call.token = tokens.find(text);
+  const auto expired = call.token && call.token->expired(call.read.clock().now()) ? call.token : std::nullopt;
+  if (expired) call.token.reset();
   call.may_read = call.request.loopback || call.token;
   const bool needed = route.access == Access::operate || (route.access == Access::read && !call.request.loopback);
   if (!needed) return std::nullopt;
@@ -168,15 +174,21 @@ std::optional<ApiResponse> refuse(const Route& route, Call& call, const TokenBoo
     const auto problem = tokens.problem();
     auto response = problem_response(
         401, !problem.empty() ? "no token can be accepted: " + problem
+             : expired        ? "token '" + expired->name + "' expired at " + to_rfc3339(*expired->expires)
              : text.empty()   ? "this needs a token: Authorization: Bearer dfs_… (see `defusectl token create`)"
                               : "this token is not known here");
-    response.headers.emplace_back("WWW-Authenticate", route.kind == Kind::page
-                                                          ? "Basic realm=\"defused\", charset=\"UTF-8\""
-                                                          : "Bearer realm=\"defused\"");
+    response.headers.emplace_back("WWW-Authenticate",
+                                  route.kind == Kind::page ? "Basic realm=\"defused\", charset=\"UTF-8\""
+                                  : text.empty()           ? "Bearer realm=\"defused\""
+                                                           : "Bearer realm=\"defused\", error=\"invalid_token\"");
     return response;
   }
-  if (route.access == Access::operate && call.token->scope != Scope::operate)
-    return problem_response(403, "token '" + call.token->name + "' may read only; this needs the scope operate");
+  if (route.access == Access::operate && call.token->scope != Scope::operate) {
+    auto response =
+        problem_response(403, "token '" + call.token->name + "' may read only; this needs the scope operate");
+    response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"defused\", error=\"insufficient_scope\"");
+    return response;
+  }
   return std::nullopt;
 }
 
@@ -195,6 +207,9 @@ void add_security_headers(ApiResponse& response) {
   add("X-Frame-Options", "DENY");
   add("Referrer-Policy", "no-referrer");
   add("Cross-Origin-Resource-Policy", "same-origin");
+  add("Cross-Origin-Opener-Policy", "same-origin");
+  add("Permissions-Policy",
+      "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=(), interest-cohort=()");
   add("Cache-Control", "no-store");
 }
 
@@ -209,6 +224,36 @@ bool host_allowed(const ApiRequest& request) {
   const auto found = request.headers.find("host");
   if (!request.loopback || found == request.headers.end()) return true;
   return is_loopback_host(host_of_header(found->second));
+}
+
+bool reads_only(const ApiRequest& request) { return request.method == "GET" || request.method == "HEAD"; }
+
+// Pages of other sites may link here and no more. Acting needs a token in a header that no browser sends by itself, so
+// this is a second lock; on loopback, where reading needs no token, it is the first beside the Host header. Browsers
+// say where a request comes from; tools send neither header and are not meant.
+std::optional<ApiResponse> refuse_other_sites(const ApiRequest& request) {
+  const auto site = header(request, "sec-fetch-site");
+  if (!site.empty()) {
+    const bool link = reads_only(request) && header(request, "sec-fetch-mode") == "navigate" &&
+                      header(request, "sec-fetch-dest") == "document";
+    if (site == "same-origin" || site == "none" || link) return std::nullopt;
+    return problem_response(403, "pages of other sites may link here, but not ask or act (Sec-Fetch-Site)");
+  }
+  if (!request.headers.contains("origin")) return std::nullopt;
+  const auto origin = header(request, "origin");
+  const auto scheme = origin.find("://");
+  if (scheme != std::string::npos && lower(origin.substr(scheme + 3)) == lower(header(request, "host")))
+    return std::nullopt;
+  return problem_response(403, "pages of other sites may link here, but not ask or act (Origin)");
+}
+
+// What a form of another site can send without asking first is anything but this.
+bool body_is_json(const ApiRequest& request) {
+  if (request.body.empty()) return true;
+  const auto type = header(request, "content-type");
+  auto essence = lower(type.substr(0, type.find(';')));
+  while (!essence.empty() && essence.back() == ' ') essence.pop_back();
+  return essence == "application/json";
 }
 
 ApiResponse wrong_method(const std::vector<const Route*>& routes) {
@@ -228,6 +273,7 @@ ApiResponse dispatch(const ApiRequest& request, ReadModel& read, Actions& action
   if (!host_allowed(request)) return problem_response(421, "this server answers to its own name only (Host header)");
   if (request.body.size() > kMaxBodyBytes)
     return problem_response(413, "a request's body may have at most " + std::to_string(kMaxBodyBytes) + " bytes");
+  if (auto refused = refuse_other_sites(request)) return std::move(*refused);
   const auto segments = split_path(request.path);
   if (!segments) return error_response(segments.error());
   auto query = parse_query(request.query);
@@ -249,6 +295,7 @@ ApiResponse dispatch(const ApiRequest& request, ReadModel& read, Actions& action
   if (same_path.empty()) return problem_response(404, "there is nothing at this path");
   if (route == nullptr) return wrong_method(same_path);
   if (auto refused = refuse(*route, call, tokens)) return std::move(*refused);
+  if (!body_is_json(request)) return problem_response(415, "a body must come as Content-Type: application/json");
   if (const auto fine = check_parameters(call.parameters); !fine) return error_response(fine.error());
   auto answer = route->run(call);
   return answer ? std::move(*answer) : error_response(answer.error());

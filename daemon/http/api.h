@@ -1,4 +1,4 @@
-// The HTTP API as a pure function: request in, response out. CivetWeb's adapter (civet_server) calls it, tests and the
+// The HTTP API as a pure function: request in, response out. The server's handler threads call it, tests and the
 // fuzzer too. It never touches a socket; it reads files only beneath the state folder, by names that the store gave.
 // Thread-safe.
 //

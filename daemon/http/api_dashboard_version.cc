@@ -49,6 +49,17 @@ void add_report_parts(const Call& call, const Standing& standing, const std::str
 
 }  // namespace
 
+namespace {
+
+// Said here as it is now; the verdict's warning says how it was when it was judged.
+std::string signature_words(const Standing& standing) {
+  const auto& signature = standing.signature;
+  if (signature.problem.empty()) return "";
+  return "Signature " + std::string(to_string(signature.state)) + ": " + signature.problem + ".";
+}
+
+}  // namespace
+
 Answer page_version(const Call& call) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
@@ -68,6 +79,8 @@ Answer page_version(const Call& call) {
                  {"row", version_row(facts.model, call.at("version"), standing)},
                  {"digest", standing.row ? standing.row->digest : ""},
                  {"replaced", standing.row ? standing.row->replaced > 0 : false},
+                 {"signed_by", standing.signature.state == SignatureState::valid ? standing.signature.key : ""},
+                 {"signature_problem", signature_words(standing)},
                  {"judged", standing.judged.has_value()},
                  {"reasons", decided.reasons},
                  {"warnings", decided.warnings},

@@ -34,7 +34,8 @@ Answer readyz(const Call& call) {
         line(status.ready, "first scan", "not done yet") +
         line(store.has_value(), "store", store ? "" : store.error().describe()) +
         line(status.registry_problem.empty(), "registry", status.registry_problem) +
-        line(status.config_problem.empty(), "configuration", "the last reload was refused: " + status.config_problem);
+        line(status.config_problem.empty(), "configuration", "the last reload was refused: " + status.config_problem) +
+        line(status.certificate_problem.empty(), "certificate", status.certificate_problem);
     for (const auto& warning : status.warnings) text += "[!] " + warning + "\n";
     text += ready ? "ready\n" : "not ready\n";
   }

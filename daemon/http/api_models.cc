@@ -17,7 +17,7 @@ std::string_view state_name(const Standing& standing) {
       if (standing.job && standing.job->state == JobState::queued) return "queued";
       return "not_judged";
     case Standing::Kind::judged:
-      return standing.judged ? "judged" : "refused";
+      return standing.judged && !standing.signature.refused() ? "judged" : "refused";
   }
   return "unknown";
 }
@@ -26,6 +26,13 @@ Json incumbent_json(const std::optional<PromotionRow>& incumbent) {
   if (!incumbent) return nullptr;
   return {{"version", incumbent->version}, {"digest", incumbent->digest}, {"kind", incumbent->kind},
           {"who", incumbent->who},         {"reason", incumbent->reason}, {"since", to_rfc3339(incumbent->at)}};
+}
+
+Json sandbox_json(const DaemonStatus& status) {
+  if (!status.sandbox) return nullptr;  // no worker has said it yet
+  Json json = to_json(*status.sandbox);
+  json["memory"] = status.memory_limit;
+  return json;
 }
 
 // Versions that are not complete yet and that the store has never seen; they are listed before all others.
@@ -96,6 +103,7 @@ Json version_json(const ModelFacts& facts, const std::string& version, const Sta
           {"digest", row ? Json(row->digest) : Json()},
           {"replaced", row ? row->replaced : 0},
           {"labels", row ? Json(row->labels) : Json::array()},
+          {"signature", to_json(standing.signature)},
           {"first_seen", row ? Json(to_rfc3339(row->first_seen)) : Json()},
           {"last_seen", row ? Json(to_rfc3339(row->last_seen)) : Json()},
           {"judged_at", standing.judged ? Json(to_rfc3339(standing.judged->created)) : Json()},
@@ -121,6 +129,7 @@ Answer models(const Call& call) {
                         {"ready", status.ready},
                         {"registry_problem", text_or_null(status.registry_problem)},
                         {"config_problem", text_or_null(status.config_problem)},
+                        {"sandbox", sandbox_json(status)},
                         {"warnings", status.warnings},
                         {"last_successful_poll", to_rfc3339(status.last_successful_poll)},
                         {"started", to_rfc3339(status.started)},

@@ -14,17 +14,20 @@ constexpr std::uint64_t kMaxReportBytes = 64ULL << 20;
 constexpr std::uint64_t kMaxPictureBytes = 4ULL << 20;
 constexpr std::uint64_t kMaxDocumentBytes = 1ULL << 20;
 
+enum class Reader { person, machine };
+
 struct Format {
   const char* name;
   const char* file;
   const char* type;
+  Reader reader;
 };
 constexpr Format kFormats[] = {
-    {"json", "report.json", "application/json"},
-    {"html", "report.html", "text/html; charset=utf-8"},
-    {"markdown", "report.md", "text/markdown; charset=utf-8"},
-    {"junit", "report.junit.xml", "application/xml"},
-    {"sarif", "report.sarif", "application/sarif+json"},
+    {"json", "report.json", "application/json", Reader::person},
+    {"html", "report.html", "text/html; charset=utf-8", Reader::person},
+    {"markdown", "report.md", "text/markdown; charset=utf-8", Reader::person},
+    {"junit", "report.junit.xml", "application/xml", Reader::machine},
+    {"sarif", "report.sarif", "application/sarif+json", Reader::machine},
 };
 
 // A report carries its style and its pictures inside; scripts have no place in it.
@@ -32,12 +35,19 @@ constexpr const char* kReportPolicy =
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'";
 
-Result<VerdictRow> verdict_on_record(const Call& call) {
+// A person may read what was decided at any time. What a machine reads is taken for the answer, so it must be the one
+// that the gate gives now: no green report of a version that was replaced, deleted, or judged against a former
+// incumbent.
+Result<VerdictRow> verdict_on_record(const Call& call, Reader reader) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
   TRY(standing, standing_of(facts, call.at("version"), *store));
   if (!standing.judged)
     return fail(ErrorCode::not_found, "there is no report on version " + call.at("version") + ": " + standing.reason);
+  const bool current = standing.kind == Standing::Kind::judged && standing.verdict == standing.judged->verdict.state;
+  if (reader == Reader::machine && !current)
+    return fail(ErrorCode::conflict,
+                "the report on version " + call.at("version") + " is no answer any more: " + standing.reason);
   return *standing.judged;
 }
 
@@ -122,7 +132,7 @@ Answer report(const Call& call) {
       std::find_if(std::begin(kFormats), std::end(kFormats), [&](const Format& f) { return f.name == wanted; });
   if (format == std::end(kFormats))
     return fail(ErrorCode::invalid_input, "format: expected json, html, markdown, junit or sarif");
-  TRY(row, verdict_on_record(call));
+  TRY(row, verdict_on_record(call, format->reader));
   TRY(bytes, read_plain_file(call.read.config()->state_dir, row.report, format->file, kMaxReportBytes));
   ApiResponse response;
   response.content_type = format->type;
@@ -132,7 +142,7 @@ Answer report(const Call& call) {
 }
 
 Answer report_file(const Call& call) {
-  TRY(row, verdict_on_record(call));
+  TRY(row, verdict_on_record(call, Reader::person));
   const auto name = call.at("picture") + ".png";
   TRY(bytes, read_plain_file(call.read.config()->state_dir, row.report, name, kMaxPictureBytes));
   if (!is_png(bytes)) return fail(ErrorCode::not_found, name + " is not a picture");

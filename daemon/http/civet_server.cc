@@ -2,6 +2,8 @@
 
 #include <civetweb.h>
 #include <netinet/in.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,18 +17,14 @@
 #include <thread>
 
 #include "daemon/http/api.h"
-#include "daemon/http/tls_front.h"
 #include "daemon/http/url.h"
 
 namespace defuse {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr const char* kThreads = "24";    // one per open connection, idle ones included
-constexpr int kMaxStreams = 8;            // each keeps a thread
-constexpr milliseconds kEventWait{1000};  // also how long a stream may outlive the server's stop
+constexpr const char* kThreads = "20";  // more than kInnerPlaces
 constexpr std::uint64_t kFileBlock = 64 << 10;
-constexpr auto kHeartbeat = std::chrono::seconds(15);
 
 std::string lower(const char* text) {
   std::string out(text);
@@ -42,13 +40,13 @@ ApiRequest request_of(const mg_request_info& info, bool loopback) {
   request.method = text_or_empty(info.request_method);
   request.path = text_or_empty(info.local_uri_raw != nullptr ? info.local_uri_raw : info.request_uri);
   request.query = text_or_empty(info.query_string);
-  request.remote = info.remote_addr;
   request.loopback = loopback;
   for (int i = 0; i < info.num_headers; ++i) {
     const auto& header = info.http_headers[i];
     auto [slot, fresh] = request.headers.emplace(lower(header.name), text_or_empty(header.value));
     if (!fresh) slot->second += ", " + text_or_empty(header.value);  // two Hosts name no host
   }
+  if (const auto remote = request.headers.extract(kRemoteHeader)) request.remote = remote.mapped();
   return request;
 }
 
@@ -56,7 +54,6 @@ ApiRequest request_of(const mg_request_info& info, bool loopback) {
 std::string read_body(mg_connection* connection, const mg_request_info& info, const ApiRequest& request) {
   std::string body;
   if (info.content_length <= 0 && !request.headers.contains("transfer-encoding")) return body;
-  if (request.headers.contains("expect")) mg_printf(connection, "HTTP/1.1 100 Continue\r\n\r\n");
   std::array<char, 8192> chunk{};
   while (body.size() <= kMaxBodyBytes) {
     const int got = mg_read(connection, chunk.data(), chunk.size());
@@ -86,53 +83,51 @@ void send(mg_connection* connection, const ApiResponse& response, bool head_only
   if (response.status != 204 && response.status != 304)
     mg_response_header_add(connection, "Content-Length",
                            std::to_string(response.file ? response.file->size() : response.body.size()).c_str(), -1);
+  if (response.event_stream)
+    mg_response_header_add(connection, kEventHeader, std::to_string(response.event_id).c_str(), -1);
   mg_response_header_send(connection);
   if (!head_only && !response.body.empty()) mg_write(connection, response.body.data(), response.body.size());
 }
 
-std::string one_line(std::string text) {
-  std::erase_if(text, [](char c) { return c == '\n' || c == '\r'; });
+std::string new_secret() {
+  std::array<unsigned char, 24> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) return {};
+  std::string text;
+  for (const unsigned char byte : bytes) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
   return text;
 }
 
 }  // namespace
 
-HttpServer::HttpServer(ReadModel& read, Actions& actions, const std::filesystem::path& state_dir, bool loopback)
-    : read_(read), actions_(actions), tokens_(state_dir), loopback_(loopback) {}
+CivetServer::CivetServer(ReadModel& read, Actions& actions, const std::filesystem::path& state_dir, bool loopback)
+    : read_(read), actions_(actions), tokens_(state_dir), loopback_(loopback), secret_(new_secret()) {}
 
-Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpSettings& settings, ReadModel& read, Actions& actions,
-                                                      const std::filesystem::path& state_dir) {
-  const bool loopback = is_loopback_host(settings.host);
-  if (!loopback && settings.certificate.empty())
-    return fail(ErrorCode::invalid_input,
-                "http.listen: " + settings.host + " can be reached from other machines, which needs http.certificate");
-  std::unique_ptr<HttpServer> server(new HttpServer(read, actions, state_dir, loopback));
-  TRY_OK(server->listen(settings));
+Result<std::unique_ptr<CivetServer>> CivetServer::start(ReadModel& read, Actions& actions,
+                                                        const std::filesystem::path& state_dir, bool loopback) {
+  std::unique_ptr<CivetServer> server(new CivetServer(read, actions, state_dir, loopback));
+  if (server->secret_.empty()) return fail(ErrorCode::unavailable, "no random bytes from the system");
+  TRY_OK(server->listen());
   return server;
 }
 
-Result<void> HttpServer::listen(const HttpSettings& settings) {
+Result<void> CivetServer::listen() {
   static std::once_flag once;
   std::call_once(once, [] { mg_init_library(MG_FEATURES_DEFAULT); });
-  const bool tls = !settings.certificate.empty();
-  // Behind the TLS front CivetWeb is an inner part on a port of its own; whoever finds it still needs a token.
-  const std::string address = tls                            ? "127.0.0.1:0"
-                              : settings.host == "localhost" ? "127.0.0.1:" + std::to_string(settings.port)
-                                                             : settings.host + ":" + std::to_string(settings.port);
   const char* options[] = {"listening_ports",
-                           address.c_str(),
+                           "127.0.0.1:0",
                            "num_threads",
                            kThreads,
                            "decode_url",
                            "no",  // url.h decodes, once, after splitting
                            "enable_keep_alive",
-                           "yes",
-                           "keep_alive_timeout_ms",
-                           "1000",
+                           "no",
                            "request_timeout_ms",
-                           "10000",
+                           "30000",  // longer than the front bears a client that takes nothing
                            "max_request_size",
-                           "16384",
+                           "32768",
                            "tcp_nodelay",
                            "1",
                            "enable_directory_listing",
@@ -147,9 +142,9 @@ Result<void> HttpServer::listen(const HttpSettings& settings) {
                            "",
                            nullptr};
   mg_callbacks callbacks{};
-  callbacks.begin_request = &HttpServer::on_request;
-  callbacks.http_error = &HttpServer::on_error;
-  callbacks.log_message = &HttpServer::on_log;
+  callbacks.begin_request = &CivetServer::on_request;
+  callbacks.http_error = &CivetServer::on_error;
+  callbacks.log_message = &CivetServer::on_log;
   std::array<char, 256> text{};
   unsigned code = 0;
   mg_error_data error{&code, text.data(), text.size()};
@@ -157,19 +152,12 @@ Result<void> HttpServer::listen(const HttpSettings& settings) {
   context_ = mg_start2(&init, &error);
   if (context_ == nullptr)
     return fail(ErrorCode::unavailable,
-                "cannot listen on " + address + ": " +
-                    (text[0] == '\0' ? "the address is taken or not of this machine" : text.data()));
-  if (tls) {
-    std::array<mg_server_port, 4> ports{};
-    mg_get_server_ports(context_, static_cast<int>(ports.size()), ports.data());
-    TRY(front, TlsFront::start(settings, ports[0].port));
-    tls_ = std::move(front);
-  }
+                std::string("no inner port on 127.0.0.1: ") + (text[0] == '\0' ? "none is free" : text.data()));
   return {};
 }
 
 // CivetWeb's accepting thread looks up from its sockets every two seconds only; a connection wakes it.
-void HttpServer::stop_listening() {
+void CivetServer::stop_listening() {
   std::array<mg_server_port, 4> ports{};
   const int known = mg_get_server_ports(context_, static_cast<int>(ports.size()), ports.data());
   std::atomic<bool> stopped = false;
@@ -193,34 +181,38 @@ void HttpServer::stop_listening() {
   waker.join();
 }
 
-HttpServer::~HttpServer() {
+CivetServer::~CivetServer() {
   stopping_ = true;
-  tls_.reset();
   if (context_ != nullptr) stop_listening();
 }
 
-int HttpServer::port() const {
-  if (tls_) return tls_->port();
+int CivetServer::port() const {
   std::array<mg_server_port, 4> ports{};
   return mg_get_server_ports(context_, static_cast<int>(ports.size()), ports.data()) > 0 ? ports[0].port : 0;
 }
 
-int HttpServer::on_request(mg_connection* connection) noexcept {
+int CivetServer::on_request(mg_connection* connection) noexcept {
   try {
-    return static_cast<HttpServer*>(mg_get_request_info(connection)->user_data)->serve(connection);
+    return static_cast<CivetServer*>(mg_get_request_info(connection)->user_data)->serve(connection);
   } catch (const std::exception& problem) {
     spdlog::error("http: a handler threw: {}", problem.what());
   } catch (...) {
     spdlog::error("http: a handler threw");
   }
-  mg_printf(connection, "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-  mg_disable_connection_keep_alive(connection);
+  on_error(connection, 500, "the request could not be carried out; see the daemon's log");
   return 500;
 }
 
-int HttpServer::serve(mg_connection* connection) {
+int CivetServer::serve(mg_connection* connection) {
   const auto& info = *mg_get_request_info(connection);
   auto request = request_of(info, loopback_);
+  const auto given = request.headers.extract(kSecretHeader);
+  if (!given || given.mapped().size() != secret_.size() ||
+      CRYPTO_memcmp(given.mapped().data(), secret_.data(), secret_.size()) != 0) {
+    mg_disable_connection_keep_alive(connection);
+    send(connection, problem_response(403, "this port is not for clients"), /*head_only=*/false);
+    return 403;
+  }
   const bool too_long = info.content_length > static_cast<long long>(kMaxBodyBytes);
   if (!too_long) request.body = read_body(connection, info, request);
   const bool unread = too_long || request.body.size() > kMaxBodyBytes;
@@ -229,53 +221,12 @@ int HttpServer::serve(mg_connection* connection) {
       too_long ? problem_response(413, "a request's body may have at most " + std::to_string(kMaxBodyBytes) + " bytes")
                : handle(request, read_, actions_, tokens_);
   const bool head_only = request.method == "HEAD";
-  if (response.event_stream && !head_only)
-    stream(connection, response);
-  else
-    send(connection, response, head_only);
+  send(connection, response, head_only);
   if (response.file && !head_only) send_file(connection, *response.file, stopping_);
   return response.status;
 }
 
-void HttpServer::stream(mg_connection* connection, const ApiResponse& response) {
-  struct Slot {
-    explicit Slot(std::atomic<int>& all) : count(all), number(all.fetch_add(1)) {}
-    ~Slot() { --count; }
-    std::atomic<int>& count;
-    int number;
-  } slot(streams_);
-  if (slot.number >= kMaxStreams) {
-    auto refused = problem_response(503, "too many clients listen to events already");
-    refused.headers.emplace_back("Retry-After", "10");
-    return send(connection, refused, /*head_only=*/false);
-  }
-  mg_disable_connection_keep_alive(connection);
-  std::string head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n";
-  for (const auto& [name, value] : response.headers) head += name + ": " + value + "\r\n";
-  head += "\r\n: events of defused\n\n";
-  if (mg_write(connection, head.data(), head.size()) <= 0) return;
-  auto id = response.event_id;
-  auto last_word = std::chrono::steady_clock::now();
-  while (!stopping_) {
-    const auto asked = std::chrono::steady_clock::now();
-    std::string text;
-    for (const auto& event : read_.events_after(id, kEventWait)) {
-      text += "id: " + std::to_string(event.id) + "\nevent: " + one_line(event.type) +
-              "\ndata: " + one_line(event.data) + "\n\n";
-      id = event.id;
-    }
-    const auto now = std::chrono::steady_clock::now();
-    if (text.empty() && now - last_word >= kHeartbeat) text = ": still here\n\n";  // how a client that left is noticed
-    if (!text.empty()) {
-      if (mg_write(connection, text.data(), text.size()) <= 0) return;
-      last_word = now;
-    } else if (now - asked < milliseconds(10)) {
-      std::this_thread::sleep_for(milliseconds(100));  // a read model that does not wait must not make us spin
-    }
-  }
-}
-
-int HttpServer::on_error(mg_connection* connection, int status, const char* message) noexcept {
+int CivetServer::on_error(mg_connection* connection, int status, const char* message) noexcept {
   try {
     mg_disable_connection_keep_alive(connection);
     send(connection, problem_response(status, message == nullptr ? "" : message), /*head_only=*/false);
@@ -285,7 +236,7 @@ int HttpServer::on_error(mg_connection* connection, int status, const char* mess
   }
 }
 
-int HttpServer::on_log(const mg_connection*, const char* message) noexcept {
+int CivetServer::on_log(const mg_connection*, const char* message) noexcept {
   try {
     spdlog::debug("http: {}", message);
   } catch (...) {

@@ -1,13 +1,13 @@
-// Puts api::handle on a socket: CivetWeb below, for TLS a front of our own (tls_front.h says why). Started by the App
-// once the store and the read model exist, and ended before them. Turns requests into values and values into bytes,
-// sets the limits, keeps exceptions in (one that left a CivetWeb handler would end the process), and streams events. No
-// file is served by path, there is no CGI. Handlers run on CivetWeb's threads.
+// CivetWeb, on a loopback port of its own that only the front speaks to (server.h says why there is one): parses
+// requests again, runs api::handle on its threads, and keeps exceptions in (one that left a CivetWeb handler would end
+// the process). No file is served by path, there is no CGI. A request must carry the front's secret, made anew for
+// every process: whoever finds the port gets nothing.
 #pragma once
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <string>
 
-#include "config/config.h"
 #include "core/result.h"
 #include "daemon/http/read_model.h"
 #include "daemon/tokens.h"
@@ -17,26 +17,31 @@ struct mg_context;
 
 namespace defuse {
 
-struct ApiResponse;
-class TlsFront;
+// Headers between the front and CivetWeb; neither a client's nor for a client.
+inline constexpr const char* kSecretHeader = "x-defused-secret";
+inline constexpr const char* kRemoteHeader = "x-defused-remote";  // the client's address
+inline constexpr const char* kEventHeader = "x-defused-event";    // of an answer: events follow, after this one
 
-class HttpServer {
+// How many requests may be under way at once; CivetWeb has more threads than that.
+inline constexpr std::size_t kInnerPlaces = 16;
+
+class CivetServer {
  public:
-  // `invalid_input` for an address other than loopback without a certificate, `unavailable` if the port is taken.
-  static Result<std::unique_ptr<HttpServer>> start(const HttpSettings& settings, ReadModel& read, Actions& actions,
-                                                   const std::filesystem::path& state_dir);
-  ~HttpServer();  // answers what is being asked, ends streams within about a second
-  HttpServer(const HttpServer&) = delete;
-  HttpServer& operator=(const HttpServer&) = delete;
+  // `loopback`: whether clients other than this machine's are out of reach. `unavailable` without a free port.
+  static Result<std::unique_ptr<CivetServer>> start(ReadModel& read, Actions& actions,
+                                                    const std::filesystem::path& state_dir, bool loopback);
+  ~CivetServer();  // answers what is being asked
+  CivetServer(const CivetServer&) = delete;
+  CivetServer& operator=(const CivetServer&) = delete;
 
-  int port() const;  // the one that was really taken, also for port 0
+  int port() const;
+  const std::string& secret() const { return secret_; }
 
  private:
-  HttpServer(ReadModel& read, Actions& actions, const std::filesystem::path& state_dir, bool loopback);
-  Result<void> listen(const HttpSettings& settings);
+  CivetServer(ReadModel& read, Actions& actions, const std::filesystem::path& state_dir, bool loopback);
+  Result<void> listen();
   void stop_listening();
   int serve(mg_connection* connection);
-  void stream(mg_connection* connection, const ApiResponse& response);
 
   static int on_request(mg_connection* connection) noexcept;
   static int on_error(mg_connection* connection, int status, const char* message) noexcept;
@@ -46,10 +51,9 @@ class HttpServer {
   Actions& actions_;
   TokenBook tokens_;
   bool loopback_;
+  std::string secret_;
   std::atomic<bool> stopping_ = false;
-  std::atomic<int> streams_ = 0;
   mg_context* context_ = nullptr;
-  std::unique_ptr<TlsFront> tls_;
 };
 
 }  // namespace defuse

@@ -1,8 +1,10 @@
 #include "daemon/http/page.h"
 
 #include <kainjow/mustache.hpp>
+#include <limits>
 
 #include "daemon/http/embedded.h"
+#include "reports/text.h"
 
 namespace defuse {
 namespace {
@@ -11,6 +13,10 @@ using kainjow::mustache::data;
 
 // What several pages have in common: {{>words_part}} and so on.
 constexpr const char* kParts[] = {"trend", "words", "waiver_form"};
+
+// Names and reasons are other people's: no control character reaches a page, nor one that turns the direction of
+// writing.
+std::string shown(const std::string& text) { return clean(text, std::numeric_limits<std::size_t>::max() / 2); }
 
 data to_data(const Json& json) {
   switch (json.type()) {
@@ -27,7 +33,7 @@ data to_data(const Json& json) {
     case Json::value_t::string: {
       const auto& text = json.get_ref<const std::string&>();
       if (text.empty()) return data{false};  // so that {{#x}} … {{/x}} hides what has no text
-      return data{text};
+      return data{shown(text)};
     }
     case Json::value_t::boolean:
       return data{json.get<bool>()};

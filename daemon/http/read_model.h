@@ -1,6 +1,6 @@
 // What HTTP handlers may ask and do. `ReadModel` answers from read-only store connections and small shared state; `Actions`
 // carries writes to the daemon's main strand and waits for the answer. Both are implemented by the App and by fakes in tests.
-// Handlers run on CivetWeb's threads; both interfaces are thread-safe.
+// Handlers run on threads of their own; both interfaces are thread-safe.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -14,6 +14,7 @@
 #include "core/registry/source.h"
 #include "core/result.h"
 #include "core/store/store.h"
+#include "daemon/sandbox_state.h"
 
 namespace defuse {
 
@@ -25,6 +26,10 @@ struct DaemonStatus {
   std::vector<std::string> warnings;
   TimePoint started;
   std::string config_problem;       // why the last reload was refused; empty if it was taken
+  std::optional<SandboxState> sandbox;    // of workers on this machine; unset until one has said it
+  std::string memory_limit;         // who keeps a worker's memory within its limit, for people
+  TimePoint certificate_expires;    // of the one in use; the epoch without TLS
+  std::string certificate_problem;  // why the one on disk is not the one in use, or that it is expiring
 };
 
 // Passing on of "something changed" to SSE clients: JSON text of one event.

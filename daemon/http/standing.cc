@@ -85,7 +85,50 @@ void set_not_judged(Standing& standing, std::string reason) {
   standing.reason = std::move(reason);
 }
 
+// Who vouches for the version, and for what it was compared with. Nothing else can mend what is wrong here.
+Result<void> weigh_signatures(const ModelFacts& facts, const VersionRow& row, Store& store, Standing& standing) {
+  standing.signature = weigh_signature(row.signature, facts.signature);
+  if (!standing.signature.refused()) {
+    if (!standing.judged || standing.kind != Standing::Kind::judged || standing.judged->incumbent_digest.empty())
+      return {};
+    TRY(problem, distrust(store, facts.signature, row.model, standing.judged->incumbent_version,
+                          standing.judged->incumbent_digest));
+    if (problem.problem.empty()) return {};
+    if (problem.pending) {
+      set_not_judged(standing, "signatures are enforced, and it was compared with version " + problem.problem);
+      return {};
+    }
+    standing.reason = "signatures are enforced, and it was compared with version " + problem.problem;
+  } else if (standing.signature.pending) {
+    set_not_judged(standing, "signatures are enforced, and " + standing.signature.problem);
+    return {};
+  } else {
+    standing.reason =
+        "signatures are enforced, and this version is not signed as it must be: " + standing.signature.problem;
+  }
+  standing.kind = Standing::Kind::judged;
+  standing.verdict = VerdictState::error;
+  standing.status = gate_status(VerdictState::error);
+  return {};
+}
+
 }  // namespace
+
+Result<Distrust> distrust(Store& store, const SignatureSettings& settings, const std::string& model,
+                          const std::string& version, const std::string& digest) {
+  if (settings.mode != SignatureMode::enforce) return Distrust{};
+  // By its name first: the same bytes may lie at other places, where nobody signed them.
+  TRY(named, store.version(model, version));
+  if (!named || named->digest != digest) {
+    TRY(other, store.version_by_digest(model, digest));
+    named = std::move(other);
+  }
+  if (!named) return Distrust{version + ", which was never seen in the registry", false};
+  const auto view = weigh_signature(named->signature, settings);
+  if (!view.refused()) return Distrust{};
+  const bool there = named->current && named->presence == VersionPresence::present;
+  return Distrust{version + ", which is not signed as it must be (" + view.problem + ")", view.pending && there};
+}
 
 std::string name_incumbent(const std::string& version, const std::string& digest) {
   if (digest.empty()) return "no incumbent";
@@ -98,6 +141,7 @@ Result<ModelFacts> model_facts(const std::string& model, const ReadModel& read, 
   facts.model = model;
   facts.watched = read.config()->models.contains(model);
   facts.daemon = read.status();
+  facts.signature = read.config()->signature_of(model);
   facts.now = read.clock().now();
   facts.known = facts.watched;
   if (!facts.known) {
@@ -156,6 +200,7 @@ Result<Standing> standing_of(const ModelFacts& facts, const VersionRow& row, Sto
   standing.is_incumbent = facts.incumbent && facts.incumbent->digest == row.digest;
   standing.row = row;
   standing.job = std::move(job);
+  TRY_OK(weigh_signatures(facts, row, store, standing));
   // Other bytes are being put in this place: what was decided on the old ones is no answer about them.
   const auto* entry = not_ready_entry(facts, row.version);
   if (entry != nullptr && entry->fingerprint != row.fingerprint) set_not_ready(standing, *entry);

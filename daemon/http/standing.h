@@ -1,6 +1,7 @@
 // Where a version stands: the one answer behind …/gate, …/verdict, the version lists and the dashboard, so that they
 // never disagree. A stored verdict counts only while it still speaks of the present world: same digest at the path,
-// same incumbent as now, nothing being written in its place, no newer job under way, waivers still live. Anything else
+// same incumbent as now, nothing being written in its place, no newer job under way, waivers still live, and, where
+// signatures are enforced, it and what it was compared with are signed by a key that still counts. Anything else
 // is "not ok" with a reason. Only reads; one call, one thread.
 #pragma once
 #include <map>
@@ -29,6 +30,7 @@ struct Standing {
   std::optional<VerdictRow> judged;  // the latest verdict on record for this digest, whether it counts or not
   std::optional<JobRow> job;         // the latest job for this digest
   bool is_incumbent = false;
+  SignatureView signature;  // of this version, by the keys that count now
   bool ok() const { return verdict == VerdictState::pass; }
 };
 
@@ -41,12 +43,22 @@ struct ModelFacts {
   std::map<std::string, Waiver> waivers;  // by id
   DaemonStatus daemon;
   TimePoint now;
+  SignatureSettings signature;
 };
 Result<ModelFacts> model_facts(const std::string& model, const ReadModel& read, Store& store);
 
 Result<Standing> standing_of(const ModelFacts& facts, const VersionRow& row, Store& store);
 // `version` may be anything; it need not exist.
 Result<Standing> standing_of(const ModelFacts& facts, const std::string& version, Store& store);
+
+// Why nothing may rest on this artifact of the line, which may have left the registry. Only where signatures are
+// enforced is there ever a reason.
+struct Distrust {
+  std::string problem;   // "2, which is not signed as it must be (…)"; empty if all is well
+  bool pending = false;  // it lies in the registry and its signature will be looked at soon
+};
+Result<Distrust> distrust(Store& store, const SignatureSettings& settings, const std::string& model,
+                          const std::string& version, const std::string& digest);
 
 // Pure: does this verdict still count? Fills everything but row and job.
 Standing weigh(const ModelFacts& facts, const VersionRow& row, const VerdictRow& judged);

@@ -73,7 +73,7 @@ struct Plane {
   double x0 = 0, y0 = 0, scale = 1;
 
   explicit Plane(const Lists& lists) {
-    double low_x = std::numeric_limits<double>::infinity(), low_y = low_x, high_x = -low_x, high_y = -low_x;
+    double low_x = std::numeric_limits<double>::infinity(), low_y = low_x, high_x = -low_x, high_y = high_x;
     for (std::size_t i = 0; i < lists.size(); ++i) {
       const double x = value(lists.x[i]), y = value(lists.y[i]);
       low_x = std::min(low_x, x);
