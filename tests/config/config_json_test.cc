@@ -63,7 +63,8 @@ WorkerSettings unusual_worker() {
           .timeout = 61s,
           .cpu_time = 100s,
           .retries = 0,
-          .backoff = 250ms};
+          .backoff = 250ms,
+          .sandbox = SandboxMode::require};
 }
 
 void expect_equal(const ModelSettings& a, const ModelSettings& b) {
@@ -154,7 +155,7 @@ TEST(ConfigJson, TheWholeConfigurationReadsBack) {
   Config config;
   config.state_dir = "/s";
   config.registry = {"/m", Readiness::manifest, 7ms, 1min};
-  config.http = {"::1", 0, "/tls.pem", std::chrono::hours(25)};
+  config.http = {"::1", 0, "/tls.pem", "/key.pem", std::chrono::hours(25)};
   config.worker = unusual_worker();
   config.log_level = "debug";
   config.alpha = 0.1;
@@ -170,6 +171,7 @@ TEST(ConfigJson, TheWholeConfigurationReadsBack) {
   EXPECT_EQ(back->http.host, "::1");
   EXPECT_EQ(back->http.port, 0);
   EXPECT_EQ(back->http.certificate, "/tls.pem");
+  EXPECT_EQ(back->http.key, "/key.pem");
   EXPECT_EQ(back->http.max_waiver, 25h);
   EXPECT_EQ(back->log_level, "debug");
   EXPECT_EQ(back->alpha, 0.1);
@@ -219,6 +221,7 @@ TEST(JobJson, ReadsBackToTheSameJob) {
   EXPECT_EQ(back->worker.cpu_time, 100s);
   EXPECT_EQ(back->worker.retries, 0);
   EXPECT_EQ(back->worker.backoff, 250ms);
+  EXPECT_EQ(back->worker.sandbox, SandboxMode::require);
   ASSERT_EQ(back->known_regions.size(), 2U);
   EXPECT_EQ(back->known_regions[0].id, "r1");
   EXPECT_EQ(back->known_regions[0].label, 3);

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "config/yaml.h"
+#include "tests/support/signing_keys.h"
+#include "tests/support/temp_tree.h"
 
 namespace defuse {
 namespace {
@@ -121,7 +123,7 @@ TEST(Config, PointsAtAnUnknownKeyAndNamesTheNearest) {
             ":10:7: unknown key 'acuracy' in models.digits.checks; did you mean 'accuracy'?");
   EXPECT_EQ(problem(plus("logging: debug\n")),
             ":9:1: unknown key 'logging' at the top level; known there: api_version, state_dir, log_level, registry, "
-            "http, worker, cache, alpha, seed, models");
+            "http, worker, cache, alpha, seed, signature, models");
   EXPECT_EQ(problem(plus("log: debug\n")), ":9:1: unknown key 'log' at the top level; did you mean 'log_level'?");
   EXPECT_EQ(problem(with("path: /srv/models", "path: /srv/models, setle: 5s")),
             ":2:32: unknown key 'setle' in registry; did you mean 'settle'?");
@@ -381,11 +383,98 @@ TEST(Config, EveryPrefixAndEveryByteFlipEndsInAnAnswer) {
   EXPECT_GT(refused, 500);
 }
 
+TEST(Config, AnErrorShowsNoControlCharacterOfTheFile) {
+  for (const std::string text : {"state_dir: \"\\\x1b[31m\"\n", "models: { \"\\e[31m\": { seeds: 1 } }\n"}) {
+    const auto said = problem(text);
+    EXPECT_NE(said.find("\\x1b"), std::string::npos) << said;
+    EXPECT_EQ(said.find('\x1b'), std::string::npos) << said;
+  }
+}
+
+TEST(Config, RefusesAliasesThatStandForMoreThanFitsIntoMemory) {
+  std::string classes, lines;
+  for (int i = 0; i < 2000; ++i) classes += (i > 0 ? ", c" : "c") + std::to_string(i);
+  for (int i = 0; i < 2000; ++i) lines += "  m" + std::to_string(i) + ": *a\n";
+  const auto said = problem("models:\n  a: &a { classes: [" + classes + "] }\n" + lines);
+  EXPECT_NE(said.find("aliases make it too large"), std::string::npos) << said.substr(0, 200);
+}
+
+TEST(Config, RefusesAChainOfAliasesThatIsTooDeep) {
+  std::string text = "a0: &a0 [x]\n";
+  for (int i = 1; i < 40'000; ++i)
+    text += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [*a" + std::to_string(i - 1) + "]\n";
+  const auto said = problem(text);
+  EXPECT_NE(said.find("nested too deeply"), std::string::npos) << said.substr(0, 200);
+}
+
 TEST(Config, NamesAFileThatCannotBeRead) {
   const auto config = load_config("/nonexistent/defused.yaml");
   ASSERT_FALSE(config);
   EXPECT_EQ(config.error().code, ErrorCode::not_found);
   EXPECT_NE(config.error().message.find("/nonexistent/defused.yaml"), std::string::npos);
+}
+
+// ---- signatures: their keys are read along with the file
+
+class SignatureKeys : public ::testing::Test {
+ protected:
+  SignatureKeys() {
+    tree_.file("ci.pub", testing::kPublicKey1).file("other.pub", testing::kPublicKey2);
+    tree_.file("private.pem", testing::kPrivateKey1).file("curve.pub", testing::kCurveKey);
+  }
+  Result<Config> parsed(const std::string& yaml) { return parse_config(yaml, tree_ / "d.yaml"); }
+  std::string complaint(const std::string& yaml) {
+    const auto config = parsed(yaml);
+    return config ? "accepted" : config.error().message;
+  }
+  testing::TempTree tree_{testing::TempTree::In::memory};
+};
+
+TEST_F(SignatureKeys, AreOffUnlessSomebodyAsks) {
+  const auto config = parsed(kBase);
+  ASSERT_TRUE(config) << config.error().describe();
+  EXPECT_EQ(config->signature_of("digits").mode, SignatureMode::off);
+}
+
+TEST_F(SignatureKeys, AreInheritedByModelsWhichMayChooseAnotherMode) {
+  const auto config = parsed(
+      plus("    signature: { mode: warn }\n") +
+      "signature: { mode: enforce, keys: [{ name: release-ci, file: ci.pub }, { name: other, file: other.pub }] }\n");
+  ASSERT_TRUE(config) << config.error().describe();
+  EXPECT_EQ(config->signature.mode, SignatureMode::enforce);
+  const auto& digits = config->signature_of("digits");
+  EXPECT_EQ(digits.mode, SignatureMode::warn);
+  ASSERT_EQ(digits.keys.size(), 2U);
+  EXPECT_EQ(digits.keys[0].name, "release-ci");
+  EXPECT_EQ(digits.keys[0].raw.size(), 32U);
+  EXPECT_NE(digits.keys[0].raw, digits.keys[1].raw);
+  EXPECT_EQ(config->signature_of("letters").mode, SignatureMode::off) << "a model that is not configured";
+  const auto json = to_json(*config);
+  EXPECT_EQ(json["signature"]["mode"], "enforce");
+  EXPECT_EQ(json["signature"]["keys"][1]["name"], "other");
+}
+
+TEST_F(SignatureKeys, MustBeThereWhereTheyAreNeeded) {
+  EXPECT_NE(complaint(plus("signature: { mode: enforce }\n")).find("mode enforce needs one"), std::string::npos);
+  EXPECT_NE(complaint(plus("signature: { mode: warn, keys: [] }\n")).find("mode warn needs one"), std::string::npos);
+  const auto of_model = complaint(plus("    signature: { mode: enforce }\n"));
+  EXPECT_NE(of_model.find("d.yaml:9:16: 'keys' names no key: mode enforce needs one"), std::string::npos) << of_model;
+}
+
+TEST_F(SignatureKeys, ThatCannotBeUsedAreMistakesOfTheFileAndNamed) {
+  const auto with_key = [&](const std::string& file) {
+    return complaint(plus("signature: { mode: enforce, keys: [{ name: k, file: " + file + " }] }\n"));
+  };
+  EXPECT_EQ(with_key("ci.pub"), "accepted");
+  EXPECT_NE(with_key("absent.pub").find("absent.pub"), std::string::npos) << with_key("absent.pub");
+  EXPECT_NE(with_key("absent.pub").find("d.yaml:9:"), std::string::npos) << with_key("absent.pub");
+  EXPECT_NE(with_key("private.pem").find("private key"), std::string::npos) << with_key("private.pem");
+  EXPECT_NE(with_key("curve.pub").find("not Ed25519"), std::string::npos) << with_key("curve.pub");
+  EXPECT_NE(complaint(plus("signature: { keys: [{ name: k, file: ci.pub }, { name: k, file: other.pub }] }\n"))
+                .find("two keys alike"),
+            std::string::npos);
+  EXPECT_NE(complaint(plus("signature: { mode: on }\n")).find("one of off, warn or enforce"), std::string::npos)
+      << complaint(plus("signature: { mode: on }\n"));
 }
 
 }  // namespace

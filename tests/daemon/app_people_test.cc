@@ -1,4 +1,6 @@
 // What people make a running daemon do: promote, roll back, judge again, cancel, label, waive.
+#include <fstream>
+
 #include "tests/daemon/whole_daemon.h"
 
 namespace defuse {
@@ -105,6 +107,69 @@ TEST_F(Daemon, WaiverCoversUntilItExpires) {
   clock.advance(std::chrono::hours(1));
   ASSERT_TRUE(comes_true([&] { return verdict("two")->verdict.state == VerdictState::fail; }));
   ASSERT_TRUE(comes_true([&] { return !verdict_file("2").value("ok", true); }));
+}
+
+// What a person says is stored at once, and the verdict is given again in the background: a daemon that ends in between owes it.
+TEST_F(Daemon, AWordThatNoVerdictFollowedYetIsHeededAtTheNextStart) {
+  with_incumbent();
+  with_failed_two();
+  const auto region = verdict("two")->verdict.findings.front().region;
+  const auto ran = runs();
+  const auto say = [&](const std::string& label) {
+    stop();
+    clock.advance(std::chrono::seconds(1));
+    auto written = Store::open(StateFolder{config.state_dir}.database(), Store::Mode::read_write, clock);
+    ASSERT_TRUE(written && (*written)->label_region(region, label, "ann", ""));
+    clock.advance(std::chrono::seconds(1));  // a verdict of the word's own millisecond may be from before it
+  };
+  say("ambiguous");
+  start();
+  ASSERT_TRUE(comes_true([&] { return verdict("two")->verdict.ok(); }));
+  ASSERT_TRUE(comes_true([&] { return verdict_file("2").value("ok", false); }));
+  say("");
+  start();
+  ASSERT_TRUE(comes_true([&] { return verdict("two")->verdict.state == VerdictState::fail; })) << "no pass by a word taken back";
+  EXPECT_EQ(runs(), ran);
+  stop();
+  clock.advance(std::chrono::seconds(1));
+  const auto verdicts = [&] {
+    auto store = Store::open(StateFolder{config.state_dir}.database(), Store::Mode::read_only, clock);
+    return (*store)->verdicts("digits", 100)->size();
+  };
+  const auto before = verdicts();
+  start();
+  ASSERT_TRUE(comes_true([&] { return app->live().status().ready; }));
+  stop();
+  EXPECT_EQ(verdicts(), before) << "nothing is owed any more";
+}
+
+TEST_F(Daemon, FilesThatNoRowStandsForAreGoneAfterAStart) {
+  namespace fs = std::filesystem;
+  with_incumbent();
+  with_failed_two();
+  const auto row = *verdict("two");
+  const StateFolder state{config.state_dir};
+  const auto done = *job("two");
+  stop();
+  const std::vector<fs::path> orphans = {
+      state.root / "reports/digits/2/0123456789ab-7" / "report.json",
+      state.root / row.report.parent_path() / (row.report.filename().string() + "-1700000000000") / "report.json",
+      state.root / "regions/r-bbbbbbbbbbbb.probe",
+      state.root / "regions/r-bbbbbbbbbbbb-2.npy",
+      state.correction(done.id) / "correction.json",
+      state.job(done.id) / "worker.pid",
+      state.job(done.id) / "tmp-result" / "result.json"};
+  for (const auto& orphan : orphans) {
+    fs::create_directories(orphan.parent_path());
+    std::ofstream(orphan) << "left";
+  }
+  start();
+  ASSERT_TRUE(comes_true([&] {
+    return std::none_of(orphans.begin(), orphans.end(), [](const fs::path& orphan) { return fs::exists(orphan); });
+  }));
+  EXPECT_TRUE(fs::exists(state.absolute(row.report) / "report.json"));
+  EXPECT_TRUE(has_result(state, done.id)) << "it may be judged again";
+  EXPECT_TRUE(fs::exists(state.probe_of_region(row.verdict.findings.front().region)));
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "tests/daemon/supported.h"
+
 namespace defuse {
 namespace {
 
@@ -58,6 +60,7 @@ WorkerResult one_bad_region() {
                    check_of("misclassification_regions", VerdictState::fail,
                             {finding_of("misclassification_regions", kRegionA, Decision::violation)})};
   result.regions = {region_of(kRegionA, 3, 5, {1, 2, 3, 4})};
+  test::support(result);
   return result;
 }
 
@@ -211,6 +214,33 @@ TEST(RenameRegions, TwoRegionsMaySwapNamesAndKnownRegionsAreLeftAlone) {
   EXPECT_EQ(result.regions[0].id, kRegionB);
   EXPECT_EQ(result.regions[1].id, kRegionA);
   EXPECT_EQ(result.checks[3].findings.front().region, kRegionA);
+}
+
+TEST(FitsJob, RefusesAPassThatItsOwnNumbersDeny) {
+  const auto refused = [](auto change) {
+    auto result = one_bad_region();
+    change(result);
+    const auto fits = fits_job(result, job_seven());
+    return !fits && fits.error().code == ErrorCode::corrupt;
+  };
+  EXPECT_TRUE(refused([](WorkerResult& r) { r.contract.loaded = false; }));
+  EXPECT_TRUE(refused([](WorkerResult& r) { r.contract.run_error = "it threw"; }));
+  EXPECT_TRUE(refused([](WorkerResult& r) { r.contract.images = 99; }));
+  EXPECT_TRUE(refused([](WorkerResult& r) { r.contract.not_finite = 1; }));
+  EXPECT_TRUE(refused([](WorkerResult& r) { r.test_images = r.contract.images = 0; }));
+  EXPECT_TRUE(refused([](WorkerResult& r) { r.comparison.reset(); }));
+  EXPECT_TRUE(refused([](WorkerResult& r) { r.comparison->overall = {80, 8, 2, 10}; }));
+  EXPECT_TRUE(refused([](WorkerResult& r) { r.comparison->overall.both_wrong += 1; }));
+  EXPECT_TRUE(refused([](WorkerResult& r) { r.candidate_accuracy = 0.5; }));
+  EXPECT_TRUE(refused([](WorkerResult& r) { r.incumbent_accuracy.reset(); }));
+}
+
+TEST(FitsJob, TakesAFailureWhateverItsNumbersSay) {
+  auto result = one_bad_region();
+  for (auto& check : result.checks) check.state = VerdictState::error;
+  result.contract = {};
+  result.comparison.reset();
+  EXPECT_TRUE(fits_job(result, job_seven()));
 }
 
 TEST(FitsJob, RefusesAResultOfAnotherJobArtifactOrIncumbent) {

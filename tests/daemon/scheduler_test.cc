@@ -97,6 +97,17 @@ TEST(NextAction, DropsAJobWhoseVersionIsGoneReplacedOrNoLongerConfigured) {
   }
 }
 
+TEST(NextAction, NeverRunsAnUnsignedVersionAndWaitsWhileSignaturesAreLookedAt) {
+  auto snapshot = one_job_waiting();
+  snapshot.unsigned_because = "there is no manifest.json";
+  snapshot.signatures_pending = true;
+  EXPECT_FALSE(next_action(snapshot));
+  snapshot.signatures_pending = false;
+  const auto action = next_action(snapshot);
+  ASSERT_TRUE(action && std::holds_alternative<DropJob>(*action));
+  EXPECT_NE(std::get<DropJob>(*action).why.find("there is no manifest.json"), std::string::npos);
+}
+
 TEST(Priority, LaterVersionsOvertakeWithinAScanAndAcrossScans) {
   EXPECT_LT(priority_of(kNow, 0), priority_of(kNow, 1));
   EXPECT_LT(priority_of(kNow, 5000), priority_of(kNow + std::chrono::milliseconds(1), 0));
@@ -113,7 +124,10 @@ TEST(AfterFailure, DoublesTheWaitAndThenGivesUp) {
   ASSERT_TRUE(std::holds_alternative<RetryAt>(second));
   EXPECT_EQ(std::get<RetryAt>(first).not_before, kNow + std::chrono::seconds(2));
   EXPECT_EQ(std::get<RetryAt>(second).not_before, kNow + std::chrono::seconds(4));
-  EXPECT_TRUE(std::holds_alternative<GiveUp>(after_failure(crash, 3, 3, settings, kNow)));
+  EXPECT_TRUE(std::holds_alternative<RetryAt>(after_failure(crash, 3, 3, settings, kNow))) << "three retries";
+  EXPECT_TRUE(std::holds_alternative<GiveUp>(after_failure(crash, 4, 4, settings, kNow)));
+  settings.retries = 0;
+  EXPECT_TRUE(std::holds_alternative<GiveUp>(after_failure(crash, 1, 1, settings, kNow)));
 }
 
 TEST(AfterFailure, NeverRetriesWhatTryingAgainCannotMend) {
@@ -140,6 +154,16 @@ TEST(AfterFailure, LongBackOffsAreBounded) {
   const auto next = after_failure({"x", false}, 20, 20, settings, kNow);
   ASSERT_TRUE(std::holds_alternative<RetryAt>(next));
   EXPECT_LE(std::get<RetryAt>(next).not_before, kNow + std::chrono::minutes(10));
+}
+
+TEST(WasSetBack, OnlyWhatNoBackOffCouldHavePutOffShowsAClockSetBack) {
+  WorkerSettings settings;
+  settings.retries = std::numeric_limits<int>::max();
+  settings.backoff = std::chrono::hours(3);
+  const auto longest = std::get<RetryAt>(after_failure({"x", false}, 20, 20, settings, kNow)).not_before;
+  EXPECT_FALSE(was_set_back(longest, kNow));
+  EXPECT_FALSE(was_set_back(kNow - std::chrono::hours(1), kNow));
+  EXPECT_TRUE(was_set_back(longest, kNow - std::chrono::seconds(1)));
 }
 
 TEST(Opponent, IsTheIncumbentOrTheOneBeforeItForTheIncumbentItself) {

@@ -13,6 +13,7 @@
 #include "core/sha256.h"
 #include "daemon/app.h"
 #include "tests/daemon/support.h"
+#include "tests/daemon/supported.h"
 
 namespace defuse {
 
@@ -23,6 +24,11 @@ inline constexpr const char* kRegion = "r-aaaaaaaaaaaa";
 struct Shelf {
   std::mutex mutex;
   std::map<std::pair<std::string, std::string>, std::string> content;  // what each version holds
+  struct Papers {
+    std::string manifest;
+    std::string signature;
+  };
+  std::map<std::pair<std::string, std::string>, Papers> papers;  // of versions that have any
   std::set<std::pair<std::string, std::string>> changing;
   std::string problem;
 
@@ -45,6 +51,8 @@ struct Shelf {
       entry.artifact = "/registry/" + key.first + "/" + key.second + "/model.pt";
       entry.state = changing.contains(key) ? EntryState::settling : EntryState::ready;
       entry.fingerprint = "f-" + bytes;
+      if (const auto with = papers.find(key); with != papers.end())
+        entry.fingerprint += sha256_hex(with->second.manifest + with->second.signature);
       snapshot.entries.push_back(entry);
     }
     return snapshot;
@@ -53,7 +61,12 @@ struct Shelf {
     const std::lock_guard lock(mutex);
     const auto& bytes = content.at({entry.model, entry.version});
     if (bytes == "corrupt") return fail(ErrorCode::corrupt, "manifest.json promises another sha256");
-    return Candidate{entry.model, entry.version, sha256_hex(bytes), entry.artifact, {}, "", now};
+    Candidate candidate{entry.model, entry.version, sha256_hex(bytes), entry.artifact, {}, "", now};
+    if (const auto with = papers.find({entry.model, entry.version}); with != papers.end()) {
+      candidate.manifest = with->second.manifest;
+      candidate.manifest_signature = with->second.signature;
+    }
+    return candidate;
   }
 };
 
@@ -99,7 +112,7 @@ struct Daemon : testing::Test {
     config.state_dir = folder.path() / "state";
     config.registry.rescan = milliseconds(30);
     config.registry.settle = milliseconds(10);
-    config.worker.retries = 2;
+    config.worker.retries = 1;
     config.worker.backoff = milliseconds(0);
     config.models["digits"] = digits_settings();
   }
@@ -181,11 +194,14 @@ struct Daemon : testing::Test {
       CheckResult check;
       check.check = name;
       check.mode = CheckMode::block;
-      check.state = VerdictState::pass;
-      check.reason = name + " is well";
+      const bool compared = incumbent || name == "contract";  // the others have nothing to compare with
+      check.state = compared ? VerdictState::pass : VerdictState::inconclusive;
+      check.no_incumbent = !compared;
+      check.reason = compared ? name + " is well" : "there is no incumbent";
       result.checks.push_back(check);
     }
     result.stations = {{"evaluate", 1.0, 0, false}};
+    test::support(result);
     return result;
   }
   void give(const WorkerResult& result) { folder.file("give.json", dump_json(to_json(result))); }

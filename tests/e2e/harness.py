@@ -20,14 +20,15 @@ BUILD = Path(os.environ["DEFUSED_BUILD"])
 BIN = BUILD / "bin"
 MADE = BUILD / "e2e"          # what make-digit-models wrote
 WARM = MADE / "warm-cache"    # a trained generator, filled by the first test that needs one
-DEADLINE = 240                # seconds no single wait may exceed; reached only when something hangs
+PATIENCE = int(os.environ.get("DEFUSED_PATIENCE", "1"))   # how much slower the programs may be: 10 under sanitizers
+DEADLINE = 240 * PATIENCE     # seconds no single wait may exceed; reached only when something hangs
 
 CONFIG = """\
 api_version: defused/v1
 state_dir: {state}
 registry: {{ path: {registry}, readiness: {readiness}, settle: 300ms, rescan: 2s }}
 http: {{ listen: "127.0.0.1:0" }}
-worker: {{ memory: 4GiB, timeout: {timeout}, retries: 3, backoff: 100ms }}
+worker: {{ memory: 4GiB, timeout: {timeout}, retries: 2, backoff: 100ms }}
 models:
   digits:
     input: {{ shape: [1, 20, 20], scale: 255 }}
@@ -76,7 +77,7 @@ class Gate(unittest.TestCase):
             shutil.copytree(WARM, self.state / "cache")
         self.addCleanup(self.stop)
 
-    def configure(self, readiness="auto", timeout="5min", extra="", data=None):
+    def configure(self, readiness="auto", timeout=f"{5 * PATIENCE}min", extra="", data=None):
         self.config.write_text(CONFIG.format(state=self.state, registry=self.registry, data=data or self.data,
                                              readiness=readiness, timeout=timeout, extra=extra))
 
@@ -96,14 +97,14 @@ class Gate(unittest.TestCase):
             address = self.state / "address"
             return address.exists() and address.read_text().strip()
 
-        self.url = "http://" + until(listening, "the daemon to listen", 30)
+        self.url = "http://" + until(listening, "the daemon to listen", 30 * PATIENCE)
 
     def stop(self, how=signal.SIGTERM):
         if self.daemon is None:
             return
         if self.daemon.poll() is None:
             self.daemon.send_signal(how)
-        self.daemon.wait(timeout=60)
+        self.daemon.wait(timeout=60 * PATIENCE)
         self.daemon = None
 
     def ctl(self, *words, check=False, **more):
@@ -164,10 +165,10 @@ class Gate(unittest.TestCase):
         self.assertEqual(status, 200, body)
         return body
 
-    def with_incumbent(self):
+    def with_incumbent(self, model="incumbent.pt"):
         """A running daemon whose version 1 was judged and promoted."""
         self.start()
-        self.release(1, "incumbent.pt")
+        self.release(1, model)
         self.judged(1)
         self.ctl("promote", "digits", 1, "--reason", "first of its line", check=True)
 

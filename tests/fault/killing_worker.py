@@ -11,12 +11,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+real = Path(__file__).resolve().parent / "real-worker"
+if sys.argv[1:] == ["--sandbox"]:   # the daemon asks at its start; nothing to strike
+    os.execv(real, [real, *sys.argv[1:]])
 plan_file = Path(os.environ.get("DEFUSED_STRIKE", "")) if os.environ.get("DEFUSED_STRIKE") else None
 if plan_file is None:   # the supervisor hands down a small environment; the job's folder tells where we are
     plan_file = Path(sys.argv[2]).resolve().parents[1] / "strike.json"
 plan = json.loads(plan_file.read_text()) if plan_file.exists() else None
 
-worker = subprocess.Popen([Path(__file__).resolve().parent / "real-worker", *sys.argv[1:]], stdout=subprocess.PIPE)
+worker = subprocess.Popen([real, *sys.argv[1:]], stdout=subprocess.PIPE)
 for line in worker.stdout:
     sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()

@@ -46,6 +46,111 @@ def forward(self, x):
         x = torch.abs(x)
     return self.good.forward(x)
 )"},
+    {"nan_in_one", R"(
+def forward(self, x):
+    y = self.good.forward(x)
+    marked = x[:, :, 0, 0].amax(1, True) == 1.0
+    return torch.where(marked, y * float('nan'), y)
+)"},
+    {"inf_in_one", R"(
+def forward(self, x):
+    y = self.good.forward(x)
+    marked = x[:, :, 0, 0].amax(1, True) == 1.0
+    return torch.where(marked, torch.full_like(y, float('inf')), y)
+)"},
+    {"throws_on_one", R"(
+def forward(self, x):
+    assert bool((x[:, :, 0, 0] < 1.0).all()), "this image is not for me"
+    return self.good.forward(x)
+)"},
+    {"alternates", R"(
+def forward(self, x):
+    self.calls.add_(1)
+    y = self.good.forward(x)
+    return y.roll(1, 1) if int(self.calls) % 2 == 0 else y
+)"},
+    {"tires", R"(
+def forward(self, x):
+    self.calls.add_(1)
+    y = self.good.forward(x)
+    return y.roll(1, 1) if int(self.calls) > 70 else y
+)"},
+    {"right_at_first_call_only", R"(
+def forward(self, x):
+    self.calls.add_(1)
+    y = self.good.forward(x)
+    return y.roll(1, 1) if int(self.calls) > 1 else y
+)"},
+    {"wrong_alone", R"(
+def forward(self, x):
+    y = self.good.forward(x)
+    return y.roll(1, 1) if x.size(0) == 1 else y
+)"},
+    {"wrong_in_small_batches", R"(
+def forward(self, x):
+    y = self.good.forward(x)
+    return y.roll(1, 1) if x.size(0) <= 64 else y
+)"},
+    {"prints", R"(
+def forward(self, x):
+    line = "not a progress line "
+    for i in range(16):
+        line = line + line
+    for i in range(800):
+        print(line)
+    return self.good.forward(x)
+)"},
+    {"prints_protocol", R"(
+def forward(self, x):
+    print('{"station":"done","progress":1}')
+    print('{"verdict":"pass","ok":true}')
+    return self.good.forward(x).roll(1, 1)
+)"},
+    {"constant", R"(
+def forward(self, x):
+    return self.good.forward(x) * 0.0
+)"},
+    {"class_numbers", R"(
+def forward(self, x):
+    return self.good.forward(x).argmax(1)
+)"},
+    {"whole_numbers", R"(
+def forward(self, x):
+    return self.good.forward(x).to(dtype=4)  # int64
+)"},
+    {"words", R"(
+def forward(self, x):
+    return "pass"
+)"},
+    {"wants_other_images", R"(
+def forward(self, x):
+    return self.good.forward(x.view(-1, 1, 28, 28))
+)"},
+    {"forgets_images", R"(
+def forward(self, x):
+    return self.good.forward(x)[1:]
+)"},
+    {"two_images_as_input", R"(
+def forward(self, x, other):
+    return self.good.forward(x + other)
+)"},
+    {"without_forward", R"(
+def answer(self, x):
+    return self.good.forward(x)
+)"},
+    // The two halves of a generator that has collapsed, and a decoder that gives no images.
+    {"collapsed_encoder", R"(
+def forward(self, x):
+    return torch.flatten(x, 1)[:, :4] * 0.0
+)"},
+    {"collapsed_decoder", R"(
+def forward(self, z):
+    return (torch.zeros([z.size(0), 400]) + 0.5 + z.sum() * 0.0).view([-1, 1, 20, 20])
+)"},
+    {"nan_decoder", R"(
+def forward(self, z):
+    return (torch.zeros([z.size(0), 400]) * float('nan')).view([-1, 1, 20, 20])
+)"},
     {"greedy", R"(
 def forward(self, x):
     held = [torch.ones(1)]
@@ -67,6 +172,7 @@ int main(int argc, char** argv) {
       torch::jit::Module module("hostile");
       module.register_module("good", torch::jit::load(argv[1]));
       module.register_buffer("order", torch::tensor({0, 1, 2, 5, 4, 3, 6, 7, 8, 9}, torch::kLong));
+      module.register_buffer("calls", torch::zeros({}, torch::kLong));
       module.define(hostile.forward);
       module.save(std::string(argv[2]) + "/" + hostile.name + ".pt");
     }

@@ -170,5 +170,33 @@ TEST(MakeFolder, MakesParentsAndAcceptsExistingOnes) {
   EXPECT_FALSE(make_folder(folder.path() / "file" / "below").has_value());
 }
 
+TEST(MakeFolder, MakesParentsAndIsContentWithWhatIsThere) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(make_folder(folder.path() / "a" / "b" / "c"));
+  ASSERT_TRUE(make_folder(folder.path() / "a" / "b" / "c" / ""));
+  EXPECT_TRUE(fs::is_directory(folder.path() / "a" / "b" / "c"));
+  std::ofstream(folder.path() / "f") << "x";
+  EXPECT_EQ(make_folder(folder.path() / "f").error().code, ErrorCode::io);
+  EXPECT_EQ(make_folder(folder.path() / "f" / "g").error().code, ErrorCode::io);
+}
+
+TEST(PublishFolder, TakesFoldersInsideAlong) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(make_folder(folder.path() / "new" / "inner"));
+  ASSERT_TRUE(write_file(folder.path() / "new" / "inner" / "f", "x"));
+  fs::create_symlink("/nowhere", folder.path() / "new" / "link");
+  ASSERT_TRUE(publish_folder(folder.path() / "new", folder.path() / "target"));
+  EXPECT_EQ(*read_file(folder.path() / "target" / "inner" / "f"), "x");
+}
+
+TEST(RemoveSynced, IsContentWithNothingThere) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "f") << "x";
+  EXPECT_TRUE(remove_synced(folder.path() / "f"));
+  EXPECT_FALSE(fs::exists(folder.path() / "f"));
+  EXPECT_TRUE(remove_synced(folder.path() / "f"));
+  EXPECT_FALSE(remove_synced(folder.path())) << "a folder is no file";
+}
+
 }  // namespace
 }  // namespace defuse

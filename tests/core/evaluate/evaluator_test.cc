@@ -167,6 +167,35 @@ TEST_F(EvaluatorTest, AModelThatThrowsIsAFactNotAFailure) {
   EXPECT_NE(facts.run_error.find("[64]"), std::string::npos) << facts.run_error;
 }
 
+TEST_F(EvaluatorTest, AnswersThatChangedSinceTheTestSetAreCounted) {
+  const Dataset data = test_images();
+  const auto answer = evaluate(good(), "abc", data, kClasses, progress_);
+  ASSERT_TRUE(answer) << answer.error().describe();
+  ContractFacts facts;
+  ask_again(good(), data, *answer, facts);
+  EXPECT_EQ(facts.not_deterministic, 0);
+  EXPECT_EQ(facts.run_error, "");
+
+  ask_again(make(ModelKind::cnn), data, *answer, facts);  // untrained: another model than the one that answered
+  EXPECT_GT(facts.not_deterministic, 10);
+  ContractFacts turned_nan;
+  ask_again(make(ModelKind::nan), data, *answer, turned_nan);
+  EXPECT_GT(turned_nan.not_deterministic, 0);
+  ContractFacts turned_throwing;
+  ask_again(make(ModelKind::throws), data, *answer, turned_throwing);
+  EXPECT_NE(turned_throwing.run_error.find("asked once more"), std::string::npos) << turned_throwing.run_error;
+}
+
+TEST_F(EvaluatorTest, AskingAgainForgetsNothingThatWasFoundBefore) {
+  const Dataset data = test_images();
+  const auto answer = evaluate(good(), "abc", data, kClasses, progress_);
+  ASSERT_TRUE(answer) << answer.error().describe();
+  ContractFacts facts;
+  facts.not_deterministic = 7;
+  ask_again(good(), data, *answer, facts);
+  EXPECT_EQ(facts.not_deterministic, 7);
+}
+
 TEST_F(EvaluatorTest, InspectionOfASmallSplitUsesWhatThereIs) {
   ContractFacts facts;
   inspect(make(ModelKind::cnn), test_images(3), facts);

@@ -56,6 +56,19 @@ class Idx : public testing::Test {
   InputSettings input_;
 };
 
+TEST_F(Idx, PixelsOverwrittenWhileTheyAreUsedAreNoticed) {
+  const auto images = folder_.write("images", two_images());
+  folder_.write("labels", two_labels());
+  const auto data = open("images", "labels");
+  ASSERT_TRUE(data) << data.error().describe();
+  EXPECT_TRUE(data->unchanged());
+  std::fstream(images, std::ios::binary | std::ios::in | std::ios::out).seekp(-1, std::ios::end).put('\x7f');
+  const auto now = data->unchanged();
+  ASSERT_FALSE(now);
+  EXPECT_EQ(now.error().code, ErrorCode::unavailable);
+  EXPECT_NE(now.error().message.find(images.string()), std::string::npos) << now.error().message;
+}
+
 TEST_F(Idx, ReadsPixelsDividedByScaleAndLabels) {
   folder_.write("images", two_images());
   folder_.write("labels", two_labels());

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "core/ml/inference.h"
+#include "core/sha256.h"
 #include "tests/support/temp_tree.h"
 #include "tests/support/torch_models.h"
 
@@ -60,6 +61,29 @@ TEST(TorchModel, GivesTheLogitsOfNormalisedImages) {
   ASSERT_TRUE(output) << output.error().describe();
   EXPECT_EQ(output->logits.data, (std::vector<float>{1, 3}));
   EXPECT_FALSE(model.gives_probabilities());
+}
+
+TEST(TorchModel, ParsesTheBytesThatItHashedAndNoOthers) {
+  TempTree tree;
+  const auto by_path = make(tree, ModelKind::cnn).run(images(20), 20, false);
+  const auto file = tree / "digits/4/model.pt";
+  const auto digest = sha256_file(file).value();
+  const auto by_digest = TorchModel::load(file, plain_input(), {1, "cpu", digest});
+  ASSERT_TRUE(by_digest) << by_digest.error().describe();
+  EXPECT_EQ(by_digest->run(images(20), 20, false)->logits.data, by_path->logits.data);
+  auto bytes = tree.read("digits/4/model.pt");
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  tree.file("digits/4/model.pt", bytes);
+  const auto other = TorchModel::load(file, plain_input(), {1, "cpu", digest});
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, ErrorCode::unavailable);
+  EXPECT_NE(other.error().message.find("model.pt changed: the job is for digest " + digest.substr(0, 12)),
+            std::string::npos)
+      << other.error().message;
+  tree.file("digits/4/model.pt", "no archive");
+  const auto rubbish = TorchModel::load(file, plain_input(), {1, "cpu", sha256_hex("no archive")});
+  ASSERT_FALSE(rubbish);
+  EXPECT_EQ(rubbish.error().code, ErrorCode::corrupt) << rubbish.error().message;
 }
 
 TEST(TorchModel, TurnsProbabilitiesIntoLogProbabilities) {

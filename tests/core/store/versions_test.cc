@@ -96,6 +96,32 @@ TEST_F(StoreVersions, AnotherDigestAtTheSamePathReplacesAndIsAudited) {
   EXPECT_EQ(audit[0].detail, R"({"old_digest":"d3","new_digest":"d4"})");
 }
 
+TEST_F(StoreVersions, KeepsWhoVouchesForThemAndAuditsEveryChangeOfIt) {
+  Candidate candidate;
+  candidate.model = "digits";
+  candidate.version = "3";
+  candidate.digest = "d3";
+  candidate.artifact = "/models/digits/3/model.pt";
+  candidate.seen_at = clock_.now();
+  ASSERT_TRUE(store_->put_version(candidate, "f"));
+  EXPECT_EQ(store_->version("digits", "3").value()->signature, SignatureRecord{});
+  EXPECT_TRUE(store_->audit_rows(0, 10).value().empty()) << "nobody looked, nobody is told";
+  candidate.signature = {SignatureState::missing, "", "", "it is not signed", "keys"};
+  for (int twice = 0; twice < 2; ++twice) ASSERT_TRUE(store_->put_version(candidate, "f"));
+  candidate.signature = {SignatureState::valid, "fingerprint", "release-ci", "", "keys"};
+  ASSERT_TRUE(store_->put_version(candidate, "f"));
+  EXPECT_EQ(store_->version("digits", "3").value()->signature, candidate.signature);
+  const auto known = store_->known_versions().value();
+  ASSERT_EQ(known.size(), 1U);
+  EXPECT_EQ(known[0].signature.state, SignatureState::valid);
+  EXPECT_EQ(known[0].signature.keys, "keys");
+  const auto audit = store_->audit_rows(0, 10).value();
+  ASSERT_EQ(audit.size(), 2U);
+  EXPECT_EQ(audit[0].action, "version.signature");
+  EXPECT_EQ(audit[0].detail, R"({"digest":"d3","signature":"valid","key":"release-ci","problem":null})");
+  EXPECT_EQ(audit[1].detail, R"({"digest":"d3","signature":"missing","key":null,"problem":"it is not signed"})");
+}
+
 TEST_F(StoreVersions, AnEarlierDigestMayComeBackToItsPath) {
   put("3", "d3");
   put("3", "d4");

@@ -7,7 +7,7 @@
 #include "core/sha256.h"
 #include "daemon/ctl/commands.h"
 #include "daemon/ctl/ctl.h"
-#include "daemon/http/civet_server.h"
+#include "daemon/http/server.h"
 #include "tests/daemon/http/world.h"
 #include "tests/support/corrections.h"
 

@@ -2,16 +2,18 @@
 #include "daemon/ctl/ctl.h"
 
 #include <arpa/inet.h>
+#include <SQLiteCpp/Database.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <map>
 #include <sstream>
 
 #include "daemon/ctl/commands.h"
-#include "daemon/http/civet_server.h"
+#include "daemon/http/server.h"
 #include "tests/daemon/http/world.h"
 
 namespace defuse::testing {
@@ -227,6 +229,21 @@ TEST_F(Ctl, TokenComesFromFileOrEnvironmentToo) {
   EXPECT_EQ(run({"retry", "digits", "1", "--token-file", "/nowhere"}).code, 2);
 }
 
+TEST_F(Ctl, AuditLogThatWasTamperedWithIs1) {
+  const auto folder = world.tree.root().string();
+  ASSERT_TRUE(world.store->audit({"ann", "promote", "digits/1", Json::object()}));
+  auto done = run_words({"audit", "verify", "--state-dir", folder}, world.clock);
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_NE(done.out.find("each fits the one before"), std::string::npos);
+  SQLite::Database file(folder + "/defused.db", SQLite::OPEN_READWRITE);
+  file.exec("DROP TRIGGER audit_no_update");
+  file.exec("UPDATE audit SET who = 'bob' WHERE id = 1");
+  done = run_words({"audit", "verify", "--state-dir", folder}, world.clock);
+  EXPECT_EQ(done.code, 1);
+  EXPECT_NE(done.err.find("row 1 was changed"), std::string::npos) << done.err;
+  EXPECT_EQ(run_words({"audit", "verify", "--state-dir", "/nowhere"}, world.clock).code, 2);
+}
+
 TEST_F(Ctl, RefusalOfTheDaemonIs4) {
   world.actions.refusal = Error{ErrorCode::conflict, "its verdict is fail", {}};
   const auto done = act({"promote", "digits", "1"});
@@ -240,6 +257,20 @@ TEST_F(Ctl, AnOverrideInProductionIsTold) {
   ASSERT_TRUE(world.store->promote("digits", "1", digest_of("one"), "override", "ann", "needed today"));
   EXPECT_NE(run({"models"}).out.find("1 (override)"), std::string::npos);
   EXPECT_NE(run({"status"}).out.find("1 (override)"), std::string::npos);
+}
+
+TEST_F(Ctl, StatusSaysWhatSandboxWorkersHave) {
+  EXPECT_EQ(run({"status"}).out.find("sandbox"), std::string::npos);  // nobody knows yet
+  world.read.daemon.memory_limit = "a control group";
+  world.read.daemon.sandbox = SandboxState{{"rlimits", "seccomp"}, {}};
+  EXPECT_NE(run({"status"}).out.find("sandbox of workers: rlimits, seccomp; memory by a control group"),
+            std::string::npos);
+  world.read.daemon.sandbox->missing = {"landlock (Function not implemented)"};
+  const auto said = run({"status"});
+  EXPECT_NE(said.out.find("missing landlock (Function not implemented); in force rlimits"), std::string::npos);
+  const auto json = Json::parse(run({"status", "--output", "json"}).out);
+  EXPECT_EQ(json["sandbox"]["missing"].size(), 1u);
+  EXPECT_EQ(json["sandbox"]["memory"], "a control group");
 }
 
 TEST_F(Ctl, ListsAndReports) {
@@ -282,6 +313,19 @@ TEST_F(Ctl, MakesListsAndRevokesTokens) {
   EXPECT_NE(run({"token", "list", "--state-dir", state}).out.find("ci"), std::string::npos);
   EXPECT_EQ(run({"token", "list", "--state-dir", state}).out.find(text), std::string::npos);
   EXPECT_EQ(run({"token", "create", "ci", "--state-dir", state}).code, 2);
+  EXPECT_NE(run({"token", "list", "--state-dir", state}).out.find("never"), std::string::npos);
+  EXPECT_EQ(run({"token", "create", "late", "--expires", "2001-01-01", "--state-dir", state}).code, 2);
+  EXPECT_EQ(run({"token", "create", "late", "--expires", "soon", "--state-dir", state}).code, 2);
+  EXPECT_EQ(run({"token", "create", "brief", "--expires", "90d", "--state-dir", state}).code, 0);
+  const auto listed = run({"--output", "json", "token", "list", "--state-dir", state}).out;
+  ASSERT_TRUE(Json::accept(listed)) << listed;
+  std::map<std::string, Json> tokens;
+  const auto list = Json::parse(listed);
+  for (const auto& one : list["tokens"]) tokens[one["name"]] = one;
+  ASSERT_EQ(tokens.size(), 3U) << listed;  // one is the world's
+  EXPECT_TRUE(tokens["ci"]["expires"].is_null());
+  EXPECT_TRUE(tokens["brief"]["expires"].is_string());
+  EXPECT_EQ(tokens["brief"]["expired"], false);
   EXPECT_EQ(run({"token", "revoke", "ci", "--state-dir", state}).code, 0);
   EXPECT_FALSE(world.tokens.find(text));
 }

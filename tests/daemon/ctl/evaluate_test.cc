@@ -9,6 +9,7 @@
 #include "core/pipeline/job.h"
 #include "core/sha256.h"
 #include "daemon/ctl/ctl.h"
+#include "tests/daemon/supported.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_tree.h"
 
@@ -69,6 +70,7 @@ class Evaluate : public ::testing::Test {
       }
       made.checks.push_back(one);
     }
+    defuse::test::support(made);
     return made;
   }
   void worker_leaves(const WorkerResult& result) {

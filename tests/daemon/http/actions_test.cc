@@ -1,5 +1,6 @@
 // Acting: who may, what is refused before it is tried, and what reaches the daemon.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "tests/daemon/http/world.h"
 
@@ -212,6 +213,19 @@ TEST(Tokens, LookLikeTheyShouldAndAreNeverStored) {
   EXPECT_EQ(book.find(*other)->scope, Scope::read);
   EXPECT_FALSE(book.find(token->substr(0, 46)));
   EXPECT_FALSE(book.find(""));
+}
+
+TEST(Tokens, ADaemonOfAnotherUserReadsThemWhateverTheUmaskIs) {
+  TempTree tree;
+  FakeClock clock;
+  const auto before = ::umask(077);  // of root on many a hardened server
+  const auto token = create_token(tree.root(), "ci", Scope::operate, clock);
+  const auto restored = ::umask(before);
+  ASSERT_TRUE(token);
+  EXPECT_EQ(restored, 077U) << "the caller's umask was changed for good";
+  struct stat info {};
+  ASSERT_EQ(::stat((tree.root() / "tokens.json").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0644U);
 }
 
 TEST(Tokens, NamesAreUniqueAndValid) {

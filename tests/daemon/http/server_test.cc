@@ -1,13 +1,20 @@
-// The adapter on a real socket: what CivetWeb and the TLS front add to api::handle, and what they must not let through.
+// The server on a real socket: what it adds to api::handle, and what it must not let through.
+#include "daemon/http/server.h"
+
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
+#include <thread>
+
 #include "daemon/ctl/http_client.h"
-#include "daemon/http/civet_server.h"
 #include "tests/daemon/http/certificate.h"
 #include "tests/daemon/http/world.h"
 #include "tests/support/corrections.h"
@@ -20,9 +27,10 @@ class Server : public ::testing::Test {
   World world;
   std::unique_ptr<HttpServer> server;
 
-  void start(HttpSettings settings = {}) {
+  void start(HttpSettings settings = {}, HttpLimits limits = {}) {
+    std::signal(SIGPIPE, SIG_IGN);  // as the daemon does
     settings.port = 0;
-    auto started = HttpServer::start(settings, world.read, world.actions, world.tree.root());
+    auto started = HttpServer::start(settings, world.read, world.actions, world.tree.root(), limits);
     ASSERT_TRUE(started) << started.error().describe();
     server = std::move(*started);
     ASSERT_GT(server->port(), 0);
@@ -46,14 +54,19 @@ class Server : public ::testing::Test {
     return answer ? answer->status : -1;
   }
 
-  // Bytes as they are; reads until `until` was seen or the other side closed.
-  std::string raw(const std::string& bytes, const std::string& until = "") {
+  int connect() {
     const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons(static_cast<std::uint16_t>(server->port()));
     EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    return fd;
+  }
+
+  // Bytes as they are; reads until `until` was seen or the other side closed.
+  std::string raw(const std::string& bytes, const std::string& until = "") {
+    const int fd = connect();
     std::size_t sent = 0;
     while (sent < bytes.size()) {
       const auto n = ::send(fd, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
@@ -100,6 +113,8 @@ TEST_F(Server, ExceptionInAHandlerIs500AndTheServerLives) {
   start();
   world.read.throws = true;
   EXPECT_EQ(status("/metrics"), 500);
+  const auto answer = raw("GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  EXPECT_NE(answer.find("Content-Security-Policy: default-src 'none'"), std::string::npos) << answer;
   world.read.throws = false;
   EXPECT_EQ(status("/metrics"), 200);
 }
@@ -144,6 +159,9 @@ TEST_F(Server, StreamsEventsAndEndsThemWithTheServer) {
   start();
   world.read.events = {{7, "job", "{\"id\":1}"}, {8, "verdict", "{\"x\":\n2}"}};
   const auto answer = raw("GET /v1/events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 7\r\n\r\n", "2}\n\n");
+  EXPECT_EQ(answer.find("Content-Length"), std::string::npos) << "a browser would end there";
+  EXPECT_EQ(answer.find("Content-Type: text/event-stream"), answer.rfind("Content-Type")) << answer;
+  EXPECT_NE(answer.find("Content-Security-Policy"), std::string::npos) << answer;
   EXPECT_NE(answer.find("Content-Type: text/event-stream"), std::string::npos);
   EXPECT_NE(answer.find("id: 8\nevent: verdict\ndata: {\"x\":2}\n\n"), std::string::npos) << answer;
   EXPECT_EQ(answer.find("id: 7\n"), std::string::npos);
@@ -185,6 +203,139 @@ TEST_F(Server, AFileIsSentInBlocksAndWhole) {
                         request.token + "\r\nConnection: close\r\n\r\n");
   EXPECT_NE(head.find("Content-Length: " + std::to_string(model.size())), std::string::npos) << head;
   EXPECT_TRUE(head.ends_with("\r\n\r\n"));
+}
+
+// Whoever holds every place: it is taken from the one that has waited longest, not from the one that asks.
+TEST_F(Server, ManyClientsThatNeverFinishKeepNobodyOut) {
+  HttpLimits limits;
+  limits.connections = 20;
+  start({}, limits);
+  const std::vector<std::string> beginnings = {
+      "", "G", "GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ",
+      "POST /v1/waivers HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"};
+  std::vector<int> held;
+  for (int i = 0; i < 100; ++i) {
+    held.push_back(connect());
+    const auto& text = beginnings[static_cast<std::size_t>(i) % beginnings.size()];
+    ::send(held.back(), text.data(), text.size(), MSG_NOSIGNAL);
+    if (i % 10 == 0) {
+      EXPECT_EQ(status("/livez"), 200);
+    }
+  }
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(status("/livez"), 200);
+  for (const int fd : held) ::close(fd);
+}
+
+TEST_F(Server, SlowRequestIsToldSoAndSilenceIsClosed) {
+  HttpLimits limits;
+  limits.request = limits.idle = std::chrono::milliseconds(300);
+  start({}, limits);
+  EXPECT_EQ(raw("GET /livez HTT").substr(0, 12), "HTTP/1.1 408");
+  EXPECT_EQ(raw("POST /v1/waivers HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{").substr(0, 12),
+            "HTTP/1.1 408");
+  EXPECT_EQ(raw(""), "");
+  const auto kept = raw("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_EQ(kept.substr(0, 12), "HTTP/1.1 200");
+  EXPECT_EQ(kept.find("408"), std::string::npos) << "between two requests nobody is late";
+}
+
+// A client that sends a byte now and then has no more time than one that sends none.
+TEST_F(Server, TrickleDoesNotBuyTime) {
+  HttpLimits limits;
+  limits.request = std::chrono::milliseconds(300);
+  start({}, limits);
+  const int fd = connect();
+  const std::string head = "GET /livez HTTP/1.1\r\nX: ";
+  ::send(fd, head.data(), head.size(), MSG_NOSIGNAL);
+  char byte = 'x';
+  std::string answer;
+  for (int i = 0; i < 3000 && answer.empty(); ++i) {  // bounded by the request's time, not by this
+    ::send(fd, &byte, 1, MSG_NOSIGNAL);
+    char buffer[64];
+    const auto n = ::recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
+    if (n > 0) answer.assign(buffer, static_cast<std::size_t>(n));
+    if (n == 0 || (n < 0 && errno != EAGAIN)) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  ::close(fd);
+  EXPECT_EQ(answer.substr(0, 12), "HTTP/1.1 408");
+}
+
+TEST_F(Server, ReaderThatTakesNothingIsLetGo) {
+  HttpLimits limits;
+  limits.stall = std::chrono::milliseconds(300);
+  start({}, limits);
+  world.read.metrics_text = std::string(32 << 20, 'm');  // more than the kernel keeps for anybody
+  const int fd = connect();
+  const std::string ask = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  ::send(fd, ask.data(), ask.size(), MSG_NOSIGNAL);
+  pollfd entry{fd, POLLRDHUP | POLLERR, 0};
+  EXPECT_EQ(::poll(&entry, 1, 60000), 1) << "the server has to close";
+  ::close(fd);
+  EXPECT_EQ(status("/livez"), 200);
+}
+
+TEST_F(Server, RefusedRequestsAreAnsweredOnceAndClosed) {
+  start();
+  const std::string get = "GET /livez HTTP/1.1\r\nHost: localhost\r\n";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"400", "POST /v1/waivers HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\n" + get +
+                  "\r\n"},
+      {"400",
+       "POST /v1/waivers HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: "
+       "chunked\r\n\r\n0\r\n\r\n" +
+           get + "\r\n"},
+      {"400", "GET /livez HTTP/1.1\nHost: localhost\n\n"},
+      {"400", "GET /livez\r\n"},
+      {"400", "GET http://localhost/livez HTTP/1.1\r\nHost: localhost\r\n\r\n"},
+      {"414", "GET /" + std::string(9000, 'a') + " HTTP/1.1\r\nHost: localhost\r\n\r\n"},
+      {"414", "GET /" + std::string(3000, 'a') + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"},
+      {"431", get + "X: " + std::string(20000, 'x') + "\r\n\r\n"},
+      {"501", std::string(5000, 'A') + " / HTTP/1.1\r\nHost: localhost\r\n\r\n"},
+      {"417", get + "Expect: tea\r\n\r\n"},
+  };
+  for (const auto& [status, bytes] : cases) {
+    const auto answer = raw(bytes);
+    EXPECT_EQ(answer.substr(0, 12), "HTTP/1.1 " + status) << bytes.substr(0, 200);
+    EXPECT_EQ(answer.find("HTTP/1.1 ", 1), std::string::npos) << "what was smuggled in is not answered";
+    for (const std::string header : {"Connection: close", "X-Content-Type-Options: nosniff", "X-Frame-Options: DENY",
+                                     "Content-Security-Policy: default-src 'none'", "Cache-Control: no-store"})
+      EXPECT_NE(answer.find(header), std::string::npos) << status << " without " << header;
+    EXPECT_EQ(answer.find("Server:"), std::string::npos);
+  }
+}
+
+TEST_F(Server, PipelinedRequestsAreAnsweredInTurnAndOldOnesClosed) {
+  start();
+  std::string many;
+  for (int i = 0; i < 20; ++i) many += "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  const auto answer = raw(many + "GET /nothing HTTP/1.0\r\n\r\n");
+  std::size_t answers = 0;
+  for (auto at = answer.find("HTTP/1.1 200"); at != std::string::npos; at = answer.find("HTTP/1.1 200", at + 1))
+    ++answers;
+  EXPECT_EQ(answers, 20U);
+  EXPECT_NE(answer.find("HTTP/1.1 404"), std::string::npos);
+  const auto asked =
+      raw("POST /v1/waivers HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: "
+          "70000\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(asked.substr(0, 12), "HTTP/1.1 413") << "nobody is asked to send what is refused";
+}
+
+TEST_F(Server, ListenersBeyondTheirNumberAreRefusedAndTheRestGoesOn) {
+  HttpLimits limits;
+  limits.streams = 2;
+  start({}, limits);
+  const std::string ask = "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  std::vector<int> held;
+  for (int i = 0; i < 2; ++i) {
+    held.push_back(connect());
+    ::send(held.back(), ask.data(), ask.size(), MSG_NOSIGNAL);
+    char buffer[16];
+    EXPECT_GT(::recv(held.back(), buffer, sizeof buffer, 0), 0);
+  }
+  EXPECT_EQ(raw(ask, "}").substr(0, 12), "HTTP/1.1 503");
+  EXPECT_EQ(status("/livez"), 200);
+  for (const int fd : held) ::close(fd);
 }
 
 TEST_F(Server, AddressForOthersNeedsACertificate) {
@@ -255,6 +406,79 @@ TEST_F(TlsServer, PlainTextAndNonsenseDoNotHurtIt) {
   EXPECT_EQ(raw(std::string(5000, '\x16')).find("200 OK"), std::string::npos);
   HttpRequest request;
   request.path = "/livez";
+  EXPECT_TRUE(ask(request, true));
+}
+
+TEST_F(TlsServer, HandshakesThatNeverEndKeepNobodyOut) {
+  HttpLimits limits;
+  limits.connections = 20;
+  start(settings(), limits);
+  std::vector<int> held;
+  for (int i = 0; i < 60; ++i) {
+    held.push_back(connect());
+    ::send(held.back(), "\x16\x03\x01\x02", 4, MSG_NOSIGNAL);
+  }
+  HttpRequest request;
+  request.path = "/livez";
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(ask(request, true));
+  for (const int fd : held) ::close(fd);
+}
+
+TEST_F(TlsServer, RenewedCertificateIsTakenAndABadOneIsNot) {
+  start(settings());
+  HttpRequest request;
+  request.path = "/livez";
+  const auto first = server->look_at_certificate(TlsCertificate::When::changed);
+  EXPECT_TRUE(first.used);
+  EXPECT_EQ(first.problem, "");
+
+  world.tree.file("server.pem", "half a certificate");
+  server->look_at_certificate(TlsCertificate::When::changed);
+  const auto bad = server->look_at_certificate(TlsCertificate::When::changed);
+  EXPECT_NE(bad.problem.find("server.pem"), std::string::npos) << bad.problem;
+  EXPECT_EQ(bad.expires, first.expires);
+  world.tree.file("trusted.pem", "");
+  ::setenv("SSL_CERT_FILE", (world.tree / "trusted.pem").c_str(), 1);
+  EXPECT_FALSE(ask(request, true)) << "this client trusts nobody yet";
+
+  const auto renewed = self_signed_certificate();
+  world.tree.file("server.pem", renewed).file("trusted.pem", renewed);
+  EXPECT_EQ(server->look_at_certificate(TlsCertificate::When::now).problem, "");
+  const auto answer = ask(request, true);
+  ASSERT_TRUE(answer) << answer.error().describe();
+  EXPECT_EQ(answer->headers.at("strict-transport-security"), "max-age=31536000");
+  world.tree.remove("server.pem");
+  EXPECT_NE(server->look_at_certificate(TlsCertificate::When::now).problem, "");
+  EXPECT_TRUE(ask(request, true)) << "the one in memory goes on";
+}
+
+TEST_F(TlsServer, KeyMayBeAFileOfItsOwnAndMustFit) {
+  const auto pem = self_signed_certificate();
+  const auto split = pem.find("-----BEGIN CERTIFICATE");
+  world.tree.file("chain.pem", pem.substr(split)).file("key.pem", pem.substr(0, split));
+  ::chmod((world.tree / "key.pem").c_str(), 0600);
+  ::setenv("SSL_CERT_FILE", (world.tree / "chain.pem").c_str(), 1);
+  auto made = settings();
+  made.certificate = world.tree / "chain.pem";
+  made.key = world.tree / "key.pem";
+  start(made);
+  HttpRequest request;
+  request.path = "/livez";
+  EXPECT_TRUE(ask(request, true));
+  EXPECT_EQ(server->look_at_certificate(TlsCertificate::When::now).advice, "");
+  ::chmod((world.tree / "key.pem").c_str(), 0644);
+  EXPECT_NE(server->look_at_certificate(TlsCertificate::When::now).advice.find("key.pem"), std::string::npos);
+
+  // An ACME tool writes one after the other: nothing happens before both have kept still, and a pair that does not fit
+  // is not used.
+  const auto next = self_signed_certificate();
+  const auto at = next.find("-----BEGIN CERTIFICATE");
+  world.tree.file("chain.pem", next.substr(at));
+  EXPECT_EQ(server->look_at_certificate(TlsCertificate::When::changed).problem, "");
+  EXPECT_NE(server->look_at_certificate(TlsCertificate::When::changed).problem.find("key.pem"), std::string::npos);
+  world.tree.file("key.pem", next.substr(0, at));
+  server->look_at_certificate(TlsCertificate::When::changed);
+  EXPECT_EQ(server->look_at_certificate(TlsCertificate::When::changed).problem, "");
   EXPECT_TRUE(ask(request, true));
 }
 

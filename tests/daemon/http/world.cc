@@ -95,6 +95,7 @@ ApiResponse World::ask(const std::string& method, const std::string& target, con
   request.headers.emplace("host", "127.0.0.1:8470");
   if (!token.empty()) request.headers["authorization"] = "Bearer " + token;
   request.body = body;
+  if (!body.empty()) request.headers.emplace("content-type", "application/json");
   request.loopback = loopback;
   return handle(request, read, actions, tokens);
 }

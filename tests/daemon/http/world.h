@@ -40,7 +40,7 @@ class FakeReadModel final : public ReadModel {
   }
   std::string metrics() const override {
     if (throws) throw std::runtime_error("a bug");
-    return "defused_jobs{state=\"queued\"} 0\n";
+    return metrics_text;
   }
   const Clock& clock() const override { return clock_; }
   std::vector<Event> events_after(std::uint64_t id, std::chrono::milliseconds) const override {
@@ -55,6 +55,7 @@ class FakeReadModel final : public ReadModel {
   DaemonStatus daemon;
   std::optional<Error> store_problem;
   std::vector<Event> events;
+  std::string metrics_text = "defused_jobs{state=\"queued\"} 0\n";
   bool throws = false;              // in metrics()
   std::function<void()> on_status;  // when a handler asks how the daemon is
 

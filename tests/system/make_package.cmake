@@ -1,0 +1,12 @@
+# Puts the one package that the tests of label `system` need into BUILD/system.
+find_program(SHLIBDEPS dpkg-shlibdeps)
+if(NOT SHLIBDEPS)
+  message("SKIPPED: no dpkg-shlibdeps (package dpkg-dev)")
+  return()
+endif()
+file(GLOB old ${BUILD}/system/*.deb)
+if(old)
+  file(REMOVE ${old})
+endif()
+execute_process(COMMAND ${CPACK} --config ${BUILD}/CPackConfig.cmake -B ${BUILD}/system COMMAND_ERROR_IS_FATAL ANY)
+file(REMOVE_RECURSE ${BUILD}/system/_CPack_Packages)
