@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "core/files.h"
@@ -319,16 +320,35 @@ Result<fs::path> find_worker() {
   return fail(ErrorCode::not_found, "defuse-worker is neither beside this program nor in /usr/libexec/defused");
 }
 
+namespace {
+
+// The words that process was started with, empty where there is no such process. A process that has just been spawned
+// has a program but no words for a moment: the kernel wakes whoever spawned it before it has laid them down.
+std::string words_of(pid_t pid) {
+  constexpr std::chrono::seconds kLongestStart{5};
+  const auto process = "/proc/" + std::to_string(pid);
+  const auto until = Steady::now() + kLongestStart;
+  while (true) {
+    auto words = read_file(process + "/cmdline", 1 << 16);
+    if (!words) return {};
+    std::error_code ignored;
+    const bool has_program = fs::exists(process + "/exe", ignored);  // unlike a zombie, or a thread of the kernel
+    if (!words->empty() || !has_program || Steady::now() > until) return std::move(*words);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+}  // namespace
+
 void kill_stray_worker(const fs::path& folder) {
   const auto noted = read_file(folder / "worker.pid", 32);
   if (!noted) return;
   std::error_code ignored;
   pid_t pid = -1;
   std::from_chars(noted->data(), noted->data() + noted->size(), pid);
-  const auto words = pid > 1 ? read_file("/proc/" + std::to_string(pid) + "/cmdline", 1 << 16) : std::string();
   // The number may be somebody else's by now: only a process that was given this very folder is ours.
   const std::string ours = std::string("--job") + '\0' + folder.string() + '\0';
-  if (words && words->find(ours) != std::string::npos) signal_group(pid, SIGKILL);
+  if (pid > 1 && words_of(pid).find(ours) != std::string::npos) signal_group(pid, SIGKILL);
   fs::remove(folder / "worker.pid", ignored);
 }
 

@@ -86,7 +86,7 @@ class Mender {
   Result<CorrectionResult> run() {
     TRY_OK(look());
     TRY_OK(prepare_teacher());
-    TRY(dropout, has_dropout(job().candidate.path));
+    TRY(dropout, has_dropout(job().candidate));
     one_by_one_ = dropout;
     std::vector<Wanted> sweep;
     for (const double lambda : order_.settings.lambdas)
@@ -268,7 +268,7 @@ class Mender {
     const ThreadTeam team(one_by_one_ ? 1 : job().worker.threads);
     TRY_OK(team.run(wanted.size(), [&](std::size_t i) -> Result<void> {
       const auto started = std::chrono::steady_clock::now();
-      const auto tuned = fine_tune(job().candidate.path, job().settings.input, gives_probabilities_, splits_->train,
+      const auto tuned = fine_tune(job().candidate, job().settings.input, gives_probabilities_, splits_->train,
                                    batches_, wanted[i].plan, order_.settings, stop, file_of(first + i));
       wanted[i].run.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
       if (tuned) return {};

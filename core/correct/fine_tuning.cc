@@ -224,12 +224,12 @@ std::vector<std::uint32_t> training_order(std::span<const std::uint32_t> images,
   return order;
 }
 
-Result<void> fine_tune(const fs::path& artifact, const InputSettings& input, bool gives_probabilities,
+Result<void> fine_tune(const ArtifactRef& artifact, const InputSettings& input, bool gives_probabilities,
                        const Dataset& train, std::span<const std::uint32_t> order, const TuningPlan& plan,
                        const CorrectionSettings& settings, const std::function<bool(int step)>& stop,
                        const fs::path& out) {
-  const std::string name = short_name(artifact);
-  TRY(module, load_script(artifact, torch::Device(torch::kCPU)));
+  const std::string name = short_name(artifact.path);
+  TRY(module, load_script(artifact.path, torch::Device(torch::kCPU), artifact.digest));
   const auto weights = weights_of(module);
   if (weights.empty())
     return fail(ErrorCode::invalid_input,
@@ -251,9 +251,9 @@ Result<void> fine_tune(const fs::path& artifact, const InputSettings& input, boo
   });
 }
 
-Result<bool> has_dropout(const fs::path& artifact) {
-  TRY(module, load_script(artifact, torch::Device(torch::kCPU)));
-  return catching(ErrorCode::invalid_input, short_name(artifact),
+Result<bool> has_dropout(const ArtifactRef& artifact) {
+  TRY(module, load_script(artifact.path, torch::Device(torch::kCPU), artifact.digest));
+  return catching(ErrorCode::invalid_input, short_name(artifact.path),
                   [&]() -> Result<bool> { return calls_dropout(module); });
 }
 

@@ -16,6 +16,7 @@
 #include "core/correct/samples.h"
 #include "core/evaluate/dataset.h"
 #include "core/matrix.h"
+#include "core/pipeline/job.h"
 #include "core/pipeline/settings.h"
 
 namespace defuse {
@@ -45,13 +46,14 @@ struct TuningPlan {
 std::vector<std::uint32_t> training_order(std::span<const std::uint32_t> images, const CorrectionSettings& settings);
 
 // `invalid_input` for a module that has no weights to tune (says how to export it), whose forward pass cannot be
-// differentiated or whose loss stops being a number. `stop` is asked before each step: `cancelled`.
-Result<void> fine_tune(const std::filesystem::path& artifact, const InputSettings& input, bool gives_probabilities,
+// differentiated or whose loss stops being a number; `unavailable` if the file is no longer what its digest says.
+// `stop` is asked before each step: `cancelled`.
+Result<void> fine_tune(const ArtifactRef& artifact, const InputSettings& input, bool gives_probabilities,
                        const Dataset& train, std::span<const std::uint32_t> order, const TuningPlan& plan,
                        const CorrectionSettings& settings, const std::function<bool(int step)>& stop,
                        const std::filesystem::path& out);
 
 // Whether it calls dropout, which draws random numbers.
-Result<bool> has_dropout(const std::filesystem::path& artifact);
+Result<bool> has_dropout(const ArtifactRef& artifact);
 
 }  // namespace defuse

@@ -146,8 +146,8 @@ Result<Generator> Generator::load_pair(const std::filesystem::path& encoder, con
   set_up_torch();
   TRY(encoder_bytes, read_file(encoder));
   TRY(decoder_bytes, read_file(decoder));
-  TRY(encoder_module, load_script(encoder, torch::kCPU));
-  TRY(decoder_module, load_script(decoder, torch::kCPU));
+  TRY(encoder_module, load_script(encoder, torch::kCPU, sha256_hex(encoder_bytes)));
+  TRY(decoder_module, load_script(decoder, torch::kCPU, sha256_hex(decoder_bytes)));
   Generator generator;
   State& state = *generator.state_;
   state.shape = shape;

@@ -3,7 +3,9 @@
 #include <boost/asio/post.hpp>
 
 #include "core/registry/ed25519.h"
+#include "daemon/specify.h"
 #include "tests/daemon/whole_daemon.h"
+#include "tests/support/corrections.h"
 #include "tests/support/signing_keys.h"
 
 namespace defuse {
@@ -190,6 +192,47 @@ TEST_F(SignedDaemon, ASignedVersionPromotedOverAnUnsignedIncumbentIsAWayOut) {
   const auto back = app->rollback("digits", "back", "ann");
   ASSERT_FALSE(back) << "to an unsigned version";
   EXPECT_NE(back.error().message.find("not signed as it must be"), std::string::npos) << back.error().message;
+}
+
+TEST_F(SignedDaemon, ASiblingThatNobodyVouchesForIsNotLoaded) {
+  config.models["digits"].noise_floor.versions = {"9"};
+  shelf.put("9", "nine");
+  with_signed_pass();
+  const auto sibling = [&] {
+    const auto spec = specify(store(), *app->live().config(), StateFolder{config.state_dir}, *job("two"));
+    EXPECT_EQ(spec->siblings.size(), 1U);
+    return spec->siblings.at(0);
+  };
+  ASSERT_TRUE(comes_true([&] { return sibling().problem.find("it is 9, which is not signed") != std::string::npos; }))
+      << sibling().problem;
+  EXPECT_TRUE(sibling().path.empty());
+  EXPECT_TRUE(sibling().digest.empty());
+  put("9", "nine", papers("9", "nine"));
+  ASSERT_TRUE(comes_true([&] { return sibling().problem.empty(); })) << sibling().problem;
+  EXPECT_EQ(sibling().path, "/registry/digits/9/model.pt");
+}
+
+TEST_F(SignedDaemon, WhatIsNoLongerVouchedForIsNotMendedEither) {
+  ask(SignatureMode::enforce, {"1"});
+  put("1", "one", papers("1", "one"));
+  with_incumbent();
+  auto bad = answer("2", "two", one());
+  spoil(bad);
+  give(bad);
+  put("2", "two", papers("2", "two"));
+  ASSERT_TRUE(judged("two"));
+  load = [this] {
+    ask(SignatureMode::enforce, {"2"});
+    return Result<Config>(config);
+  };
+  reload();
+  EXPECT_NE(refusal("2").find("key-1, which is no longer configured"), std::string::npos) << refusal("2");
+  const auto before = runs();
+  const auto ordered = app->correct("digits", "2", {{}, few_settings()}, "ann");
+  ASSERT_FALSE(ordered);
+  EXPECT_EQ(ordered.error().code, ErrorCode::conflict);
+  EXPECT_NE(ordered.error().message.find("not signed as it must be"), std::string::npos) << ordered.error().message;
+  EXPECT_EQ(runs(), before);
 }
 
 // ---- what is promoted is what was judged

@@ -167,7 +167,7 @@ TEST_F(Worker, DiesWithItsSupervisor) {
 
 TEST_F(Worker, StrayOfAnEarlierDaemonIsKilledButNobodyElse) {
   std::filesystem::create_directories(job);
-  auto stray = spawn({"/bin/sh", {"-c", "sleep 600", "--job", job.string()}, {"PATH=/usr/bin:/bin"}});
+  auto stray = spawn({"/bin/sh", {"-c", "sleep 20", "--job", job.string()}, {"PATH=/usr/bin:/bin"}});
   auto other =
       spawn({"/bin/sh", {"-c", "sleep 600", "--job", (folder.path() / "jobs" / "2").string()}, {"PATH=/usr/bin:/bin"}});
   ASSERT_TRUE(stray);
@@ -179,10 +179,23 @@ TEST_F(Worker, StrayOfAnEarlierDaemonIsKilledButNobodyElse) {
   folder.file("jobs/1/worker.pid", std::to_string(stray->pid));
   kill_stray_worker(job);
   ASSERT_EQ(::waitpid(stray->pid, &status, 0), stray->pid);
-  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_TRUE(WIFSIGNALED(status)) << "it came to its own end";
   EXPECT_FALSE(std::filesystem::exists(job / "worker.pid"));
   signal_group(other->pid, SIGKILL);
   ::waitpid(other->pid, &status, 0);
+}
+
+// Where the machine is busy, a process has no words yet when whoever spawned it goes on.
+TEST_F(Worker, StrayThatHasOnlyJustBeenStartedIsKilledToo) {
+  for (int round = 0; round < 30; ++round) {
+    auto stray = spawn({"/bin/sh", {"-c", "sleep 20", "--job", job.string()}, {"PATH=/usr/bin:/bin"}});
+    ASSERT_TRUE(stray);
+    folder.file("jobs/1/worker.pid", std::to_string(stray->pid));
+    kill_stray_worker(job);
+    int status = 0;
+    ASSERT_EQ(::waitpid(stray->pid, &status, 0), stray->pid);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "it came to its own end";
+  }
 }
 
 TEST(LineSplitter, DropsLinesThatAreTooLongAndGoesOn) {

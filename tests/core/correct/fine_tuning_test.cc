@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/ml/model.h"
+#include "core/sha256.h"
 #include "tests/support/temp_tree.h"
 #include "tests/support/torch_models.h"
 
@@ -45,9 +46,11 @@ class FineTuning : public ::testing::Test {
     return out;
   }
 
+  ArtifactRef artifact(const char* file) const { return {"", sha256_file(tree_ / file).value_or(""), tree_ / file}; }
+
   Result<void> tune(const char* from, const TuningPlan& plan, const char* to, bool probabilities = false) {
     return fine_tune(
-        tree_ / from, input_, probabilities, train_, order_, plan, settings_, [](int) { return false; }, tree_ / to);
+        artifact(from), input_, probabilities, train_, order_, plan, settings_, [](int) { return false; }, tree_ / to);
   }
 
   Matrix logits_of(const char* file) const {
@@ -148,19 +151,32 @@ TEST_F(FineTuning, KnowsDropoutHoweverItIsWritten) {
   testing::save_script(tree_ / "dropout.pt",
                        "def forward(self, x):\n    return torch.dropout(torch.flatten(x, 1)[:, 0:4], 0.5, True)\n");
   testing::save_model(tree_ / "plain.pt", ModelKind::cnn, kShape, kClasses);
-  EXPECT_TRUE(has_dropout(tree_ / "dropout.pt").value());
-  EXPECT_FALSE(has_dropout(tree_ / "plain.pt").value());
-  EXPECT_FALSE(has_dropout(tree_ / "nowhere.pt"));
+  EXPECT_TRUE(has_dropout(artifact("dropout.pt")).value());
+  EXPECT_FALSE(has_dropout(artifact("plain.pt")).value());
+  EXPECT_FALSE(has_dropout(artifact("nowhere.pt")));
 }
 
 TEST_F(FineTuning, StopsWhenItIsTold) {
   save_blind("blind.pt");
   const auto region = class_one();
   const auto stopped = fine_tune(
-      tree_ / "blind.pt", input_, false, train_, order_, {.lambda = 1, .samples = &region}, settings_,
+      artifact("blind.pt"), input_, false, train_, order_, {.lambda = 1, .samples = &region}, settings_,
       [](int step) { return step == 3; }, tree_ / "tuned.pt");
   ASSERT_FALSE(stopped);
   EXPECT_EQ(stopped.error().code, ErrorCode::cancelled);
+}
+
+TEST_F(FineTuning, OnlyTheFileThatWasJudgedIsTuned) {
+  save_blind("blind.pt");
+  const auto judged = artifact("blind.pt");
+  testing::save_model(judged.path, ModelKind::cnn, kShape, kClasses);
+  const auto tuned = fine_tune(
+      judged, input_, false, train_, order_, {}, settings_, [](int) { return false; }, tree_ / "tuned.pt");
+  ASSERT_FALSE(tuned);
+  EXPECT_EQ(tuned.error().code, ErrorCode::unavailable);
+  EXPECT_NE(tuned.error().describe().find("blind.pt changed"), std::string::npos) << tuned.error().describe();
+  EXPECT_EQ(has_dropout(judged).error().code, ErrorCode::unavailable);
+  EXPECT_FALSE(std::filesystem::exists(tree_ / "tuned.pt"));
 }
 
 TEST_F(FineTuning, ANumberThatIsNoneIsAnError) {
