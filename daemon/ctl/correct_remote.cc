@@ -15,11 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 using Steady = std::chrono::steady_clock;
 
-std::string text(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 // Only what differs from the defaults, which are the daemon's.
 Json body_of(const RemoteCorrection& request) {
   Json body = Json::object();

@@ -10,13 +10,6 @@
 namespace defuse::ctl {
 namespace {
 
-// Fields of an answer, forgiving: a newer daemon may leave one out, and a missing word must not stop a listing.
-std::string text(const Json& json, const char* key) {
-  const auto found = json.is_object() ? json.find(key) : json.end();
-  if (!json.is_object() || found == json.end() || found->is_null()) return "";
-  return found->is_string() ? found->get<std::string>() : dump_json(*found);
-}
-
 const Json& part(const Json& json, const char* key) {
   static const Json kNothing;
   const auto found = json.is_object() ? json.find(key) : json.end();

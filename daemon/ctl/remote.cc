@@ -90,6 +90,12 @@ Result<std::string> Remote::download(const std::string& path, const std::filesys
   return hash.hex();
 }
 
+std::string text(const Json& json, const char* key) {
+  const auto found = json.is_object() ? json.find(key) : json.end();
+  if (!json.is_object() || found == json.end() || found->is_null()) return "";
+  return found->is_string() ? found->get<std::string>() : dump_json(*found);
+}
+
 std::string model_path(const std::string& model) { return "/v1/models/" + percent_encode(model); }
 
 std::string version_path(const std::string& model, const std::string& version) {

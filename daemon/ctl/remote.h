@@ -44,6 +44,10 @@ class Remote {
 // What the server's problem document says, as an Error.
 Error refusal(int status, const Json& body);
 
+// A field of an answer in words; forgiving: a newer daemon may leave one out, and a missing word must not stop a
+// listing.
+std::string text(const Json& answer, const char* key);
+
 std::string model_path(const std::string& model);
 std::string version_path(const std::string& model, const std::string& version);
 

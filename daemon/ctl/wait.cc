@@ -16,11 +16,6 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-std::string text(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 // The status decides; the body must not contradict it. Anything that does not fit is no verdict.
 std::optional<VerdictState> state_of(const Reply& reply) {
   switch (reply.status) {
