@@ -164,6 +164,17 @@ int run(const fs::path& folder) {
 extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+// Names of functions are read from the programs' files, which the sandbox keeps shut, and suppressions go by names.
+extern "C" void __sanitizer_symbolize_pc(void* place, const char* format, char* out, std::size_t size);
+static void read_symbols() {
+  char name[64];
+  __sanitizer_symbolize_pc(__builtin_return_address(0), "%f", name, sizeof name);
+}
+#else
+static void read_symbols() {}
+#endif
+
 int main(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == "--version") {
     std::cout << "defuse-worker " << DEFUSED_VERSION << '\n';
@@ -182,6 +193,7 @@ int main(int argc, char** argv) {
   if (defuse::nobody_listens()) return 1;  // it died before that
   ::signal(SIGPIPE, SIG_IGN);
   defuse::pin_blas_threads(argv);
+  read_symbols();
   if (asked) {
     std::cout << defuse::dump_json(defuse::to_json(defuse::enter_sandbox({}, {}))) << std::endl;
     return 0;

@@ -44,9 +44,10 @@ Matrix rows_of(const Matrix& all, const std::vector<std::uint32_t>& rows) {
 // t-SNE from the principal components, shrunken to 1e-4 along the first: neighbours far apart stay so more often than
 // from noise (Kobak & Berens, Nature Communications 2019).
 std::vector<double> start_of(const std::vector<float>& pca) {
+  const std::size_t points = pca.size() / 2;
   double square = 0;
   for (std::size_t i = 0; i < pca.size(); i += 2) square += static_cast<double>(pca[i]) * static_cast<double>(pca[i]);
-  const double deviation = std::sqrt(square / static_cast<double>(pca.size() / 2));
+  const double deviation = std::sqrt(square / static_cast<double>(points));
   std::vector<double> start;
   for (const float v : pca) start.push_back(deviation > 0 ? 1e-4 * static_cast<double>(v) / deviation : 0);
   return start;

@@ -26,12 +26,12 @@ QuadTree::QuadTree(std::span<const double> points) : y_(points) {
 }
 
 void QuadTree::insert(std::uint32_t point) {
-  const double px = y_[2 * point];
-  const double py = y_[2 * point + 1];
+  const double px = y_[2 * std::size_t{point}];
+  const double py = y_[2 * std::size_t{point} + 1];
   std::size_t at = 0;
   double x = low_[0], y = low_[1], side = side_;
   const auto child_of = [&](double qx, double qy) {
-    return static_cast<std::size_t>((qx >= x + side / 2 ? 1 : 0) + (qy >= y + side / 2 ? 2 : 0));
+    return (qx >= x + side / 2 ? 1UL : 0UL) + (qy >= y + side / 2 ? 2UL : 0UL);
   };
   for (int depth = 0;; ++depth) {
     cells_[at].x += px;

@@ -240,14 +240,14 @@ TorchModel& TorchModel::operator=(TorchModel&&) noexcept = default;
 TorchModel::~TorchModel() = default;
 
 Result<TorchModel> TorchModel::load(const std::filesystem::path& artifact, const InputSettings& input,
-                                    Options options) {
+                                    const Options& options) {
   set_up_torch();
   TRY_OK(check_input(input));
   TRY(device, device_of(options.device));
   TRY(module, load_script(artifact, device, options.digest));
   TorchModel model;
   State& state = *model.state_;
-  state.written.module = std::move(module);
+  state.written.module = module;
   state.name = short_name(artifact);
   state.input = input;
   state.device = device;

@@ -31,7 +31,8 @@ class TorchModel final : public Classifier {
 
   // `corrupt` for a file that is no TorchScript archive or is cut short (names it), `invalid_input` for an operator
   // that is missing here (names it), `unavailable` for a file of another digest.
-  static Result<TorchModel> load(const std::filesystem::path& artifact, const InputSettings& input, Options options);
+  static Result<TorchModel> load(const std::filesystem::path& artifact, const InputSettings& input,
+                                 const Options& options);
 
   // images: [n, C, H, W] in [0,1]. `invalid_input` when the model throws (its message, first line) or gives no [n, k] tensor.
   Result<Output> run(std::span<const float> images, std::size_t n, bool want_embeddings) const override;

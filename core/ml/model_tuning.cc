@@ -15,8 +15,8 @@ namespace {
 
 // Images that must follow before the trial of layouts (some 5 batches) and of batch sizes (some 12) is cheap beside
 // them.
-constexpr std::size_t kWorthLayouts = 30 * 5 * kFirstBatch;
-constexpr std::size_t kWorthBatches = 30 * 17 * kFirstBatch;
+constexpr std::size_t kWorthLayouts = kFirstBatch * 5 * 30;
+constexpr std::size_t kWorthBatches = kFirstBatch * 17 * 30;
 constexpr double kGain = 0.97;  // of the time until now; less is noise
 
 // Whether a remembered batch fits the grid of kFirstBatch.
@@ -45,7 +45,7 @@ std::optional<Way> TorchModel::State::faster_way(MemoryLayout layout, std::size_
   auto copy = frozen_copy(written.module, layout);
   if (!copy) return std::nullopt;
   Way way;
-  way.module = std::move(*copy);
+  way.module = *copy;
   way.layout = layout;
   if (written.penultimate) {
     auto found = Penultimate::find(way.module);

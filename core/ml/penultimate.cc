@@ -79,13 +79,13 @@ Result<void> expose_head(jit::Graph& graph) {
 
 }  // namespace
 
-Penultimate::Penultimate(jit::Module model, std::shared_ptr<jit::Graph> graph) : model_(std::move(model)) {
+Penultimate::Penultimate(const jit::Module& model, std::shared_ptr<jit::Graph> graph) : model_(model) {
   function_ = std::make_shared<jit::GraphFunction>("penultimate", std::move(graph), nullptr);
 }
 
 Result<Penultimate> Penultimate::find(const jit::Module& model) {
   return catching(ErrorCode::not_found, "the model's graph cannot be rewritten", [&]() -> Result<Penultimate> {
-    jit::Module frozen = model.hasattr("training") ? jit::freeze_module(model) : model;
+    const jit::Module frozen = model.hasattr("training") ? jit::freeze_module(model) : model;
     const auto forward = frozen.get_method("forward");
     auto graph = forward.graph()->copy();
     jit::Inline(*graph);
@@ -97,7 +97,7 @@ Result<Penultimate> Penultimate::find(const jit::Module& model) {
       if (!arguments[i].default_value()) return fail(ErrorCode::not_found, "forward takes more than one input");
       defaults.push_back(*arguments[i].default_value());
     }
-    Penultimate found(std::move(frozen), std::move(graph));
+    Penultimate found(frozen, std::move(graph));
     found.defaults_ = std::move(defaults);
     return found;
   });

@@ -28,7 +28,7 @@ class Penultimate {
   Answer run(const at::Tensor& input) const;
 
  private:
-  Penultimate(torch::jit::Module model, std::shared_ptr<torch::jit::Graph> graph);
+  Penultimate(const torch::jit::Module& model, std::shared_ptr<torch::jit::Graph> graph);
   torch::jit::Module model_;  // keeps the type and attributes that the graph speaks of alive
   std::shared_ptr<torch::jit::GraphFunction> function_;
   std::vector<c10::IValue> defaults_;  // of forward's further arguments

@@ -124,7 +124,8 @@ void Vae::draw_weights(std::uint64_t seed) {
     add({stage.out, stage.in, kKernel, kKernel}, stage.out, stage.in * kKernel * kKernel);
   }
   const std::int64_t inner = inner_.pixels();
-  add({2 * latent_, inner}, 2 * latent_, inner);
+  const std::int64_t both = std::int64_t{2} * latent_;  // mean and log variance
+  add({both, inner}, both, inner);
   add({inner, latent_}, inner, latent_);
   for (std::size_t i = stages_.size(); i-- > 0;) {
     const auto& stage = stages_[i];

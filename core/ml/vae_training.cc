@@ -229,9 +229,8 @@ Result<Generator::TrainingLog> Trainer::run(Progress& progress, const Generator:
     ++state_.epoch;
   }
   for (const auto& weight : vae_.weights()) {
-    at::Tensor trained = weight;
-    trained.mutable_grad() = at::Tensor();
-    if (!trained.isfinite().all().item<bool>()) return fail(ErrorCode::internal, "the generator's weights became NaN");
+    weight.mutable_grad() = at::Tensor();
+    if (!weight.isfinite().all().item<bool>()) return fail(ErrorCode::internal, "the generator's weights became NaN");
   }
   state_.log.seconds = std::chrono::duration<double>(Steady::now() - started_).count();
   if (!wanted.folder.empty()) checkpoint.remove();

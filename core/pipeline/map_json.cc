@@ -9,7 +9,7 @@ namespace defuse {
 namespace {
 
 constexpr std::size_t kMaxCells = 10'201 * 2;  // of a whole matrix of 100 classes, with answers that are none
-constexpr std::size_t kMaxPoints = 4 * kMapSeeds;
+constexpr std::size_t kMaxPoints = std::size_t{4} * kMapSeeds;
 constexpr std::int64_t kMaxTile = 256;
 
 Result<ConfusionCell> cell_from_json(const Json& json, const std::string& path) {

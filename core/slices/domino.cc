@@ -35,17 +35,16 @@ std::vector<double> kmeans_start(const DominoData& data, std::size_t k, std::uin
     }
     return sum;
   };
-  const auto add = [&](std::size_t i) {
+  const auto add = [&](std::size_t i, std::size_t c) {
     for (std::size_t j = 0; j < d; ++j) centers.push_back(data.z[i * d + j]);
-    const std::size_t c = centers.size() / d - 1;
     for (std::size_t m = 0; m < n; ++m) nearest[m] = std::min(nearest[m], distance(m, c));
   };
-  add(random.below(n));
+  add(random.below(n), 0);
   for (std::size_t c = 1; c < k; ++c) {
     double left = random.uniform() * std::accumulate(nearest.begin(), nearest.end(), 0.0);
     std::size_t pick = 0;
     while (pick + 1 < n && (left -= nearest[pick]) > 0) ++pick;
-    add(pick);
+    add(pick, c);
   }
   for (int round = 0; round < kKmeansRounds; ++round) {
     bool moved = round == 0;

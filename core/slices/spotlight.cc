@@ -193,9 +193,10 @@ Spotlight finish(const Search& found, std::span<const double> origin, std::span<
 
 template <class Real>
 std::vector<double> mean_of(std::span<const Real> points, std::size_t d) {
+  const std::size_t n = points.size() / d;
   std::vector<double> mean(d, 0);
   for (std::size_t i = 0; i < points.size(); ++i) mean[i % d] += static_cast<double>(points[i]);
-  for (double& m : mean) m /= static_cast<double>(points.size() / d);
+  for (double& m : mean) m /= static_cast<double>(n);
   return mean;
 }
 
