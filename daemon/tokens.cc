@@ -154,7 +154,7 @@ Result<Scope> scope_from(std::string_view text) {
   return fail(ErrorCode::invalid_input, "no scope '" + std::string(text) + "': read or operate");
 }
 
-TokenBook::TokenBook(fs::path state_dir) : file_(file_of(state_dir)) {}
+TokenBook::TokenBook(const fs::path& state_dir) : file_(file_of(state_dir)) {}
 
 void TokenBook::refresh() const {
   struct stat info {};

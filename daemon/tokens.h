@@ -34,7 +34,7 @@ struct TokenInfo {
 
 class TokenBook {
  public:
-  explicit TokenBook(std::filesystem::path state_dir);
+  explicit TokenBook(const std::filesystem::path& state_dir);
 
   // Compares against every token, each in constant time. Whether it has expired is the caller's to ask, who has a clock.
   std::optional<TokenInfo> find(std::string_view token) const;

@@ -72,7 +72,7 @@ void LineSplitter::add(std::string_view bytes, const std::function<void(std::str
   }
 }
 
-CappedLog::CappedLog(std::filesystem::path file, std::size_t keep)
+CappedLog::CappedLog(const std::filesystem::path& file, std::size_t keep)
     : fd_(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640)),
       keep_(keep) {}
 

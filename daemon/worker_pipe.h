@@ -53,7 +53,7 @@ class LineSplitter {
 // tail when the worker has ended. Failing to write a log stops nothing.
 class CappedLog {
  public:
-  CappedLog(std::filesystem::path file, std::size_t keep);
+  CappedLog(const std::filesystem::path& file, std::size_t keep);
   ~CappedLog();
   CappedLog(const CappedLog&) = delete;
   CappedLog& operator=(const CappedLog&) = delete;
