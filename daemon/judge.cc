@@ -137,7 +137,8 @@ void remove_all_but(const fs::path& folder, const std::set<std::string>& keep) {
 
 Result<void> StateFolder::create() const {
   TRY_OK(make_folder(root));
-  for (const char* folder : {"cache", "jobs", "reports", "verdicts", "regions", "corrections"}) TRY_OK(make_folder(root / folder));
+  for (const char* folder : {"cache", "jobs", "reports", "verdicts", "regions", "corrections"})
+    TRY_OK(make_folder(root / folder));
   return {};
 }
 
@@ -246,6 +247,11 @@ void sweep(const StateFolder& state) {
       if (half_written || std::string_view(root) == "jobs") entry.disable_recursion_pending();
     }
   }
+  // In the folder itself only what a daemon writes, of which there is one: tokens may be in the making.
+  const auto address = "-" + state.address().filename().string();
+  for (fs::directory_iterator entry(state.root, ignored), end; entry != end; entry.increment(ignored))
+    if (const auto name = entry->path().filename().string(); name.starts_with("tmp-") && name.ends_with(address))
+      doomed.push_back(entry->path());
   for (const auto& path : doomed) fs::remove_all(path, ignored);
 }
 

@@ -23,6 +23,7 @@ struct StateFolder {
   std::filesystem::path database() const { return root / "defused.db"; }
   std::filesystem::path lock() const { return root / "defused.lock"; }
   std::filesystem::path cache() const { return root / "cache"; }
+  std::filesystem::path address() const { return root / "address"; }  // where the daemon listens
   std::filesystem::path jobs() const { return root / "jobs"; }
   std::filesystem::path job(std::int64_t id) const {
     return jobs() / std::to_string(id);

@@ -52,8 +52,9 @@ defuse::Result<defuse::HttpEndpoint> start_http(const defuse::HttpSettings& sett
   const int port = server->port();
   // For whoever asked for port 0, and for scripts on this machine.
   const bool ipv6 = settings.host.find(':') != std::string::npos;
-  TRY_OK(defuse::write_atomically(
-      state / "address", (ipv6 ? "[" + settings.host + "]" : settings.host) + ":" + std::to_string(port) + "\n"));
+  TRY_OK(
+      defuse::write_atomically(defuse::StateFolder{state}.address(),
+                               (ipv6 ? "[" + settings.host + "]" : settings.host) + ":" + std::to_string(port) + "\n"));
   const std::shared_ptr<defuse::HttpServer> shared(std::move(server));
   return defuse::HttpEndpoint{shared, port, [weak = std::weak_ptr(shared)](defuse::TlsCertificate::When when) {
                                 const auto alive = weak.lock();

@@ -115,6 +115,8 @@ TEST_F(Daemon, RestartJudgesAResultThatIsThereWithoutRunningAnything) {
     folder.file("state/reports/digits/1/" + digest("one").substr(0, 12) + "-" + std::to_string(*id) + "/report.json",
                 "half");
     folder.file("state/reports/digits/1/x.tmp/report.json", "half");
+    folder.file("state/tmp-77-0-address", "127.0.0.1:80");
+    folder.file("state/tmp-77-0-tokens.json", "[");  // may be another program's, at work at this moment
   }
   shelf.put("1", "one");
   start();
@@ -124,6 +126,8 @@ TEST_F(Daemon, RestartJudgesAResultThatIsThereWithoutRunningAnything) {
   EXPECT_EQ(runs(), 0U);
   EXPECT_NE(test::slurp(config.state_dir / verdict("one")->report / "report.json"), "half");
   EXPECT_FALSE(std::filesystem::exists(config.state_dir / "reports/digits/1/x.tmp"));
+  EXPECT_FALSE(std::filesystem::exists(config.state_dir / "tmp-77-0-address"));
+  EXPECT_TRUE(std::filesystem::exists(config.state_dir / "tmp-77-0-tokens.json"));
 }
 
 TEST_F(Daemon, RestartWritesAVerdictFileThatWasLost) {
