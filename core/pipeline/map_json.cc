@@ -8,7 +8,8 @@
 namespace defuse {
 namespace {
 
-constexpr std::size_t kMaxCells = 10'201 * 2;  // of a whole matrix of 100 classes, with answers that are none
+// Of a whole matrix of 100 classes, with answers that are none.
+constexpr std::size_t kMaxCells = std::size_t{10'201} * 2;
 constexpr std::size_t kMaxPoints = std::size_t{4} * kMapSeeds;
 constexpr std::int64_t kMaxTile = 256;
 
