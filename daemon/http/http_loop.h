@@ -4,9 +4,10 @@
 //   shaking ─► reading ─► answering ─► writing ─► reading …   until either side has enough; then draining ─► gone
 //                              └─────► streaming              /v1/events
 //
-// A phase ends by its work or by its time. Only whole requests go on to CivetWeb (relay.h), a few at once; the others
-// wait their turn in `answering`. An answer is taken from it faster than a slow client takes it from here. Constructed
-// and destroyed by HttpServer; everything private belongs to the loop's thread.
+// A phase ends by its work or by its time (http_phases.cc; who has a place is decided in http_loop.cc). Only whole
+// requests go on to CivetWeb (relay.h), a few at once; the others wait their turn in `answering`. An answer is taken
+// from it faster than a slow client takes it from here. Constructed and destroyed by HttpServer; everything private
+// belongs to the loop's thread.
 #pragma once
 #include <sys/types.h>
 
@@ -59,10 +60,12 @@ class HttpLoop {
     Clock::time_point last_word{};  // of a stream
   };
   using Clients = std::map<std::uint64_t, Client>;
+  static constexpr std::size_t kRoom = 1 << 20;  // bytes of an answer that are kept for a client
 
   void run();
   void wait_for_something();
   void accept_all();
+  bool is_waiting(const Client& client) const;
   bool make_room(const std::string* address);
   void begin_relays();
   void collect(Client& client);
@@ -95,6 +98,7 @@ class HttpLoop {
   Clients clients_;
   std::uint64_t next_ = 1;
   Clock::time_point now_{};
+  bool full_ = false;  // nobody more can be let in for now
   Clock::time_point said_full_{};
   std::optional<Clock::time_point> stopped_;
   std::atomic<bool> stopping_ = false;

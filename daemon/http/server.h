@@ -3,8 +3,8 @@
 // could keep everybody out, and Debian's build of it cannot speak TLS with OpenSSL 3. So it stands behind a front: one
 // thread (http_loop.h) owns every connection, shakes hands, collects whole requests within limits, refuses what could
 // be understood in two ways, hands the rest on, and sends answers and events. A client that is slow, silent or hostile
-// holds a few kilobytes and a place in a list, and where all places are taken the one that has waited longest makes
-// room.
+// holds a few kilobytes and a place in a list. Where all places are taken the one that has waited longest makes room,
+// and where all who have one are being answered, the next client waits in the kernel for its turn.
 #pragma once
 #include <chrono>
 #include <filesystem>

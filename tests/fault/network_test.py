@@ -79,6 +79,15 @@ class Network(Line):
         self.assertIn("make room", log, "whoever runs it is told")
         self.assertLess(log.count("make room"), 20, "and not for every connection")
 
+    def test_a_burst_beyond_the_places_is_answered_to_the_last(self):
+        """A daemon that was held up for a moment finds more who ask in earnest than it has places."""
+        self.start()
+        self.daemon.send_signal(signal.SIGSTOP)
+        lines = self.held([HEAD + b"\r\n", HEAD + b"Connection: close\r\n\r\n"])
+        self.daemon.send_signal(signal.SIGCONT)
+        for line in lines:
+            self.assertEqual(line.recv(12, socket.MSG_WAITALL), b"HTTP/1.1 200")
+
     def test_readers_that_take_nothing_keep_no_pipeline_waiting(self):
         self.start()
         many = (b"GET /v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n") * 60

@@ -12,6 +12,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <latch>
 #include <thread>
 
 #include "daemon/ctl/http_client.h"
@@ -224,6 +225,32 @@ TEST_F(Server, ManyClientsThatNeverFinishKeepNobodyOut) {
   }
   for (int i = 0; i < 5; ++i) EXPECT_EQ(status("/livez"), 200);
   for (const int fd : held) ::close(fd);
+}
+
+// More than have a place ask at once, and each in earnest: those beyond wait in the kernel, and nobody is turned away.
+TEST_F(Server, WhoAsksInEarnestWhenAllPlacesAreTakenWaitsForOne) {
+  HttpLimits limits;
+  limits.connections = 4;
+  start({}, limits);
+  std::latch held(1);
+  world.read.held = &held;
+  const std::string ask = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  std::vector<int> asking(40);
+  for (int& fd : asking) {
+    fd = connect();
+    ::send(fd, ask.data(), ask.size(), MSG_NOSIGNAL);
+  }
+  while (world.read.asked < 4) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // in which somebody could be turned away
+  held.count_down();
+  for (const int fd : asking) {
+    char answer[12] = {};
+    EXPECT_EQ(::recv(fd, answer, sizeof answer, MSG_WAITALL), 12);
+    EXPECT_EQ(std::string(answer, 12), "HTTP/1.1 200");
+    ::close(fd);
+  }
+  EXPECT_EQ(world.read.asked, 40);
+  world.read.held = nullptr;
 }
 
 TEST_F(Server, SlowRequestIsToldSoAndSilenceIsClosed) {

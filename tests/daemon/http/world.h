@@ -1,7 +1,9 @@
 // A daemon's world for HTTP tests: a real store in a temporary folder, a configuration with one model, a clock that
 // stands still, and actions that only remember. Requests are values; no socket unless a test starts a server.
 #pragma once
+#include <atomic>
 #include <functional>
+#include <latch>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -39,6 +41,8 @@ class FakeReadModel final : public ReadModel {
     return mine.get();
   }
   std::string metrics() const override {
+    ++asked;
+    if (held) held->wait();
     if (throws) throw std::runtime_error("a bug");
     return metrics_text;
   }
@@ -56,8 +60,10 @@ class FakeReadModel final : public ReadModel {
   std::optional<Error> store_problem;
   std::vector<Event> events;
   std::string metrics_text = "defused_jobs{state=\"queued\"} 0\n";
-  bool throws = false;              // in metrics()
-  std::function<void()> on_status;  // when a handler asks how the daemon is
+  bool throws = false;                 // in metrics()
+  mutable std::atomic<int> asked = 0;  // how often metrics() was
+  std::latch* held = nullptr;          // metrics() waits for it
+  std::function<void()> on_status;     // when a handler asks how the daemon is
 
  private:
   std::filesystem::path database_;
