@@ -1,11 +1,9 @@
 #include "daemon/http/civet_server.h"
 
 #include <civetweb.h>
-#include <netinet/in.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <spdlog/spdlog.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +15,7 @@
 #include <thread>
 
 #include "daemon/http/api.h"
+#include "daemon/http/connection.h"
 #include "daemon/http/url.h"
 
 namespace defuse {
@@ -163,16 +162,8 @@ void CivetServer::stop_listening() {
   std::atomic<bool> stopped = false;
   std::thread waker([&stopped, port = known > 0 ? ports[0].port : 0] {
     while (!stopped && port != 0) {
-      const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-      sockaddr_in address{};
-      address.sin_family = AF_INET;
-      address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-      address.sin_port = htons(static_cast<std::uint16_t>(port));
-      if (fd >= 0) {
-        // Whether it is accepted does not matter: the attempt is the message.
-        [[maybe_unused]] const int tried = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-        ::close(fd);
-      }
+      // Whether it is accepted does not matter: the attempt is the message.
+      if (const int fd = begin_connecting(port); fd >= 0) ::close(fd);
       std::this_thread::sleep_for(milliseconds(10));
     }
   });

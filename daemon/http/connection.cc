@@ -39,6 +39,18 @@ std::string address_of(int socket) {
 
 }  // namespace
 
+int begin_connecting(int port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  if (fd >= 0) {
+    [[maybe_unused]] const int begun = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  }
+  return fd;
+}
+
 Connection::Connection(int socket, const std::shared_ptr<ssl_ctx_st>& tls)
     : socket_(socket), address_(address_of(socket)), from_this_machine_(is_loopback_host(address_)) {
   const int one = 1;

@@ -13,6 +13,10 @@ struct ssl_st;
 
 namespace defuse {
 
+// A socket on its way to a port of this machine; one that cannot get there shows in its first step. Negative without a
+// descriptor.
+int begin_connecting(int port);
+
 class Connection {
  public:
   enum class Io { moved, wait, closed };

@@ -1,9 +1,5 @@
 #include "daemon/http/relay.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <charconv>
 #include <string_view>
@@ -21,19 +17,6 @@ constexpr std::size_t kMaxAnswerHead = 32 << 10;
 constexpr const char* kPassed[] = {"accept",         "authorization", "content-type", "host",
                                    "if-none-match",  "last-event-id", "origin",       "sec-fetch-dest",
                                    "sec-fetch-mode", "sec-fetch-site"};
-
-// A connection that cannot be made shows in the first step.
-int connect_to(int port) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  if (fd >= 0) {
-    [[maybe_unused]] const int begun = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  }
-  return fd;
-}
 
 std::string text_of(const ApiRequest& request, const std::string& secret) {
   std::string text = request.method + " " + request.path + (request.query.empty() ? "" : "?" + request.query) +
@@ -65,7 +48,7 @@ bool number_of(std::string_view text, T& value) {
 }  // namespace
 
 Relay::Relay(int port, const std::string& secret, const ApiRequest& request)
-    : line_(connect_to(port), nullptr), bodiless_(request.method == "HEAD") {
+    : line_(begin_connecting(port), nullptr), bodiless_(request.method == "HEAD") {
   line_.send(text_of(request, secret));
 }
 

@@ -1,6 +1,7 @@
-// The budget of a rescan (design 14): 10,000 versions in under a second.
+// A registry as large as they get. How long a scan of it takes is measured by `./dev bench speed` (daemon/rescan_s).
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 
@@ -11,7 +12,7 @@
 namespace defuse::testing {
 namespace {
 
-TEST(Rescan, TenThousandVersionsTakeLessThanASecond) {
+TEST(Rescan, TenThousandVersionsAreSeenInOneScan) {
   TempTree tree(TempTree::In::memory);
   for (int model = 0; model < 100; ++model)
     for (int version = 1; version <= 100; ++version) {
@@ -21,14 +22,11 @@ TEST(Rescan, TenThousandVersionsTakeLessThanASecond) {
     }
   FakeClock clock(SystemClock().now() + std::chrono::minutes(1));
   FilesystemSource source(tree.root(), Readiness::automatic, std::chrono::seconds(5), clock);
-  const auto start = std::chrono::steady_clock::now();
   const auto snapshot = source.poll();
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  ASSERT_TRUE(snapshot);
+  ASSERT_TRUE(snapshot) << snapshot.error().describe();
   EXPECT_EQ(snapshot->entries.size(), 10'000U);
-  EXPECT_EQ(snapshot->entries.back().state, EntryState::ready);
-  RecordProperty("seconds", std::to_string(took.count()));
-  EXPECT_LT(took.count(), 1.0);
+  EXPECT_TRUE(std::all_of(snapshot->entries.begin(), snapshot->entries.end(),
+                          [](const RegistryEntry& entry) { return entry.state == EntryState::ready; }));
 }
 
 }  // namespace
