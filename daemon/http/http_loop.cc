@@ -121,14 +121,14 @@ void HttpLoop::wait_for_something() {
 void HttpLoop::accept_all() {
   full_ = false;
   for (int i = 0; i < kAcceptAtOnce; ++i) {
-    if (clients_.size() > limits_.connections && !make_room(nullptr)) {
+    if (clients_.size() > limits_.connections && !make_room(nullptr, "as many as may be")) {
       full_ = true;
       return;
     }
     const int socket = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (socket < 0) {
       // Out of descriptors: the client waits in the kernel as well.
-      full_ = (errno == EMFILE || errno == ENFILE) && !make_room(nullptr);
+      full_ = (errno == EMFILE || errno == ENFILE) && !make_room(nullptr, "and no descriptor is left");
       return;
     }
     const auto context = certificate_ == nullptr ? nullptr : certificate_->context();
@@ -139,7 +139,8 @@ void HttpLoop::accept_all() {
     const auto& address = client.line.address();
     const auto of_one = static_cast<std::size_t>(std::count_if(
         clients_.begin(), clients_.end(), [&](const auto& entry) { return entry.second.line.address() == address; }));
-    if (!client.line.from_this_machine() && of_one > limits_.connections_of_one && !make_room(&address)) {
+    if (!client.line.from_this_machine() && of_one > limits_.connections_of_one &&
+        !make_room(&address, "too many from one address")) {
       clients_.erase(id);
       continue;
     }
@@ -162,9 +163,9 @@ bool HttpLoop::is_waiting(const Client& client) const {
 }
 
 // Ends the connection that has waited longest for its client, of `address` or of the address that has most of them.
-bool HttpLoop::make_room(const std::string* address) {
+bool HttpLoop::make_room(const std::string* address, const char* why) {
   if (now_ - said_full_ > kSayAgain) {
-    spdlog::warn("http: {} connections are open, those that ask for nothing make room", clients_.size());
+    spdlog::warn("http: {} connections are open, {}: those that ask for nothing make room", clients_.size(), why);
     said_full_ = now_;
   }
   std::map<std::string, std::size_t> of_one;

@@ -66,7 +66,7 @@ class HttpLoop {
   void wait_for_something();
   void accept_all();
   bool is_waiting(const Client& client) const;
-  bool make_room(const std::string* address);
+  bool make_room(const std::string* address, const char* why);
   void begin_relays();
   void collect(Client& client);
   void step(Client& client);

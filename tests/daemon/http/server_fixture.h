@@ -50,12 +50,15 @@ class Server : public ::testing::Test {
 
   int connect() {
     const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    connect(fd);
+    return fd;
+  }
+  void connect(int fd) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons(static_cast<std::uint16_t>(server->port()));
     EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    return fd;
   }
 
   // Bytes as they are; reads until `until` was seen or the other side closed.

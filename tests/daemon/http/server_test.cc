@@ -2,11 +2,14 @@
 #include "daemon/http/server.h"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
+#include <ctime>
 #include <latch>
 #include <string>
 #include <thread>
@@ -17,6 +20,29 @@
 
 namespace defuse::testing {
 namespace {
+
+// For as long as it lives this process gets no descriptor more.
+class FewDescriptors {
+ public:
+  FewDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit fewer = before_;
+    fewer.rlim_cur = 256;
+    ::setrlimit(RLIMIT_NOFILE, &fewer);
+    for (int fd = ::dup(0); fd >= 0; fd = ::dup(0)) taken_.push_back(fd);
+    EXPECT_EQ(errno, EMFILE);
+  }
+  FewDescriptors(const FewDescriptors&) = delete;
+  FewDescriptors& operator=(const FewDescriptors&) = delete;
+  ~FewDescriptors() {
+    for (const int fd : taken_) ::close(fd);
+    ::setrlimit(RLIMIT_NOFILE, &before_);
+  }
+
+ private:
+  rlimit before_{};
+  std::vector<int> taken_;
+};
 
 TEST_F(Server, AnswersOnAFreePort) {
   start();
@@ -181,6 +207,35 @@ TEST_F(Server, WhoAsksInEarnestWhenAllPlacesAreTakenWaitsForOne) {
     ::close(fd);
   }
   EXPECT_EQ(world.read.asked, 40);
+  world.read.held = nullptr;
+}
+
+// Everybody waits until there is a descriptor again; the server does not ask the kernel over and over meanwhile.
+TEST_F(Server, OutOfDescriptorsItRests) {
+  start();
+  std::latch held(1);
+  world.read.held = &held;
+  const std::string ask = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  const std::array<int, 2> asking = {connect(), ::socket(AF_INET, SOCK_STREAM, 0)};
+  ::send(asking[0], ask.data(), ask.size(), MSG_NOSIGNAL);
+  while (world.read.asked < 1) std::this_thread::yield();
+  {
+    const FewDescriptors none_left;
+    connect(asking[1]);
+    ::send(asking[1], ask.data(), ask.size(), MSG_NOSIGNAL);
+    const auto before = std::clock();
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));
+    const double busy = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+    EXPECT_LT(busy, 0.2) << "s of processor time in 0.4 s";  // a busy machine gives less, not more
+  }
+  held.count_down();
+  for (const int fd : asking) {
+    char answer[12] = {};
+    EXPECT_EQ(::recv(fd, answer, sizeof answer, MSG_WAITALL), 12);
+    EXPECT_EQ(std::string(answer, 12), "HTTP/1.1 200");
+    ::close(fd);
+  }
+  EXPECT_EQ(world.read.asked, 2);
   world.read.held = nullptr;
 }
 
