@@ -29,7 +29,7 @@ class FewDescriptors {
     rlimit fewer = before_;
     fewer.rlim_cur = 256;
     ::setrlimit(RLIMIT_NOFILE, &fewer);
-    for (int fd = ::dup(0); fd >= 0; fd = ::dup(0)) taken_.push_back(fd);
+    for (int fd = ::dup(STDOUT_FILENO); fd >= 0; fd = ::dup(STDOUT_FILENO)) taken_.push_back(fd);
     EXPECT_EQ(errno, EMFILE);
   }
   FewDescriptors(const FewDescriptors&) = delete;
