@@ -83,7 +83,7 @@ class Model(Cases):
             self.seen(name, number, model="many")
 
     def test_models_that_do_not_come_to_an_end(self):
-        self.configure_lines(timeout="12s")
+        self.configure_lines(timeout="12s", memory="1GiB")
         self.start()
         self.promoted()
         for number, (name, model) in enumerate(ENDLESS.items(), start=2):

@@ -21,6 +21,17 @@
 namespace defuse::testing {
 namespace {
 
+const std::string kAskMetrics = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+void send_text(int fd, const std::string& text) { ::send(fd, text.data(), text.size(), MSG_NOSIGNAL); }
+
+void expect_answered(int fd) {
+  char answer[12] = {};
+  EXPECT_EQ(::recv(fd, answer, sizeof answer, MSG_WAITALL), 12);
+  EXPECT_EQ(std::string(answer, 12), "HTTP/1.1 200");
+  ::close(fd);
+}
+
 // For as long as it lives this process gets no descriptor more.
 class FewDescriptors {
  public:
@@ -191,21 +202,15 @@ TEST_F(Server, WhoAsksInEarnestWhenAllPlacesAreTakenWaitsForOne) {
   start({}, limits);
   std::latch held(1);
   world.read.held = &held;
-  const std::string ask = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
   std::vector<int> asking(40);
   for (int& fd : asking) {
     fd = connect();
-    ::send(fd, ask.data(), ask.size(), MSG_NOSIGNAL);
+    send_text(fd, kAskMetrics);
   }
   while (world.read.asked < 4) std::this_thread::yield();
   std::this_thread::sleep_for(std::chrono::milliseconds(300));  // in which somebody could be turned away
   held.count_down();
-  for (const int fd : asking) {
-    char answer[12] = {};
-    EXPECT_EQ(::recv(fd, answer, sizeof answer, MSG_WAITALL), 12);
-    EXPECT_EQ(std::string(answer, 12), "HTTP/1.1 200");
-    ::close(fd);
-  }
+  for (const int fd : asking) expect_answered(fd);
   EXPECT_EQ(world.read.asked, 40);
   world.read.held = nullptr;
 }
@@ -215,26 +220,20 @@ TEST_F(Server, OutOfDescriptorsItRests) {
   start();
   std::latch held(1);
   world.read.held = &held;
-  const std::string ask = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
   const std::array<int, 2> asking = {connect(), ::socket(AF_INET, SOCK_STREAM, 0)};
-  ::send(asking[0], ask.data(), ask.size(), MSG_NOSIGNAL);
+  send_text(asking[0], kAskMetrics);
   while (world.read.asked < 1) std::this_thread::yield();
   {
     const FewDescriptors none_left;
     connect(asking[1]);
-    ::send(asking[1], ask.data(), ask.size(), MSG_NOSIGNAL);
+    send_text(asking[1], kAskMetrics);
     const auto before = std::clock();
     std::this_thread::sleep_for(std::chrono::milliseconds(400));
     const double busy = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
     EXPECT_LT(busy, 0.2) << "s of processor time in 0.4 s";  // a busy machine gives less, not more
   }
   held.count_down();
-  for (const int fd : asking) {
-    char answer[12] = {};
-    EXPECT_EQ(::recv(fd, answer, sizeof answer, MSG_WAITALL), 12);
-    EXPECT_EQ(std::string(answer, 12), "HTTP/1.1 200");
-    ::close(fd);
-  }
+  for (const int fd : asking) expect_answered(fd);
   EXPECT_EQ(world.read.asked, 2);
   world.read.held = nullptr;
 }
@@ -280,8 +279,7 @@ TEST_F(Server, ReaderThatTakesNothingIsLetGo) {
   start({}, limits);
   world.read.metrics_text = std::string(32 << 20, 'm');  // more than the kernel keeps for anybody
   const int fd = connect();
-  const std::string ask = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
-  ::send(fd, ask.data(), ask.size(), MSG_NOSIGNAL);
+  send_text(fd, kAskMetrics);
   pollfd entry{fd, POLLRDHUP | POLLERR, 0};
   EXPECT_EQ(::poll(&entry, 1, 60000), 1) << "the server has to close";
   ::close(fd);
