@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "core/pipeline/check.h"
+#include "core/verdict/check.h"
 
 namespace defuse {
 

@@ -4,8 +4,8 @@
 #pragma once
 #include <utility>
 
-#include "core/pipeline/check.h"
-#include "core/pipeline/settings.h"
+#include "core/settings/settings.h"
+#include "core/verdict/check.h"
 
 namespace defuse {
 

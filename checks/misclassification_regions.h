@@ -2,7 +2,7 @@
 // right? The regions come found and confirmed (core/regions/search.h); this check turns them into findings and a state.
 // Const, keeps nothing, no I/O.
 #pragma once
-#include "core/pipeline/check.h"
+#include "core/verdict/check.h"
 
 namespace defuse {
 

@@ -4,7 +4,7 @@
 //   relative   a limit that the user set for R: the larger of exact conditional and delta-method p (core/stats/flips.h)
 //   own rule   where the user set no limit: p is the larger of those two, so both limits must be exceeded. A hard task
 //              makes honest retrains flip many images, a good model makes most of its few errors new; neither is harm.
-//   floor      predictive p: would a version as good as the siblings break so many? (core/regions/noise_floor.h)
+//   floor      predictive p: would a version as good as the siblings break so many? (core/compare/noise_floor.h)
 //   violation  adjusted p <= alpha
 //   ok         one-sided upper bound at confidence_alpha < limit (own rule: of either), or within the floor's limit
 //   undecided  neither, for a limit that the user set overall; and what is too small for any test. Else a note: limits

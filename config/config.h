@@ -10,12 +10,12 @@
 #include <string_view>
 #include <utility>
 
-#include "core/json.h"
-#include "core/pipeline/job.h"
-#include "core/pipeline/settings.h"
+#include "core/base/json.h"
+#include "core/base/result.h"
 #include "core/registry/signature.h"
 #include "core/registry/source.h"
-#include "core/result.h"
+#include "core/settings/settings.h"
+#include "core/verdict/job.h"
 
 namespace defuse {
 

@@ -15,8 +15,8 @@
 
 #include "config/forms.h"
 #include "config/yaml.h"
+#include "core/base/result.h"
 #include "core/registry/source.h"
-#include "core/result.h"
 
 namespace defuse {
 

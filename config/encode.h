@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "config/decode.h"
-#include "core/json.h"
+#include "core/base/json.h"
 
 namespace defuse {
 

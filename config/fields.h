@@ -145,7 +145,8 @@ template <class V>
 void describe(V& v, GeneratorSettings& s) {
   v.field("kind", s.kind, kGeneratorKind, "vae: trained here; torchscript: the user's own pair");
   v.field("latent", s.latent, Whole<int>{1, 512}, "latent dimensions");
-  v.field("epochs", s.epochs, Whole<int>{0, 10000}, "passes over the training split; 0 = as many as 4,000 steps take, at least 10");
+  v.field("epochs", s.epochs, Whole<int>{0, 10000},
+          "passes over the training split; 0 = as many as 4,000 steps take, at least 10");
   v.field("beta", s.beta, Number{0, 1000}, "weight of the KL term");
   v.field("batch", s.batch, Whole<int>{1, 65536}, "images per training step");
   v.field("learning_rate", s.learning_rate, Number{0, 1, Lower::exclusive}, "of Adam");
@@ -199,11 +200,13 @@ void describe(V& v, RegionSettings& s) {
   v.field("noise", s.noise, kNoise, "how codes are perturbed; published is for parity only");
   v.field("noise_scale", s.noise_scale, Number{0, 10, Lower::exclusive}, "standard deviation in latent units");
   v.field("train_seeds", s.train_seeds, Whole<std::int64_t>{0, 100'000'000}, "training images that serve as seeds too");
-  v.field("train_perturbed", s.train_perturbed, Whole<std::int64_t>{0, 100'000'000}, "of these, how many are perturbed");
+  v.field("train_perturbed", s.train_perturbed, Whole<std::int64_t>{0, 100'000'000},
+          "of these, how many are perturbed");
   v.field("neighbours", s.neighbours, Whole<int>{1, 1000}, "latent neighbours asked whether a label still holds");
   v.field("agreement", s.agreement, Fraction{{0, 1, Lower::exclusive}}, "share of them that must agree");
   v.field("min_support", s.min_support, Whole<std::int64_t>{1, 1'000'000}, "seeds a region needs before it can block");
-  v.field("min_increase", s.min_increase, Fraction{{0, 1, Lower::exclusive}}, "net rate of all flips whose lower bound blocks");
+  v.field("min_increase", s.min_increase, Fraction{{0, 1, Lower::exclusive}},
+          "net rate of all flips whose lower bound blocks");
   v.field("min_clear_increase", s.min_clear_increase, Fraction{{0, 1, Lower::exclusive}},
           "net rate of clear flips whose lower bound blocks");
   v.field("components", s.components, Whole<int>{1, 500}, "truncation of the mixture");
@@ -274,8 +277,7 @@ void describe(V& v, ModelSettings& s) {
   v.field("judgements", s.judgements, Whole<std::int64_t>{0, 1'000'000}, "planned on one test split, for spending");
   v.check(s.correction != Correction::spending || s.judgements > 0, "judgements",
           "is missing: correction spending shares alpha among the judgements planned on one test split");
-  v.check(s.correction == Correction::spending || s.judgements == 0, "judgements",
-          "is only for correction spending");
+  v.check(s.correction == Correction::spending || s.judgements == 0, "judgements", "is only for correction spending");
 
   auto names = s.classes;
   std::sort(names.begin(), names.end());

@@ -16,7 +16,7 @@
 #include <utility>
 
 #include "config/units.h"
-#include "core/json.h"
+#include "core/base/json.h"
 
 namespace defuse {
 

@@ -7,7 +7,7 @@
 #include "config/encode.h"
 #include "config/fields.h"
 #include "config/yaml.h"
-#include "core/pipeline/job.h"
+#include "core/verdict/job.h"
 
 namespace defuse {
 namespace {

@@ -5,7 +5,7 @@
 #include "config/decode.h"
 #include "config/fields.h"
 #include "config/yaml.h"
-#include "core/files.h"
+#include "core/base/files.h"
 
 namespace defuse {
 namespace fs = std::filesystem;

@@ -7,11 +7,11 @@
 #include <future>
 #include <utility>
 
-#include "core/correct/order.h"
-#include "core/files.h"
+#include "core/base/files.h"
 #include "core/registry/version_files.h"
+#include "core/repair/order.h"
+#include "daemon/api/standing.h"
 #include "daemon/app.h"
-#include "daemon/http/standing.h"
 
 namespace defuse {
 namespace {

@@ -12,7 +12,7 @@
 #include <set>
 #include <utility>
 
-#include "core/files.h"
+#include "core/base/files.h"
 
 namespace defuse {
 namespace {

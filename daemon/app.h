@@ -19,15 +19,15 @@
 
 #include "config/config.h"
 #include "core/store/store.h"
-#include "daemon/http/read_model.h"
-#include "daemon/http/standing.h"
+#include "daemon/api/read_model.h"
+#include "daemon/api/standing.h"
 #include "daemon/http/tls_certificate.h"
 #include "daemon/job_runner.h"
-#include "daemon/judge.h"
 #include "daemon/live_state.h"
 #include "daemon/notify.h"
-#include "daemon/spawn.h"
-#include "daemon/supervisor.h"
+#include "daemon/process/spawn.h"
+#include "daemon/process/supervisor.h"
+#include "daemon/state/judge.h"
 #include "daemon/watcher.h"
 
 namespace defuse {

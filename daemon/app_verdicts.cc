@@ -5,9 +5,9 @@
 #include <set>
 #include <utility>
 
-#include "core/files.h"
+#include "core/base/files.h"
+#include "daemon/api/standing.h"
 #include "daemon/app.h"
-#include "daemon/http/standing.h"
 
 namespace defuse {
 namespace {

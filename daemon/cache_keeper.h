@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "core/pipeline/cache_collector.h"
+#include "core/cache/cache_collector.h"
 #include "daemon/live_state.h"
 
 namespace defuse {

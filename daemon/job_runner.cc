@@ -6,9 +6,9 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "daemon/correction_job.h"
-#include "daemon/orphans.h"
 #include "daemon/specify.h"
+#include "daemon/state/correction_job.h"
+#include "daemon/state/orphans.h"
 
 namespace defuse {
 namespace {

@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "daemon/cache_keeper.h"
-#include "daemon/judge.h"
 #include "daemon/live_state.h"
+#include "daemon/process/supervisor.h"
 #include "daemon/scheduler.h"
-#include "daemon/supervisor.h"
+#include "daemon/state/judge.h"
 
 namespace defuse {
 

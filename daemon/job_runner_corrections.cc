@@ -5,8 +5,8 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "daemon/correction_job.h"
 #include "daemon/job_runner.h"
+#include "daemon/state/correction_job.h"
 
 namespace defuse {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/http/read_model.h"
+#include "daemon/api/read_model.h"
 #include "daemon/metrics.h"
 
 namespace defuse {

@@ -12,15 +12,15 @@
 #include <utility>
 
 #include "config/config.h"
-#include "core/clock.h"
-#include "core/files.h"
+#include "core/base/clock.h"
+#include "core/base/files.h"
 #include "daemon/app.h"
 #include "daemon/http/server.h"
 #include "daemon/notify.h"
+#include "daemon/process/sandbox_probe.h"
+#include "daemon/process/supervisor.h"
+#include "daemon/process/worker_cgroup.h"
 #include "daemon/registry_parts.h"
-#include "daemon/sandbox_probe.h"
-#include "daemon/supervisor.h"
-#include "daemon/worker_cgroup.h"
 
 namespace {
 

@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "core/clock.h"
-#include "core/pipeline/job.h"
-#include "core/pipeline/job_state.h"
+#include "core/base/clock.h"
+#include "core/store/job_state.h"
+#include "core/verdict/job.h"
 #include "core/verdict/verdict.h"
 
 namespace defuse {
@@ -30,7 +30,7 @@ class Metrics {
   void job_finished(double seconds, const std::vector<StationTime>& stations);
   void polled(TimePoint at, double seconds);
   void cache(std::uint64_t bytes, std::uint64_t freed);  // on disk after a collection, and what it freed
-  void sandbox_missing(std::size_t layers);  // its series begins with the first call: before, nobody knows
+  void sandbox_missing(std::size_t layers);              // its series begins with the first call: before, nobody knows
   void certificate_expires(TimePoint at);     // its series begins with the first call: without TLS there is none
   void waivers_expiring(std::int64_t count);  // live ones that end within a week
 

@@ -28,7 +28,8 @@ std::string one_line(std::string text) {
   return text;
 }
 
-// %_: what is logged may quote a registry, a worker or a client: one message stays one line, and tells a terminal nothing.
+// %_: what is logged may quote a registry, a worker or a client: one message stays one line, and tells a terminal
+// nothing.
 class PlainFlag final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {

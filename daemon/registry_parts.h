@@ -1,6 +1,6 @@
 // The registry on disk, as the parts that the Watcher is made of. Called by main.cc and by tests of the whole daemon.
 #pragma once
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "daemon/watcher.h"
 
 namespace defuse {

@@ -8,9 +8,9 @@
 #include <variant>
 #include <vector>
 
-#include "core/clock.h"
-#include "core/error.h"
-#include "core/pipeline/settings.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/settings/settings.h"
 #include "core/store/store.h"
 
 namespace defuse {

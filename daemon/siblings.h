@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "core/pipeline/job.h"
 #include "core/store/store.h"
+#include "core/verdict/job.h"
 
 namespace defuse {
 

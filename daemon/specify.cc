@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "daemon/http/standing.h"
+#include "daemon/api/standing.h"
 #include "daemon/scheduler.h"
 #include "daemon/siblings.h"
 

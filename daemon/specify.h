@@ -2,10 +2,10 @@
 // together. Called by the job runner, on the main strand. Changes nothing.
 #pragma once
 #include "config/config.h"
-#include "core/clock.h"
-#include "core/pipeline/job.h"
+#include "core/base/clock.h"
 #include "core/store/store.h"
-#include "daemon/judge.h"
+#include "core/verdict/job.h"
+#include "daemon/state/judge.h"
 
 namespace defuse {
 

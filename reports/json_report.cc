@@ -1,6 +1,6 @@
 #include "reports/json_report.h"
 
-#include "core/pipeline/json_fields.h"
+#include "core/wire/json_fields.h"
 #include "reports/page_json.h"
 
 namespace defuse {

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "core/pipeline/report.h"
-#include "core/regions/noise_floor.h"
+#include "core/compare/noise_floor.h"
+#include "core/verdict/report.h"
 #include "reports/text.h"
 #include "reports/wording.h"
 

@@ -4,8 +4,8 @@
 #pragma once
 #include <cstddef>
 
-#include "core/json.h"
-#include "core/pipeline/report.h"
+#include "core/base/json.h"
+#include "core/verdict/report.h"
 
 namespace defuse {
 

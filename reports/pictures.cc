@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "core/files.h"
+#include "core/base/files.h"
 
 namespace defuse {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/pipeline/report.h"
+#include "core/verdict/report.h"
 
 namespace defuse {
 

@@ -1,7 +1,7 @@
 #include "reports/write_correction.h"
 
-#include "core/files.h"
-#include "core/sha256.h"
+#include "core/base/files.h"
+#include "core/base/sha256.h"
 #include "reports/correction_report.h"
 
 namespace defuse {

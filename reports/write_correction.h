@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-#include "core/correct/order.h"
+#include "core/repair/order.h"
 
 namespace defuse {
 

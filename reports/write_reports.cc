@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "core/files.h"
+#include "core/base/files.h"
 #include "reports/html_report.h"
 #include "reports/json_report.h"
 #include "reports/junit_report.h"

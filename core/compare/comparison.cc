@@ -4,22 +4,6 @@
 
 namespace defuse {
 
-void FourCounts::add(bool incumbent_right, bool candidate_right) {
-  if (incumbent_right) {
-    ++(candidate_right ? both_right : negative_flips);
-  } else {
-    ++(candidate_right ? positive_flips : both_wrong);
-  }
-}
-
-FourCounts& FourCounts::operator+=(const FourCounts& other) {
-  both_right += other.both_right;
-  negative_flips += other.negative_flips;
-  positive_flips += other.positive_flips;
-  both_wrong += other.both_wrong;
-  return *this;
-}
-
 Result<Comparison> compare(std::span<const std::int32_t> labels, std::span<const std::int32_t> incumbent,
                            std::span<const std::int32_t> candidate, std::int64_t classes) {
   if (labels.size() != incumbent.size() || labels.size() != candidate.size())

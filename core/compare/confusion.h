@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "core/result.h"
+#include "core/base/result.h"
 
 namespace defuse {
 

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/evaluate/predictions.h"
-#include "core/ml/inference.h"
+#include "core/evidence/predictions.h"
+#include "core/torch/thread_team.h"
 
 namespace defuse {
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "core/evaluate/evaluator.h"
-#include "core/ml/inference.h"
+#include "core/torch/thread_team.h"
 
 namespace defuse {
 

@@ -10,11 +10,11 @@
 #include <span>
 #include <vector>
 
-#include "core/evaluate/dataset.h"
-#include "core/evaluate/evaluation.h"
-#include "core/evaluate/mapped_file.h"
-#include "core/ml/generator.h"
-#include "core/pipeline/settings.h"
+#include "core/base/mapped_file.h"
+#include "core/data/dataset.h"
+#include "core/evidence/evaluation.h"
+#include "core/generator/generator.h"
+#include "core/settings/settings.h"
 
 namespace defuse {
 

@@ -13,8 +13,8 @@
 
 #include "core/evaluate/evaluator.h"
 #include "core/evaluate/generated_images.h"
-#include "core/evaluate/predictions.h"
-#include "core/ml/inference.h"
+#include "core/evidence/predictions.h"
+#include "core/torch/thread_team.h"
 
 namespace defuse {
 

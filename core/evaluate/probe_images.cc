@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/evaluate/evaluator.h"
-#include "core/evaluate/image_statistics.h"
-#include "core/ml/inference.h"
+#include "core/evidence/image_statistics.h"
+#include "core/torch/thread_team.h"
 
 namespace defuse {
 namespace {

@@ -9,14 +9,14 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/random.h"
+#include "core/base/sha256.h"
 #include "core/evaluate/evaluator.h"
-#include "core/evaluate/neighbours.h"
-#include "core/evaluate/noise.h"
 #include "core/evaluate/probe_images.h"
-#include "core/evaluate/tail_moves.h"
-#include "core/ml/inference.h"
-#include "core/random.h"
-#include "core/sha256.h"
+#include "core/evidence/noise.h"
+#include "core/evidence/tail_moves.h"
+#include "core/mixture/neighbours.h"
+#include "core/torch/thread_team.h"
 
 namespace defuse {
 

@@ -5,8 +5,8 @@
 #include <map>
 #include <numeric>
 
-#include "core/random.h"
-#include "core/slices/principal.h"
+#include "core/base/random.h"
+#include "core/numerics/principal.h"
 
 namespace defuse {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/evaluate/evaluation.h"
-#include "core/map/tsne.h"
+#include "core/evidence/evaluation.h"
+#include "core/numerics/tsne.h"
 #include "core/regions/region.h"
 
 namespace defuse {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/image_io.h"
-#include "core/thumbnail.h"
+#include "core/base/image_io.h"
+#include "core/base/thumbnail.h"
 
 namespace defuse {
 Sprite sprite_of(std::size_t images, const ImageShape& shape,

@@ -4,8 +4,8 @@
 #include <span>
 #include <string>
 
-#include "core/pipeline/settings.h"
-#include "core/result.h"
+#include "core/base/image_shape.h"
+#include "core/base/result.h"
 
 namespace defuse {
 

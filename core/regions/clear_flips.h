@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/evaluate/evaluation.h"
+#include "core/evidence/evaluation.h"
 
 namespace defuse {
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/evaluate/evaluation.h"
+#include "core/evidence/evaluation.h"
 #include "core/regions/region.h"
 
 namespace defuse {

@@ -13,7 +13,7 @@
 #include <set>
 #include <unordered_map>
 
-#include "core/random.h"
+#include "core/base/random.h"
 #include "core/regions/scan.h"
 #include "core/regions/shapes.h"
 

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "core/matrix.h"
+#include "core/base/matrix.h"
 #include "core/regions/shapes.h"
 
 namespace defuse {

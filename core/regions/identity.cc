@@ -4,7 +4,7 @@
 #include <set>
 #include <tuple>
 
-#include "core/sha256.h"
+#include "core/base/sha256.h"
 
 namespace defuse {
 namespace {

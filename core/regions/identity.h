@@ -12,19 +12,21 @@ struct RegionFingerprint {
   std::string id;
   std::int32_t label = 0;
   std::int32_t predicted_as = -1;
-  std::vector<std::uint32_t> members;   // seed indices of ProbeSet, valid only for this probe digest
+  std::vector<std::uint32_t> members;  // seed indices of ProbeSet, valid only for this probe digest
   std::string probe_digest;
 };
 
-// Id of the earlier region that `region` is the same bug as, or empty. Same label; and, with the same probe set, at least 30 % of the
-// smaller one's members shared (overlap coefficient) and the same predicted class, or 50 % shared whatever it is predicted as.
-std::string match_region(const Region& region, const std::string& probe_digest, const std::vector<RegionFingerprint>& earlier);
+// Id of the earlier region that `region` is the same bug as, or empty. Same label; and, with the same probe set, at
+// least 30 % of the smaller one's members shared (overlap coefficient) and the same predicted class, or 50 % shared
+// whatever it is predicted as.
+std::string match_region(const Region& region, const std::string& probe_digest,
+                         const std::vector<RegionFingerprint>& earlier);
 
 // "r-" and 12 hex of SHA-256 over model line, probe set, label, prediction and members.
 std::string new_region_id(const std::string& model, const std::string& probe_digest, const Region& region);
 
 // Gives every region an id; two of one gate never share one (the better match keeps it).
-void assign_ids(const std::string& model, const std::string& probe_digest, const std::vector<RegionFingerprint>& earlier,
-                std::vector<Region>& regions);
+void assign_ids(const std::string& model, const std::string& probe_digest,
+                const std::vector<RegionFingerprint>& earlier, std::vector<Region>& regions);
 
 }  // namespace defuse

@@ -1,5 +1,6 @@
-// A found region: a ball in one space (VAE codes, or a model's last hidden layer) among images of one true class, frozen on the
-// discovery half and measured on the confirmation half. Plain values; written to results and reports, kept by the store.
+// A found region: a ball in one space (VAE codes, or a model's last hidden layer) among images of one true class,
+// frozen on the discovery half and measured on the confirmation half. Plain values; written to results and reports,
+// kept by the store.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -7,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/compare/comparison.h"
-#include "core/evaluate/evaluation.h"
+#include "core/evidence/evaluation.h"
+#include "core/stats/four_counts.h"
 
 namespace defuse {
 
@@ -29,74 +30,79 @@ struct Interval {
 
 // What one half of the seeds says about a region. Seeds are the unit: a seed with perturbations counts by its mean.
 struct RegionScore {
-  std::int64_t seeds = 0;           // members with at least one usable observation
-  FourCounts real;                  // on the members' real images
-  FourCounts generated;             // on their plausible perturbations, pooled (for display; tests use seeds)
-  double candidate_error = 0;       // mean over seeds
+  std::int64_t seeds = 0;      // members with at least one usable observation
+  FourCounts real;             // on the members' real images
+  FourCounts generated;        // on their plausible perturbations, pooled (for display; tests use seeds)
+  double candidate_error = 0;  // mean over seeds
   double incumbent_error = 0;
-  Interval candidate_interval;      // 95 %, Wilson on seeds, for display
+  Interval candidate_interval;  // 95 %, Wilson on seeds, for display
   Interval incumbent_interval;
-  double net_flip_rate = 0;         // mean over seeds of (b_j - c_j) / n_j
-  double net_lower = -1;            // one-sided lower bound of it at the family's level (confirmation half only)
-  double p_raw = 1;                 // exact sign-flip test of no difference, one-sided
-  double p_adjusted = 1;            // Holm over the regions confirmed in this gate
+  double net_flip_rate = 0;  // mean over seeds of (b_j - c_j) / n_j
+  double net_lower = -1;     // one-sided lower bound of it at the family's level (confirmation half only)
+  double p_raw = 1;          // exact sign-flip test of no difference, one-sided
+  double p_adjusted = 1;     // Holm over the regions confirmed in this gate
 };
 
 struct RegionMember {
-  std::uint32_t seed = 0;           // into ProbeSet::seeds
-  double distance = 0;              // from the centre
+  std::uint32_t seed = 0;  // into ProbeSet::seeds
+  double distance = 0;     // from the centre
 };
 
 // One image of a region, shown to people and kept as a frozen test.
 struct RegionSample {
-  std::string kind;                 // "real" or "generated"
+  std::string kind;  // "real" or "generated"
   Split split = Split::test;
-  std::uint32_t index = 0;          // of the seed image in its split
-  int draw = -1;                    // perturbation number; -1 for a real image
+  std::uint32_t index = 0;  // of the seed image in its split
+  int draw = -1;            // perturbation number; -1 for a real image
   std::int32_t candidate_predicted = -1;
   std::int32_t incumbent_predicted = -1;
-  std::string picture;              // file name in the result folder; empty if none was drawn
+  std::string picture;  // file name in the result folder; empty if none was drawn
 };
 
 // A real seed image near a region's middle.
 struct RegionNeighbour {
   RegionSample image;
   std::int32_t label = 0;
-  double distance = 0;              // from the middle of the region's members, in its space
+  double distance = 0;  // from the middle of the region's members, in its space
 };
 
-// What real images lie near a region, so that a person can judge whether its bug is known in the training data (novelty.h).
+// What real images lie near a region, so that a person can judge whether its bug is known in the training data
+// (novelty.h).
 struct RegionNovelty {
   std::vector<RegionNeighbour> nearest;        // of any label, nearest first
   std::vector<RegionNeighbour> nearest_wrong;  // training images that the candidate gets wrong
-  std::vector<double> pair_distances;          // of random pairs of training images: 5, 25, 50, 75 and 95 %; empty with fewer than two
-  double farther_pairs = 0;                    // share of those pairs that lie farther apart than the nearest of `nearest_wrong`; 0 without one
+  std::vector<double>
+      pair_distances;  // of random pairs of training images: 5, 25, 50, 75 and 95 %; empty with fewer than two
+  double farther_pairs =
+      0;  // share of those pairs that lie farther apart than the nearest of `nearest_wrong`; 0 without one
 };
 
 struct Region {
-  std::string id;                   // "r-" and 12 hex; kept across releases while it is the same bug
+  std::string id;  // "r-" and 12 hex; kept across releases while it is the same bug
   RegionStatus status = RegionStatus::suspected;
-  std::string space;                // "codes", "candidate_embedding" or "incumbent_embedding"
-  std::string evidence;             // "real", "generated" or "both": which images made the search see it
-  std::string shape = "ball";       // or "half_space"
-  std::string measure = "flips";    // or "clear_flips" (clear_flips.h): what net_flip_rate and net_lower of a regression count
-  std::vector<float> center;        // [d] in that space; a half-space's direction w
-  double radius = 0;                // a half-space is w . x >= radius
-  std::int32_t label = 0;           // true class of its members
-  std::int32_t predicted_as = -1;   // the candidate's commonest wrong answer there
-  double predicted_as_share = 0;    // share of the wrong answers that are it
-  bool regression = false;          // found by the gate's question, confirmed or not; not written to results
-  int component = -1;               // mixture component that most of its error codes belong to; -1 if none
+  std::string space;           // "codes", "candidate_embedding" or "incumbent_embedding"
+  std::string evidence;        // "real", "generated" or "both": which images made the search see it
+  std::string shape = "ball";  // or "half_space"
+  std::string measure =
+      "flips";  // or "clear_flips" (clear_flips.h): what net_flip_rate and net_lower of a regression count
+  std::vector<float> center;       // [d] in that space; a half-space's direction w
+  double radius = 0;               // a half-space is w . x >= radius
+  std::int32_t label = 0;          // true class of its members
+  std::int32_t predicted_as = -1;  // the candidate's commonest wrong answer there
+  double predicted_as_share = 0;   // share of the wrong answers that are it
+  bool regression = false;         // found by the gate's question, confirmed or not; not written to results
+  int component = -1;              // mixture component that most of its error codes belong to; -1 if none
   RegionScore discover;
   RegionScore confirm;
   std::vector<RegionMember> members;  // both halves, nearest first
-  std::vector<std::uint32_t> draws;   // seed * draws + draw of the generated images inside, where the region is one of generated images
-                                      // by themselves; empty otherwise, and not written to results
+  std::vector<std::uint32_t> draws;   // seed * draws + draw of the generated images inside, where the region is one of
+                                      // generated images by themselves; empty otherwise, and not written to results
   std::vector<RegionSample> samples;  // at most a few dozen: errors first, nearest the centre
-  std::optional<RegionNovelty> novelty;  // where the candidate fails; nothing for other regions and in rows stored before it was looked at
-  std::string frozen;               // file in the result folder with the images of its frozen test (.npy); empty if none
+  std::optional<RegionNovelty>
+      novelty;  // where the candidate fails; nothing for other regions and in rows stored before it was looked at
+  std::string frozen;  // file in the result folder with the images of its frozen test (.npy); empty if none
   std::vector<std::uint32_t> frozen_cluster;  // seed each frozen image came from: the unit when the test is run again
-  std::string sentence;             // for a person
+  std::string sentence;                       // for a person
 };
 
 }  // namespace defuse

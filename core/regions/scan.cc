@@ -21,7 +21,7 @@
 #include <set>
 #include <utility>
 
-#include "core/random.h"
+#include "core/base/random.h"
 #include "core/regions/neighbourhood.h"
 #include "core/regions/shapes.h"
 

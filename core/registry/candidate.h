@@ -1,11 +1,11 @@
-// A version that is ready to be judged. Made by the registry watch once an artifact stands still and its digest is known;
-// every later station refers to it by model, version and digest. Plain value.
+// A version that is ready to be judged. Made by the registry watch once an artifact stands still and its digest is
+// known; every later station refers to it by model, version and digest. Plain value.
 #pragma once
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "core/registry/signature.h"
 
 namespace defuse {

@@ -17,14 +17,14 @@ struct KnownVersion {
 };
 
 struct RegistryChanges {
-  std::vector<RegistryEntry> to_hash;      // ready, and new or with another fingerprint, or back after deletion
-  std::vector<KnownVersion> deleted;       // known and present before, absent now (also when merely refused)
-  std::vector<RegistryEntry> not_ready;    // settling or refused, for status pages
+  std::vector<RegistryEntry> to_hash;    // ready, and new or with another fingerprint, or back after deletion
+  std::vector<KnownVersion> deleted;     // known and present before, absent now (also when merely refused)
+  std::vector<RegistryEntry> not_ready;  // settling or refused, for status pages
 };
 
-// An entry with an empty version stands for a model folder that could not be read: nobody knows what is in it, so none of its
-// versions is called deleted.
-// `watched` names the models of the configuration; entries of other models are ignored.
+// An entry with an empty version stands for a model folder that could not be read: nobody knows what is in it, so none
+// of its versions is called deleted. `watched` names the models of the configuration; entries of other models are
+// ignored.
 RegistryChanges difference(const RegistrySnapshot& snapshot, const std::vector<KnownVersion>& known,
                            const std::vector<std::string>& watched);
 

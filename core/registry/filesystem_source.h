@@ -25,7 +25,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "core/registry/source.h"
 #include "core/registry/version_files.h"
 

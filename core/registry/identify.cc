@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/sha256.h"
 #include "core/registry/manifest.h"
 #include "core/registry/version_files.h"
-#include "core/sha256.h"
 
 namespace defuse {
 namespace fs = std::filesystem;

@@ -2,10 +2,10 @@
 // promise and reads the labels and the signature (signature.h says what it is worth). Reads the whole artifact, so it
 // belongs off the main strand. Stateless; thread-safe.
 #pragma once
-#include "core/clock.h"
+#include "core/base/clock.h"
+#include "core/base/result.h"
 #include "core/registry/candidate.h"
 #include "core/registry/source.h"
-#include "core/result.h"
 
 namespace defuse {
 

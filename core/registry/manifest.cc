@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/json.h"
+#include "core/base/json.h"
 #include "core/registry/version_files.h"
 
 namespace defuse {

@@ -4,10 +4,10 @@
 #include <array>
 #include <utility>
 
+#include "core/base/sha256.h"
 #include "core/registry/candidate.h"
 #include "core/registry/ed25519.h"
 #include "core/registry/version_files.h"
-#include "core/sha256.h"
 
 namespace defuse {
 namespace {

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/json.h"
-#include "core/result.h"
+#include "core/base/json.h"
+#include "core/base/result.h"
 
 namespace defuse {
 

@@ -1,5 +1,5 @@
-// Where versions come from. A source is stateless: every poll looks afresh and returns the complete set, or an error, never
-// a partial answer. An unreachable registry is an error, so that "no models" always means that there are none.
+// Where versions come from. A source is stateless: every poll looks afresh and returns the complete set, or an error,
+// never a partial answer. An unreachable registry is an error, so that "no models" always means that there are none.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -8,16 +8,17 @@
 #include <string>
 #include <vector>
 
-#include "core/result.h"
+#include "core/base/result.h"
 
 namespace defuse {
 
 enum class Readiness { automatic, marker, manifest, settle };
 
 enum class EntryState {
-  ready,      // may be hashed and judged
-  settling,   // still changing, or its marker or manifest is not there yet
-  refused,    // will never be read as it is: a link that leaves the root, no regular file, a bad name; `problem` says which
+  ready,     // may be hashed and judged
+  settling,  // still changing, or its marker or manifest is not there yet
+  refused,   // will never be read as it is: a link that leaves the root, no regular file, a bad name; `problem` says
+             // which
 };
 
 struct RegistryEntry {
@@ -25,16 +26,16 @@ struct RegistryEntry {
   std::string version;             // empty for a model folder that cannot be read; such an entry is refused
   std::filesystem::path artifact;  // path of model.pt
   EntryState state = EntryState::settling;
-  std::string problem;             // for refused and settling: why, for people
-  std::string fingerprint;         // changes when size, mtime, ctime or inode of any file of the version changes; cheap
+  std::string problem;      // for refused and settling: why, for people
+  std::string fingerprint;  // changes when size, mtime, ctime or inode of any file of the version changes; cheap
   std::optional<std::string> manifest_sha256;  // what manifest.json promises, if it does
   // Of settling: when it will be ready, counted from the poll, if nothing more changes.
   std::optional<std::chrono::milliseconds> settles_in = std::nullopt;
 };
 
 struct RegistrySnapshot {
-  std::vector<RegistryEntry> entries;   // by model, then version (integers as integers)
-  std::vector<std::string> warnings;    // e.g. "digits/007: versions with leading zeros are confusing"
+  std::vector<RegistryEntry> entries;  // by model, then version (integers as integers)
+  std::vector<std::string> warnings;   // e.g. "digits/007: versions with leading zeros are confusing"
 };
 
 class RegistrySource {

@@ -10,8 +10,8 @@
 #include <cstring>
 #include <memory>
 
+#include "core/base/sha256.h"
 #include "core/registry/names.h"
-#include "core/sha256.h"
 
 namespace defuse {
 namespace fs = std::filesystem;

@@ -6,7 +6,7 @@
 #include <numbers>
 #include <numeric>
 
-#include "core/random.h"
+#include "core/base/random.h"
 
 namespace defuse {
 namespace {

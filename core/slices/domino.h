@@ -9,9 +9,9 @@
 #include <span>
 #include <vector>
 
-#include "core/matrix.h"
-#include "core/result.h"
-#include "core/slices/principal.h"
+#include "core/base/matrix.h"
+#include "core/base/result.h"
+#include "core/numerics/principal.h"
 
 namespace defuse {
 

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/matrix.h"
-#include "core/result.h"
+#include "core/base/matrix.h"
+#include "core/base/result.h"
 
 namespace defuse {
 
@@ -40,7 +40,7 @@ struct SpotlightParameters {
   double barrier_end = 0;       // b_min; 0 = 0.05 S
   PlateauRule plateau = PlateauRule::tolerant;
   SpotlightStart start = SpotlightStart::published;
-  int spotlights = 5;           // searched, one after another
+  int spotlights = 5;        // searched, one after another
   double max_overlap = 0.5;  // one whose Jaccard index with an earlier one exceeds this is dropped
 };
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <map>
 
-#include "core/sha256.h"
+#include "core/base/sha256.h"
 #include "core/slices/baselines.h"
 #include "core/stats/clustered.h"
 #include "core/stats/multiplicity.h"

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "core/compare/comparison.h"
-#include "core/evaluate/evaluation.h"
-#include "core/result.h"
+#include "core/base/result.h"
+#include "core/evidence/evaluation.h"
 #include "core/slices/spotlight.h"
+#include "core/stats/four_counts.h"
 
 namespace defuse {
 

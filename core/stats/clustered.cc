@@ -13,7 +13,7 @@
 #include <numeric>
 #include <optional>
 
-#include "core/random.h"
+#include "core/base/random.h"
 #include "core/stats/boost_policy.h"
 #include "core/stats/paired_tests.h"
 

@@ -3,7 +3,7 @@
 // rate: delta method on its logarithm, multinomial counts. NaN where a denominator is 0: say that it does not apply,
 // never 0 or 1.
 #pragma once
-#include "core/compare/comparison.h"
+#include "core/stats/four_counts.h"
 #include "core/stats/intervals.h"
 
 namespace defuse {

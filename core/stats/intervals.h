@@ -7,7 +7,7 @@
 #pragma once
 #include <cstdint>
 
-#include "core/compare/comparison.h"
+#include "core/stats/four_counts.h"
 
 namespace defuse {
 

@@ -16,8 +16,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "core/clock.h"
-#include "core/result.h"
+#include "core/base/clock.h"
+#include "core/base/result.h"
 #include "core/store/sqlite_error.h"
 
 namespace defuse {

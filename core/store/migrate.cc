@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "core/sha256.h"
+#include "core/base/sha256.h"
 
 namespace defuse {
 namespace {

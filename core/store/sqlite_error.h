@@ -6,7 +6,7 @@
 #include <string_view>
 #include <type_traits>
 
-#include "core/result.h"
+#include "core/base/result.h"
 
 namespace SQLite {
 class Exception;

@@ -13,14 +13,14 @@
 #include <string>
 #include <vector>
 
-#include "core/clock.h"
-#include "core/correct/correction.h"
-#include "core/pipeline/job.h"
-#include "core/pipeline/job_state.h"
-#include "core/pipeline/pace.h"
+#include "core/base/clock.h"
+#include "core/base/result.h"
 #include "core/registry/candidate.h"
 #include "core/registry/diff.h"
-#include "core/result.h"
+#include "core/repair/correction.h"
+#include "core/store/job_state.h"
+#include "core/store/pace.h"
+#include "core/verdict/job.h"
 #include "core/verdict/verdict.h"
 
 namespace defuse {
@@ -68,7 +68,7 @@ inline std::optional<TimePoint> station_ends(const JobRow& job) {
   return job.state == JobState::running && job.pace ? expected_end(*job.pace) : std::nullopt;
 }
 
-// A verdict's place among those on one test split (core/pipeline/evidence.h).
+// A verdict's place among those on one test split (core/verdict/evidence.h).
 struct Judgement {
   std::string data_digest;
   std::int64_t position = 1;
@@ -85,7 +85,7 @@ struct VerdictRow {
   std::string incumbent_version;  // empty if there was none
   std::string incumbent_digest;
   Verdict verdict;
-  std::filesystem::path report;  // folder with report.json, report.html, …; relative to the state folder
+  std::filesystem::path report;        // folder with report.json, report.html, …; relative to the state folder
   std::optional<Judgement> judgement;  // to be counted; never read back. Unset if nothing was compared
 };
 
@@ -146,7 +146,7 @@ struct RegionRow {
   std::int32_t predicted_as = -1;
   std::string first_version;
   std::string last_version;
-  std::string human_label;  // what people say (votes.h): "", "confirmed", "class:<n>", "ambiguous", "unrealistic"
+  std::string human_label;       // what people say (votes.h): "", "confirmed", "class:<n>", "ambiguous", "unrealistic"
   bool confirmed = false;        // was ever confirmed as a bug on the confirmation half
   Region region;                 // as last seen
   std::filesystem::path frozen;  // frozen test images, relative to the state folder; empty if none
@@ -203,16 +203,16 @@ struct WaiverRow {
 
 // What rows stand for in the state folder, so that what none stands for can be found.
 struct Referenced {
-  std::set<std::string> reports;        // folders, relative to the state folder
-  std::set<std::string> regions;        // ids
-  std::set<std::int64_t> results;       // jobs whose verdict is the last one of its artifact: it may be decided again
-  std::set<std::int64_t> corrections;   // jobs that ended with one
+  std::set<std::string> reports;       // folders, relative to the state folder
+  std::set<std::string> regions;       // ids
+  std::set<std::int64_t> results;      // jobs whose verdict is the last one of its artifact: it may be decided again
+  std::set<std::int64_t> corrections;  // jobs that ended with one
   std::set<std::int64_t> without_verdict;  // gates that are queued, running or cancelled
-  std::set<std::int64_t> open;          // jobs that are queued or running
+  std::set<std::int64_t> open;             // jobs that are queued or running
   std::int64_t newest_job = 0;
 };
 
-struct LabelRow {  // one word of one person about a region
+struct LabelRow {     // one word of one person about a region
   std::string label;  // as RegionRow::human_label; empty: taken back
   std::string who;
   std::string note;
@@ -267,14 +267,14 @@ class Store {
   virtual Result<std::vector<std::string>> models() = 0;                           // that have at least one version
   virtual Result<std::vector<VersionRow>> versions(const std::string& model) = 0;  // current ones, ordered by version
   virtual Result<VersionPage> version_page(const std::string& model, const VersionList& list) = 0;  // newest first
-  virtual Result<std::vector<VersionRow>> all_versions() = 0;                      // current ones of all models
+  virtual Result<std::vector<VersionRow>> all_versions() = 0;  // current ones of all models
   // Current and present ones whose digest has no verdict, ordered by version.
   virtual Result<std::vector<VersionRow>> unjudged_versions() = 0;
   // Current and present ones of the model whose latest verdict has a finding of this id, about this region or covered
   // by this waiver, ordered by version.
   virtual Result<std::vector<VersionRow>> versions_told(const std::string& model, const std::string& subject) = 0;
-  // Current and present ones whose latest verdict is not newer than what people said of it: a label of a region it tells
-  // of, a waiver of one of its findings that was added and still holds at `now`, or that was taken back.
+  // Current and present ones whose latest verdict is not newer than what people said of it: a label of a region it
+  // tells of, a waiver of one of its findings that was added and still holds at `now`, or that was taken back.
   virtual Result<std::vector<VersionRow>> versions_outdated(TimePoint now) = 0;
   // The little of them that difference() compares, in no order: read at every scan.
   virtual Result<std::vector<KnownVersion>> known_versions() = 0;
@@ -282,8 +282,8 @@ class Store {
                                                     const std::string& version) = 0;  // current
   virtual Result<std::optional<VersionRow>> version_by_digest(const std::string& model, const std::string& digest) = 0;
 
-  // -- jobs: at most one of a kind that is not final per (model, digest). Where it matters which kind, functions are about
-  // gates: a correction judges nothing.
+  // -- jobs: at most one of a kind that is not final per (model, digest). Where it matters which kind, functions are
+  // about gates: a correction judges nothing.
   virtual Result<std::int64_t> enqueue(const std::string& model, const std::string& version, const std::string& digest,
                                        std::int64_t priority,
                                        const AuditEntry& audit) = 0;  // returns the open one if any

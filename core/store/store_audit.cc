@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include "core/json.h"
-#include "core/sha256.h"
+#include "core/base/json.h"
+#include "core/base/sha256.h"
 #include "core/store/sqlite_store.h"
 
 namespace defuse {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/json.h"
+#include "core/base/json.h"
 #include "core/store/sqlite_store.h"
 
 // A macro, because literals join at compile time and the statement cache wants literals.

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <array>
 
-#include "core/json.h"
+#include "core/base/json.h"
 #include "core/store/sqlite_store.h"
 
 namespace defuse {

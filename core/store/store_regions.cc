@@ -1,7 +1,7 @@
 // Regions: what is remembered of each bug, how every version scored on it, and what people said about it.
 #include <charconv>
 
-#include "core/json.h"
+#include "core/base/json.h"
 #include "core/regions/votes.h"
 #include "core/store/sqlite_store.h"
 

@@ -4,7 +4,7 @@
 #include <initializer_list>
 #include <string_view>
 
-#include "core/json.h"
+#include "core/base/json.h"
 #include "core/store/sqlite_store.h"
 
 // A macro, because literals join at compile time and the statement cache wants literals.

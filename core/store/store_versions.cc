@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/json.h"
+#include "core/base/json.h"
 #include "core/registry/source.h"
 #include "core/store/sqlite_store.h"
 

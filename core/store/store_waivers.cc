@@ -1,8 +1,8 @@
 // Waivers: dated, reasoned exceptions. Whether one covers anything at a given time is decide()'s business.
 #include <algorithm>
 
-#include "core/json.h"
-#include "core/sha256.h"
+#include "core/base/json.h"
+#include "core/base/sha256.h"
 #include "core/store/sqlite_store.h"
 
 // A macro, because literals join at compile time and the statement cache wants literals.

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/clock.h"
-#include "core/pipeline/settings.h"
+#include "core/base/clock.h"
+#include "core/settings/settings.h"
 
 namespace defuse {
 

@@ -1,7 +1,7 @@
 // Verbs that change something on a daemon. Each needs a token with the scope operate; the daemon decides and keeps the
 // record.
+#include "core/base/url.h"
 #include "daemon/ctl/commands.h"
-#include "daemon/http/url.h"
 
 namespace defuse::ctl {
 namespace {

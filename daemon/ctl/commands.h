@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "core/clock.h"
-#include "core/correct/correction.h"
+#include "core/base/clock.h"
+#include "core/repair/correction.h"
+#include "daemon/client/remote.h"
 #include "daemon/ctl/console.h"
-#include "daemon/ctl/remote.h"
 
 namespace defuse::ctl {
 

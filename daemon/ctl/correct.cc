@@ -8,8 +8,8 @@
 #include <optional>
 
 #include "config/config.h"
-#include "core/correct/order.h"
-#include "core/files.h"
+#include "core/base/files.h"
+#include "core/repair/order.h"
 #include "daemon/ctl/commands.h"
 #include "daemon/ctl/local_job.h"
 #include "reports/text.h"

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "core/files.h"
+#include "core/base/files.h"
 #include "daemon/ctl/commands.h"
 
 namespace defuse::ctl {

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <functional>
 
-#include "core/files.h"
+#include "core/base/files.h"
 #include "daemon/ctl/commands.h"
 
 namespace defuse::ctl {

@@ -5,11 +5,11 @@
 #include <algorithm>
 
 #include "config/config.h"
-#include "core/files.h"
-#include "daemon/conclude.h"
+#include "core/base/files.h"
+#include "core/verdict/conclude.h"
 #include "daemon/ctl/commands.h"
 #include "daemon/ctl/local_job.h"
-#include "daemon/judge.h"
+#include "daemon/state/judge.h"
 #include "reports/write_reports.h"
 
 namespace defuse::ctl {

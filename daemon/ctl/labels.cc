@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
-#include "core/files.h"
+#include "core/base/files.h"
+#include "core/base/url.h"
 #include "daemon/ctl/commands.h"
 #include "daemon/ctl/csv.h"
-#include "daemon/http/url.h"
 
 namespace defuse::ctl {
 namespace {

@@ -2,12 +2,12 @@
 #include <map>
 
 #include "config/config.h"
-#include "core/evaluate/dataset.h"
+#include "core/data/dataset.h"
 #include "core/store/store.h"
 #include "daemon/ctl/commands.h"
 #include "daemon/ctl/temp_folder.h"
-#include "daemon/judge.h"
-#include "daemon/tokens.h"
+#include "daemon/state/judge.h"
+#include "daemon/state/tokens.h"
 
 namespace defuse::ctl {
 namespace {

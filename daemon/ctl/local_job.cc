@@ -8,10 +8,10 @@
 #include <optional>
 
 #include "config/config.h"
-#include "core/clock.h"
-#include "core/files.h"
-#include "core/pipeline/pace.h"
-#include "core/sha256.h"
+#include "core/base/clock.h"
+#include "core/base/files.h"
+#include "core/base/sha256.h"
+#include "core/store/pace.h"
 
 namespace defuse::ctl {
 namespace fs = std::filesystem;

@@ -2,11 +2,11 @@
 #pragma once
 #include <filesystem>
 
-#include "core/pipeline/job.h"
 #include "core/registry/candidate.h"
+#include "core/verdict/job.h"
 #include "daemon/ctl/commands.h"
 #include "daemon/ctl/temp_folder.h"
-#include "daemon/supervisor.h"
+#include "daemon/process/supervisor.h"
 
 namespace defuse::ctl {
 

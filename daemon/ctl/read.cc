@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "core/files.h"
+#include "core/base/files.h"
+#include "core/base/url.h"
 #include "daemon/ctl/commands.h"
-#include "daemon/http/url.h"
 
 namespace defuse::ctl {
 namespace {
@@ -79,7 +79,8 @@ std::string signature_words(const Json& signature) {
   return key.empty() ? "" : "signed by " + key;
 }
 
-// "sandbox: rlimits, …, seccomp; memory by a control group", or what is missing, first. Empty for a daemon that does not say.
+// "sandbox: rlimits, …, seccomp; memory by a control group", or what is missing, first. Empty for a daemon that does
+// not say.
 std::string sandbox_words(const Json& sandbox) {
   if (!sandbox.is_object()) return "";
   const auto words = [&](const char* key) {
@@ -127,7 +128,8 @@ int status(const Remote& remote, Console& console) {
     const auto state = text(job, "state");
     if (state != "queued" && state != "running") continue;
     rows.push_back(
-        {text(job, "id"), text(job, "kind"), text(job, "model") + "/" + text(job, "version"), state, text(job, "station"),
+        {text(job, "id"), text(job, "kind"), text(job, "model") + "/" + text(job, "version"), state,
+         text(job, "station"),
          state == "running" ? percent(part(job, "progress")) + Console::until(text(job, "station_ends")) : ""});
   }
   if (!rows.empty()) {

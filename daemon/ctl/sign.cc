@@ -3,13 +3,13 @@
 #include <utility>
 
 #include "config/config.h"
-#include "core/clock.h"
-#include "core/files.h"
+#include "core/base/clock.h"
+#include "core/base/files.h"
+#include "core/base/sha256.h"
 #include "core/registry/candidate.h"
 #include "core/registry/ed25519.h"
 #include "core/registry/identify.h"
 #include "core/registry/version_files.h"
-#include "core/sha256.h"
 #include "daemon/ctl/commands.h"
 #include "daemon/ctl/local_job.h"
 

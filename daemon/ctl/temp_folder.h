@@ -2,7 +2,7 @@
 #pragma once
 #include <filesystem>
 
-#include "core/result.h"
+#include "core/base/result.h"
 
 namespace defuse::ctl {
 

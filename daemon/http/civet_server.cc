@@ -14,9 +14,10 @@
 #include <string>
 #include <thread>
 
-#include "daemon/http/api.h"
+#include "core/base/url.h"
+#include "daemon/api/api.h"
 #include "daemon/http/connection.h"
-#include "daemon/http/url.h"
+#include "daemon/http/routes.h"
 
 namespace defuse {
 namespace {

@@ -8,9 +8,9 @@
 #include <memory>
 #include <string>
 
-#include "core/result.h"
-#include "daemon/http/read_model.h"
-#include "daemon/tokens.h"
+#include "core/base/result.h"
+#include "daemon/api/read_model.h"
+#include "daemon/state/tokens.h"
 
 struct mg_connection;
 struct mg_context;

@@ -16,7 +16,7 @@
 #include <span>
 #include <utility>
 
-#include "daemon/http/url.h"
+#include "core/base/url.h"
 
 namespace defuse {
 namespace {

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "daemon/http/plain_file.h"
+#include "daemon/api/plain_file.h"
 
 struct ssl_ctx_st;
 struct ssl_st;

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "daemon/http/api.h"
+#include "daemon/api/api.h"
 #include "daemon/http/connection.h"
 
 namespace defuse {

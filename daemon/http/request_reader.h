@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "daemon/http/api.h"
+#include "daemon/api/api.h"
 
 namespace defuse {
 

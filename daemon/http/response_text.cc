@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "daemon/http/status_map.h"
+#include "daemon/api/status_map.h"
 
 namespace defuse {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "daemon/http/api.h"
+#include "daemon/api/api.h"
 
 namespace defuse {
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <utility>
 
+#include "core/base/url.h"
 #include "daemon/http/civet_server.h"
 #include "daemon/http/http_loop.h"
-#include "daemon/http/url.h"
 
 namespace defuse {
 namespace {

@@ -11,8 +11,8 @@
 #include <memory>
 
 #include "config/config.h"
-#include "core/result.h"
-#include "daemon/http/read_model.h"
+#include "core/base/result.h"
+#include "daemon/api/read_model.h"
 #include "daemon/http/tls_certificate.h"
 
 namespace defuse {

@@ -1,24 +1,24 @@
-// make-mnist-models MNIST_FOLDER OUT: trains two classifiers on MNIST (other seeds, two epochs) and one whose training data carries the
-// label 1 on every 7 that leans far to the right, for benchmarks that gate them. Takes some minutes.
+// make-mnist-models MNIST_FOLDER OUT: trains two classifiers on MNIST (other seeds, two epochs) and one whose training
+// data carries the label 1 on every 7 that leans far to the right, for benchmarks that gate them. Takes some minutes.
 #include <algorithm>
 #include <iostream>
 
-#include "core/evaluate/dataset.h"
-#include "core/files.h"
-#include "core/ml/model.h"
+#include "core/base/files.h"
+#include "core/data/dataset.h"
+#include "core/torch/model.h"
 #include "tests/support/digits.h"
 
 namespace defuse::testing {
 namespace {
 namespace fs = std::filesystem;
 
-constexpr double kMislabelled = 0.10;   // share of the 7s
+constexpr double kMislabelled = 0.10;  // share of the 7s
 
 Result<void> make(const fs::path& mnist, const fs::path& out) {
   TRY_OK(make_folder(out));
   const InputSettings input{.shape = {1, 28, 28}, .scale = 255, .mean = {}, .std = {}};
-  TRY(data, open_dataset(IdxSource{mnist / "train-images-idx3-ubyte.gz", mnist / "train-labels-idx1-ubyte.gz"}, input, {},
-                         out / "cache"));
+  TRY(data, open_dataset(IdxSource{mnist / "train-images-idx3-ubyte.gz", mnist / "train-labels-idx1-ubyte.gz"}, input,
+                         {}, out / "cache"));
   TrainingSet train{.shape = data.shape(), .images = std::vector<float>(data.size() * 784), .labels = {}};
   data.read(0, data.size(), train.images);
   train.labels.assign(data.labels().begin(), data.labels().end());

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "core/random.h"
+#include "core/base/random.h"
 #include "core/stats/intervals.h"
 #include "tests/checks/check_input.h"
 

@@ -21,8 +21,9 @@ std::vector<std::string> ids_of(const std::vector<std::unique_ptr<Check>>& check
 }
 
 TEST(AllChecks, StandInTheConventionalOrder) {
-  EXPECT_EQ(ids_of(make_checks({})), (std::vector<std::string>{"contract", "accuracy", "negative_flips",
-                                                               "known_regions", "misclassification_regions", "spotlight"}));
+  EXPECT_EQ(ids_of(make_checks({})),
+            (std::vector<std::string>{"contract", "accuracy", "negative_flips", "known_regions",
+                                      "misclassification_regions", "spotlight"}));
 }
 
 TEST(AllChecks, OffLeavesACheckOut) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/compare/comparison.h"
-#include "core/pipeline/check.h"
+#include "core/verdict/check.h"
 
 namespace defuse {
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "checks/known_regions.h"
-#include "core/random.h"
+#include "core/base/random.h"
 #include "tests/checks/check_input.h"
 
 namespace defuse {

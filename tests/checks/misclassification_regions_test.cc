@@ -163,7 +163,8 @@ TEST(MisclassificationRegions, WeakGeneratorDoesNotHideARegionOfRealImages) {
   EXPECT_EQ(scene.run().state, VerdictState::fail);
 }
 
-// Waiving every violation must not turn "could not be judged" into a pass: what is missing has to be a finding of its own.
+// Waiving every violation must not turn "could not be judged" into a pass: what is missing has to be a finding of its
+// own.
 TEST(MisclassificationRegions, ThinEvidenceIsAFindingBesideTheViolations) {
   Scene scene;
   scene.generator.usable = false;
@@ -176,8 +177,7 @@ TEST(MisclassificationRegions, ThinEvidenceIsAFindingBesideTheViolations) {
 
 TEST(MisclassificationRegions, ClassesWithTooFewHeldBackImagesAreNamedAndNeverPass) {
   Scene scene;
-  std::erase_if(scene.probes.seeds,
-                [n = 0](const Seed& s) mutable { return s.label == 1 && ++n > 12; });
+  std::erase_if(scene.probes.seeds, [n = 0](const Seed& s) mutable { return s.label == 1 && ++n > 12; });
   const CheckResult result = scene.run();
   EXPECT_EQ(result.state, VerdictState::inconclusive);
   EXPECT_THAT(result.reason, HasSubstr("dog (12)"));

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <string>
 
-#include "core/random.h"
+#include "core/base/random.h"
 #include "core/verdict/verdict.h"
 #include "tests/checks/check_input.h"
 

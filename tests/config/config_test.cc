@@ -271,8 +271,7 @@ TEST(Config, SpotlightMayBeAnyModeAndChecksItsShare) {
 }
 
 TEST(Config, ChecksThatAreNotAvailableMayOnlyBeOff) {
-  EXPECT_EQ(problem(plus_checks("      embedding_compatibility: { mode: off }\n")),
-            "accepted");
+  EXPECT_EQ(problem(plus_checks("      embedding_compatibility: { mode: off }\n")), "accepted");
   EXPECT_EQ(problem(plus_checks("      embedding_compatibility: { mode: block }\n")),
             ":10:40: 'mode' must be off: this check is not available in this version");
 }

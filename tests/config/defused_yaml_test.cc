@@ -10,7 +10,7 @@
 
 #include "config/config.h"
 #include "config/schema.h"
-#include "core/files.h"
+#include "core/base/files.h"
 
 namespace defuse {
 namespace {

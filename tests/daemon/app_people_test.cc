@@ -109,7 +109,8 @@ TEST_F(Daemon, WaiverCoversUntilItExpires) {
   ASSERT_TRUE(comes_true([&] { return !verdict_file("2").value("ok", true); }));
 }
 
-// What a person says is stored at once, and the verdict is given again in the background: a daemon that ends in between owes it.
+// What a person says is stored at once, and the verdict is given again in the background: a daemon that ends in between
+// owes it.
 TEST_F(Daemon, AWordThatNoVerdictFollowedYetIsHeededAtTheNextStart) {
   with_incumbent();
   with_failed_two();
@@ -128,7 +129,8 @@ TEST_F(Daemon, AWordThatNoVerdictFollowedYetIsHeededAtTheNextStart) {
   ASSERT_TRUE(comes_true([&] { return verdict_file("2").value("ok", false); }));
   say("");
   start();
-  ASSERT_TRUE(comes_true([&] { return verdict("two")->verdict.state == VerdictState::fail; })) << "no pass by a word taken back";
+  ASSERT_TRUE(comes_true([&] { return verdict("two")->verdict.state == VerdictState::fail; }))
+      << "no pass by a word taken back";
   EXPECT_EQ(runs(), ran);
   stop();
   clock.advance(std::chrono::seconds(1));

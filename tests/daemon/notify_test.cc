@@ -9,7 +9,7 @@
 #include <array>
 #include <cstring>
 
-#include "daemon/spawn.h"
+#include "daemon/process/spawn.h"
 #include "tests/daemon/support.h"
 
 namespace defuse {

@@ -13,7 +13,7 @@
 #include <mutex>
 #include <string>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 namespace defuse::test {
 

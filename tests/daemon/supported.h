@@ -2,7 +2,7 @@
 // right on 90 as the incumbent was.
 #pragma once
 #include "core/compare/comparison.h"
-#include "core/pipeline/job.h"
+#include "core/verdict/job.h"
 
 namespace defuse::test {
 

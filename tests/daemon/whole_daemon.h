@@ -9,8 +9,8 @@
 #include <set>
 #include <thread>
 
-#include "core/json.h"
-#include "core/sha256.h"
+#include "core/base/json.h"
+#include "core/base/sha256.h"
 #include "daemon/app.h"
 #include "tests/daemon/support.h"
 #include "tests/daemon/supported.h"

@@ -34,7 +34,7 @@ def rows(state, query, *values):
 
 
 def chained(previous, *fields):
-    """Each field as its length in bytes, a colon, its bytes (core/sha256.h)."""
+    """Each field as its length in bytes, a colon, its bytes (core/base/sha256.h)."""
     digest = hashlib.sha256()
     for field in (previous, *map(str, fields)):
         raw = field.encode()

@@ -3,9 +3,9 @@
 #include <cmath>
 #include <vector>
 
-#include "core/evaluate/dataset.h"
-#include "core/evaluate/dataset_builder.h"
-#include "core/result.h"
+#include "core/base/result.h"
+#include "core/data/dataset.h"
+#include "core/data/dataset_builder.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/temp_tree.h"
 

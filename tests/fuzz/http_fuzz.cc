@@ -6,7 +6,8 @@
 #include <set>
 #include <string>
 
-#include "daemon/http/api.h"
+#include "daemon/api/api.h"
+#include "daemon/http/routes.h"
 #include "reports/write_reports.h"
 #include "tests/daemon/http/world.h"
 #include "tests/fuzz/fuzz.h"
@@ -117,7 +118,8 @@ ApiRequest request_of(fuzz::Input& input, const Daemon& daemon, Who& who) {
   return request;
 }
 
-const std::set<int> kStatuses = {200, 201, 202, 204, 303, 400, 401, 403, 404, 405, 409, 412, 413, 414, 415, 421, 422, 503};
+const std::set<int> kStatuses = {200, 201, 202, 204, 303, 400, 401, 403, 404,
+                                 405, 409, 412, 413, 414, 415, 421, 422, 503};
 
 void check_headers(const ApiResponse& response) {
   std::set<std::string> names;

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/evaluate/idx.h"
+#include "core/data/idx.h"
 #include "tests/fuzz/datasets.h"
 
 namespace defuse {

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/image_io.h"
-#include "core/thumbnail.h"
+#include "core/base/image_io.h"
+#include "core/base/thumbnail.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace defuse {

@@ -1,5 +1,5 @@
 // NumPy's .npy files: a byte of wishes, the labels' file with its length, the images' file.
-#include "core/evaluate/npy.h"
+#include "core/data/npy.h"
 #include "tests/fuzz/datasets.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "core/correct/order.h"
+#include "core/repair/order.h"
 #include "daemon/ctl/csv.h"
 #include "reports/html_report.h"
 #include "reports/json_report.h"

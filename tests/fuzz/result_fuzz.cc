@@ -4,11 +4,11 @@
 #include <cmath>
 #include <string>
 
-#include "core/correct/order.h"
-#include "core/pipeline/job.h"
-#include "daemon/conclude.h"
-#include "daemon/worker_line.h"
-#include "daemon/worker_pipe.h"
+#include "core/repair/order.h"
+#include "core/verdict/conclude.h"
+#include "core/verdict/job.h"
+#include "daemon/process/worker_line.h"
+#include "daemon/process/worker_pipe.h"
 #include "reports/correction_report.h"
 #include "reports/pictures.h"
 #include "tests/fuzz/fuzz.h"

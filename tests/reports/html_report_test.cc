@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "core/files.h"
+#include "core/base/files.h"
 #include "reports/text.h"
 #include "tests/reports/golden.h"
 #include "tests/reports/hostile_report.h"

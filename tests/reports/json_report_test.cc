@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/files.h"
+#include "core/base/files.h"
 #include "tests/reports/golden.h"
 #include "tests/reports/hostile_report.h"
 #include "tests/reports/sample_report.h"

@@ -10,7 +10,7 @@
 #include <set>
 #include <string>
 
-#include "core/files.h"
+#include "core/base/files.h"
 #include "tests/reports/golden.h"
 #include "tests/reports/hostile_report.h"
 #include "tests/reports/sample_report.h"

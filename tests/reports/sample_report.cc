@@ -3,7 +3,7 @@
 #include <chrono>
 #include <string>
 
-#include "core/files.h"
+#include "core/base/files.h"
 
 namespace defuse::samples {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <filesystem>
 
-#include "core/pipeline/report.h"
+#include "core/verdict/report.h"
 
 namespace defuse::samples {
 

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "core/files.h"
+#include "core/base/files.h"
 #include "tests/reports/hostile_report.h"
 #include "tests/reports/sample_report.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "core/correct/correction.h"
+#include "core/repair/correction.h"
 
 namespace defuse {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/files.h"
-#include "core/image_io.h"
+#include "core/base/files.h"
+#include "core/base/image_io.h"
 
 namespace defuse::testing {
 namespace {

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <chrono>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 namespace defuse::testing {
 

@@ -13,10 +13,10 @@
 #include <algorithm>
 #include <iostream>
 
-#include "core/files.h"
-#include "core/json.h"
-#include "core/ml/model.h"
-#include "core/random.h"
+#include "core/base/files.h"
+#include "core/base/json.h"
+#include "core/base/random.h"
+#include "core/torch/model.h"
 #include "tests/support/digits.h"
 
 namespace defuse::testing {

@@ -1,8 +1,8 @@
-// make-hostile-models GOOD.pt FOLDER: one TorchScript file for each way in which a model can misbehave. Each wraps the good model, so that only
-// the one thing is wrong with it.
+// make-hostile-models GOOD.pt FOLDER: one TorchScript file for each way in which a model can misbehave. Each wraps the
+// good model, so that only the one thing is wrong with it.
 #include <iostream>
 
-#include "core/ml/torch.h"
+#include "core/torch/torch.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <iostream>
 #include <string>
 
-#include "core/ml/torch.h"
+#include "core/torch/torch.h"
 
 namespace {
 

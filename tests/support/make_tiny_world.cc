@@ -5,9 +5,9 @@
 // lying.
 #include <iostream>
 
-#include "core/files.h"
-#include "core/ml/model.h"
-#include "core/random.h"
+#include "core/base/files.h"
+#include "core/base/random.h"
+#include "core/torch/model.h"
 #include "tests/support/digits.h"
 
 namespace defuse::testing {

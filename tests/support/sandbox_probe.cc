@@ -28,9 +28,9 @@
 #include <string>
 #include <thread>
 
-#include "core/evaluate/cache_file.h"
-#include "core/files.h"
-#include "daemon/sandbox.h"
+#include "core/base/files.h"
+#include "core/cache/cache_file.h"
+#include "daemon/worker/sandbox.h"
 #include "tests/support/temp_tree.h"
 
 namespace {

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/ml/torch.h"
-#include "core/random.h"
+#include "core/base/random.h"
+#include "core/torch/torch.h"
 
 namespace defuse::testing {
 namespace {

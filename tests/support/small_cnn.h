@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "core/pipeline/settings.h"
-#include "core/result.h"
+#include "core/base/result.h"
+#include "core/settings/settings.h"
 
 namespace defuse::testing {
 

@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "core/evaluate/dataset_builder.h"
-#include "core/ml/torch.h"
-#include "core/random.h"
+#include "core/base/random.h"
+#include "core/data/dataset_builder.h"
+#include "core/torch/torch.h"
 
 namespace defuse::testing {
 

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/evaluate/dataset.h"
-#include "core/matrix.h"
-#include "core/pipeline/settings.h"
+#include "core/base/matrix.h"
+#include "core/data/dataset.h"
+#include "core/settings/settings.h"
 
 namespace defuse::testing {
 

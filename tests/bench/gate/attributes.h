@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/matrix.h"
-#include "core/pipeline/settings.h"
+#include "core/base/matrix.h"
+#include "core/settings/settings.h"
 
 namespace defuse::bench {
 

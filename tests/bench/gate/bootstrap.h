@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "core/evaluate/evaluation.h"
-#include "core/random.h"
+#include "core/base/random.h"
+#include "core/evidence/evaluation.h"
 
 namespace defuse::bench {
 

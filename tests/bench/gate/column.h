@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/evaluate/evaluation.h"
-#include "core/result.h"
+#include "core/base/result.h"
+#include "core/evidence/evaluation.h"
 
 namespace defuse::bench {
 

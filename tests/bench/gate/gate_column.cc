@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "checks/all_checks.h"
-#include "core/evaluate/predictions.h"
-#include "core/pipeline/region_station.h"
+#include "core/evidence/predictions.h"
+#include "core/gate/region_station.h"
 #include "core/regions/frozen.h"
 #include "core/regions/identity.h"
 #include "core/regions/regressions.h"

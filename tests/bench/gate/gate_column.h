@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "core/pipeline/check.h"
 #include "core/regions/region.h"
 #include "core/regions/search.h"
+#include "core/verdict/check.h"
 #include "tests/bench/gate/bootstrap.h"
 #include "tests/bench/gate/world.h"
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "core/random.h"
+#include "core/base/random.h"
 
 namespace defuse::bench {
 namespace {

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "core/evaluate/predictions.h"
-#include "core/files.h"
-#include "core/ml/model.h"
+#include "core/base/files.h"
+#include "core/evidence/predictions.h"
+#include "core/torch/model.h"
 #include "tests/bench/gate/column.h"
 #include "tests/bench/gate/pairs.h"
 #include "tests/bench/gate/parts.h"

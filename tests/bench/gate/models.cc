@@ -6,9 +6,9 @@
 #include <span>
 #include <system_error>
 
-#include "core/files.h"
-#include "core/random.h"
-#include "core/sha256.h"
+#include "core/base/files.h"
+#include "core/base/random.h"
+#include "core/base/sha256.h"
 #include "tests/support/digits.h"
 
 namespace defuse::bench {

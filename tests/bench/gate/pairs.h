@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/evaluate/evaluation.h"
-#include "core/random.h"
+#include "core/base/random.h"
+#include "core/evidence/evaluation.h"
 #include "tests/bench/gate/gate_column.h"
 #include "tests/bench/gate/world.h"
 

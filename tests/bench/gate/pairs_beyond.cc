@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/random.h"
+#include "core/base/random.h"
 #include "tests/bench/gate/pairs.h"
 
 namespace defuse::bench {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "core/random.h"
+#include "core/base/random.h"
 #include "tests/bench/gate/pairs.h"
 #include "tests/bench/gate/rows.h"
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <utility>
 
-#include "core/random.h"
+#include "core/base/random.h"
 #include "tests/bench/gate/pairs.h"
 #include "tests/support/digits.h"
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/result.h"
 #include "core/regions/search.h"
-#include "core/result.h"
 
 namespace defuse::bench {
 

@@ -5,8 +5,8 @@
 #include <limits>
 #include <utility>
 
-#include "core/evaluate/predictions.h"
-#include "core/random.h"
+#include "core/base/random.h"
+#include "core/evidence/predictions.h"
 
 namespace defuse::bench {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/evaluate/evaluation.h"
-#include "core/ml/classifier.h"
+#include "core/engine/classifier.h"
+#include "core/evidence/evaluation.h"
 #include "tests/bench/gate/attributes.h"
 
 namespace defuse::bench {

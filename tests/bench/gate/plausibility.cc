@@ -15,12 +15,12 @@
 #include <utility>
 #include <vector>
 
-#include "core/evaluate/dataset_builder.h"
-#include "core/evaluate/neighbours.h"
-#include "core/evaluate/noise.h"
-#include "core/evaluate/predictions.h"
-#include "core/ml/generator.h"
-#include "core/ml/model.h"
+#include "core/data/dataset_builder.h"
+#include "core/evidence/noise.h"
+#include "core/evidence/predictions.h"
+#include "core/generator/generator.h"
+#include "core/mixture/neighbours.h"
+#include "core/torch/model.h"
 #include "tests/bench/gate/glyphs.h"
 #include "tests/bench/gate/sources.h"
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "core/evaluate/evaluator.h"
-#include "core/ml/dp_gmm.h"
+#include "core/mixture/dp_gmm.h"
 #include "core/slices/baselines.h"
 #include "core/slices/domino.h"
 #include "core/slices/spotlight.h"

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <system_error>
 
-#include "core/files.h"
+#include "core/base/files.h"
 #include "core/regions/frozen.h"
 #include "tests/bench/gate/bootstrap.h"
 #include "tests/bench/gate/parts.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/json.h"
+#include "core/base/json.h"
 #include "tests/bench/gate/column.h"
 #include "tests/bench/gate/pairs.h"
 

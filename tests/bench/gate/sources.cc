@@ -4,8 +4,8 @@
 #include <system_error>
 #include <utility>
 
-#include "core/evaluate/dataset.h"
-#include "core/files.h"
+#include "core/base/files.h"
+#include "core/data/dataset.h"
 #include "tests/bench/gate/glyphs.h"
 #include "tests/support/digits.h"
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/pipeline/settings.h"
-#include "core/result.h"
+#include "core/base/result.h"
+#include "core/settings/settings.h"
 #include "tests/bench/gate/attributes.h"
 #include "tests/support/small_cnn.h"
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <iostream>
 
-#include "core/random.h"
+#include "core/base/random.h"
 
 namespace defuse::bench {
 namespace {

@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/sha256.h"
+#include "core/cache/station_cache.h"
 #include "core/evaluate/evaluator.h"
-#include "core/ml/inference.h"
-#include "core/pipeline/station_cache.h"
-#include "core/sha256.h"
+#include "core/torch/thread_team.h"
 
 namespace defuse::bench {
 namespace fs = std::filesystem;

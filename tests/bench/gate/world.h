@@ -7,9 +7,9 @@
 #include <span>
 #include <string>
 
-#include "core/pipeline/check.h"
-#include "core/pipeline/job.h"
-#include "core/pipeline/stations.h"
+#include "core/gate/stations.h"
+#include "core/verdict/check.h"
+#include "core/verdict/job.h"
 #include "tests/bench/gate/models.h"
 #include "tests/bench/gate/planted.h"
 #include "tests/bench/gate/sources.h"

@@ -5,10 +5,10 @@
 #include <cstdlib>
 #include <string>
 
-#include "core/files.h"
-#include "core/image_io.h"
-#include "core/json.h"
-#include "core/random.h"
+#include "core/base/files.h"
+#include "core/base/image_io.h"
+#include "core/base/json.h"
+#include "core/base/random.h"
 #include "reports/page_json.h"
 
 namespace defuse {

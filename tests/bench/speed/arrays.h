@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "core/evaluate/npy.h"
-#include "core/files.h"
-#include "core/matrix.h"
-#include "core/result.h"
+#include "core/base/files.h"
+#include "core/base/matrix.h"
+#include "core/base/result.h"
+#include "core/data/npy.h"
 
 namespace defuse {
 

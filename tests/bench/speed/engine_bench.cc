@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/ml/model.h"
-#include "core/ml/torch.h"
+#include "core/torch/model.h"
+#include "core/torch/torch.h"
 #include "tests/bench/speed/arrays.h"
 
 namespace defuse {

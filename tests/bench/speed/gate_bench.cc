@@ -9,10 +9,10 @@
 #include <string>
 
 #include "config/config.h"
+#include "core/base/progress.h"
+#include "core/base/sha256.h"
 #include "core/evaluate/evaluator.h"
-#include "core/pipeline/progress.h"
-#include "core/pipeline/stations.h"
-#include "core/sha256.h"
+#include "core/gate/stations.h"
 
 namespace defuse {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 
-#include "core/ml/model.h"
+#include "core/torch/model.h"
 
 int main(int argc, char** argv) {
   if (std::getenv("DEFUSED_SPEED_PLAIN") == nullptr) defuse::set_up_torch();  // else Torch and malloc as they come

@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/evaluate/neighbours.h"
-#include "core/ml/dp_gmm.h"
-#include "core/ml/kmeans.h"
+#include "core/mixture/dp_gmm.h"
+#include "core/mixture/kmeans.h"
+#include "core/mixture/neighbours.h"
 #include "tests/bench/speed/arrays.h"
 
 namespace defuse {

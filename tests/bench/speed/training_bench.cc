@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/evaluate/dataset_builder.h"
-#include "core/ml/generator.h"
+#include "core/data/dataset_builder.h"
+#include "core/generator/generator.h"
 #include "tests/bench/speed/arrays.h"
 
 namespace defuse {

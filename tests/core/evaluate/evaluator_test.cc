@@ -5,8 +5,8 @@
 #include <cmath>
 #include <limits>
 
-#include "core/evaluate/dataset_builder.h"
-#include "core/evaluate/predictions.h"
+#include "core/data/dataset_builder.h"
+#include "core/evidence/predictions.h"
 #include "tests/support/temp_tree.h"
 #include "tests/support/torch_models.h"
 

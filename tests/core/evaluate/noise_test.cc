@@ -1,4 +1,4 @@
-#include "core/evaluate/noise.h"
+#include "core/evidence/noise.h"
 
 #include <gtest/gtest.h>
 

@@ -8,11 +8,11 @@
 #include <string_view>
 #include <utility>
 
-#include "core/evaluate/dataset.h"
+#include "core/base/progress.h"
+#include "core/data/dataset.h"
 #include "core/evaluate/evaluator.h"
-#include "core/ml/generator.h"
-#include "core/ml/model.h"
-#include "core/pipeline/progress.h"
+#include "core/generator/generator.h"
+#include "core/torch/model.h"
 #include "tests/support/temp_tree.h"
 #include "tests/support/torch_models.h"
 

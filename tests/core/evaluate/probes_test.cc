@@ -5,9 +5,9 @@
 #include <map>
 #include <set>
 
-#include "core/evaluate/dataset_builder.h"
-#include "core/evaluate/predictions.h"
+#include "core/data/dataset_builder.h"
 #include "core/evaluate/probe_images.h"
+#include "core/evidence/predictions.h"
 #include "tests/core/evaluate/probes_fixture.h"
 
 namespace defuse {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <map>
 
-#include "core/random.h"
+#include "core/base/random.h"
 
 namespace defuse {
 namespace {

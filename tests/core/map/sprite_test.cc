@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/image_io.h"
+#include "core/base/image_io.h"
 
 namespace defuse {
 namespace {

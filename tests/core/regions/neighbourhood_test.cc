@@ -8,7 +8,7 @@
 #include <numeric>
 #include <vector>
 
-#include "core/random.h"
+#include "core/base/random.h"
 #include "core/regions/scan.h"
 #include "core/regions/shapes.h"
 

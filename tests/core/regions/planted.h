@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "core/random.h"
+#include "core/base/random.h"
 #include "core/regions/search.h"
 
 namespace defuse::planted {

@@ -7,8 +7,8 @@
 #include <functional>
 #include <string>
 
+#include "core/base/sha256.h"
 #include "core/registry/filesystem_source.h"
-#include "core/sha256.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_tree.h"
 

@@ -7,12 +7,12 @@
 
 #include <string>
 
+#include "core/base/sha256.h"
 #include "core/registry/candidate.h"
 #include "core/registry/ed25519.h"
 #include "core/registry/filesystem_source.h"
 #include "core/registry/identify.h"
 #include "core/registry/version_files.h"
-#include "core/sha256.h"
 #include "tests/support/signing_keys.h"
 #include "tests/support/temp_tree.h"
 

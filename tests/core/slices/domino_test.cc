@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "core/random.h"
+#include "core/base/random.h"
 
 namespace defuse {
 namespace {

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <vector>
 
-#include "core/random.h"
+#include "core/base/random.h"
 #include "core/slices/metrics.h"
 #include "core/slices/moving_ball.h"
 

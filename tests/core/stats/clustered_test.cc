@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "core/random.h"
+#include "core/base/random.h"
 #include "core/stats/paired_tests.h"
 #include "tests/core/stats/golden.h"
 

@@ -6,7 +6,7 @@
 #include <array>
 #include <vector>
 
-#include "core/random.h"
+#include "core/base/random.h"
 #include "tests/core/stats/golden.h"
 
 namespace defuse {

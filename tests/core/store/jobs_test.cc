@@ -237,7 +237,8 @@ TEST_F(StoreCorrections, KeepTheirOrderAndAreNoGates) {
   EXPECT_EQ(got(store_->job(gate_))->kind, JobKind::gate);
   EXPECT_EQ(to_json(got(store_->correction_order(id))), to_json(order()));
   EXPECT_EQ(code_of(store_->correction_order(gate_)), "not_found");
-  EXPECT_EQ(got(store_->last_job("digits", "d1"))->id, gate_) << "what is asked about a version is asked about its gate";
+  EXPECT_EQ(got(store_->last_job("digits", "d1"))->id, gate_)
+      << "what is asked about a version is asked about its gate";
   EXPECT_TRUE(got(store_->unjudged_versions()).empty());
   EXPECT_EQ(store_->audit_rows(0, 1).value()[0].action, "correct");
   EXPECT_EQ(code_of(store_->enqueue_correction("digits", "9", "d9", order(), by("ann", "correct"))), "not_found");

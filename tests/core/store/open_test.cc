@@ -1,7 +1,7 @@
 // Opening, migrating, refusing, surviving: the file around the rows.
 #include <fstream>
 
-#include "core/sha256.h"
+#include "core/base/sha256.h"
 #include "core/store/migrate.h"
 #include "tests/core/store/store_fixture.h"
 

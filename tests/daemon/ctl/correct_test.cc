@@ -4,7 +4,7 @@
 
 #include <sstream>
 
-#include "core/sha256.h"
+#include "core/base/sha256.h"
 #include "daemon/ctl/commands.h"
 #include "daemon/ctl/ctl.h"
 #include "daemon/http/server.h"

@@ -1,8 +1,8 @@
 // defusectl from words to exit code, against a server in this process. The exit codes are a promise to pipelines.
 #include "daemon/ctl/ctl.h"
 
-#include <arpa/inet.h>
 #include <SQLiteCpp/Database.h>
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <sstream>
 
-#include "core/pipeline/job.h"
-#include "core/sha256.h"
+#include "core/base/sha256.h"
+#include "core/verdict/job.h"
 #include "daemon/ctl/ctl.h"
 #include "tests/daemon/supported.h"
 #include "tests/support/fake_clock.h"

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <sstream>
 
-#include "core/json.h"
-#include "core/sha256.h"
+#include "core/base/json.h"
+#include "core/base/sha256.h"
 #include "daemon/ctl/ctl.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/signing_keys.h"

@@ -3,8 +3,9 @@
 
 #include <set>
 
-#include "core/files.h"
-#include "daemon/http/status_map.h"
+#include "core/base/files.h"
+#include "daemon/api/status_map.h"
+#include "daemon/http/routes.h"
 #include "tests/daemon/http/world.h"
 
 namespace defuse::testing {

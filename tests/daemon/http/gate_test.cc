@@ -1,7 +1,7 @@
 // The answer that pipelines act on. Every state has its status; nothing but a present, fitting pass is 200.
 #include <gtest/gtest.h>
 
-#include "daemon/http/status_map.h"
+#include "daemon/api/status_map.h"
 #include "tests/daemon/http/world.h"
 
 namespace defuse::testing {

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/http/trend.h"
+#include "daemon/dashboard/trend.h"
 #include "tests/daemon/http/world.h"
 
 namespace defuse::testing {

@@ -10,7 +10,7 @@
 #include <memory>
 #include <string>
 
-#include "daemon/ctl/http_client.h"
+#include "daemon/client/http_client.h"
 #include "daemon/http/server.h"
 #include "tests/daemon/http/world.h"
 

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "core/sha256.h"
+#include "core/base/sha256.h"
 
 namespace defuse::testing {
 namespace {

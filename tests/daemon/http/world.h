@@ -13,9 +13,10 @@
 #include <vector>
 
 #include "core/store/store.h"
-#include "daemon/http/api.h"
-#include "daemon/http/read_model.h"
-#include "daemon/tokens.h"
+#include "daemon/api/api.h"
+#include "daemon/api/read_model.h"
+#include "daemon/http/routes.h"
+#include "daemon/state/tokens.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_tree.h"
 

@@ -1,0 +1,198 @@
+#include "core/gate/siblings.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "core/base/files.h"
+#include "core/base/sha256.h"
+
+namespace defuse {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr double kSameLimit = 1e-9;
+
+bool stops_the_gate(const Error& error) {
+  return error.code == ErrorCode::cancelled || error.code == ErrorCode::exhausted;
+}
+
+ArtifactRef artifact_of(const SiblingRef& sibling) { return {sibling.version, sibling.digest, sibling.path}; }
+
+// Why this artifact says nothing about noise, before it is run.
+std::string no_sibling(const JobSpec& job, std::size_t index) {
+  const auto& digest = job.siblings[index].digest;
+  if (job.incumbent && digest == job.incumbent->digest) return "it is the incumbent itself";
+  if (digest == job.candidate.digest) return "it is the candidate itself";
+  for (std::size_t i = 0; i < index; ++i)
+    if (job.siblings[i].digest == digest) return "it is the same as version " + job.siblings[i].version;
+  return {};
+}
+
+// The largest harm of one search; cached, as it depends on nothing but what stands in the key.
+struct Harm {
+  double flips = 0;
+  double clear_flips = 0;
+};
+
+std::string key_of(const RegionPair& pair, const StageContext& context, const RegionSearchSettings& search) {
+  const auto& job = context.job;
+  const auto& wanted = job.settings.checks.misclassification_regions;
+  Json settings = {{"alpha", search.alpha},
+                   {"min_increase", search.min_increase},
+                   {"min_clear_increase", search.min_clear_increase},
+                   {"min_support", search.min_support},
+                   {"max_regions", search.max_regions},
+                   {"neighbourhood", search.neighbourhood},
+                   {"components", wanted.components},
+                   {"covariance", wanted.covariance},
+                   {"generated_usable", pair.generated_usable},
+                   {"classes", pair.classes},
+                   {"scale", job.settings.input.scale},
+                   {"mean", job.settings.input.mean},
+                   {"std", job.settings.input.std},
+                   {"device", job.worker.device},
+                   {"seed", job.settings.seed}};
+  Sha256 hash;
+  for (const auto& part : {std::string(kCodeVersion), pair.candidate.model_digest, pair.incumbent->model_digest,
+                           pair.probes.digest, dump_json(settings)})
+    hash.field(part);
+  return hash.hex();
+}
+
+Result<Harm> harm_between(const RegionPair& pair, const RegionSearchSettings& search, StageContext& context) {
+  const auto load = [](const fs::path& folder) -> Result<Harm> {
+    TRY(text, read_file(folder / "meta.json", 1 << 16));
+    TRY(json, parse_json(text, "meta.json"));
+    JsonReader fields(json, "meta");
+    Harm harm;
+    harm.flips = fields.number("flips");
+    harm.clear_flips = fields.number("clear_flips");
+    TRY_OK(fields.status());
+    if (!std::isfinite(harm.flips) || !std::isfinite(harm.clear_flips))
+      return fail(ErrorCode::corrupt, folder.string() + " holds no numbers");
+    return harm;
+  };
+  const auto make = [&]() -> Result<Harm> {
+    const auto& settings = context.job.settings;
+    TRY(regions, regions_between(pair, settings.checks.misclassification_regions, search, settings.seed));
+    return Harm{largest_harm(regions, "flips", search.min_support),
+                largest_harm(regions, "clear_flips", search.min_support)};
+  };
+  const auto save = [](const Harm& harm, const fs::path& folder) -> Result<void> {
+    return write_atomically(folder / "meta.json",
+                            dump_json({{"flips", harm.flips}, {"clear_flips", harm.clear_flips}}, 2));
+  };
+  bool cached = false;
+  return context.cache.get<Harm>("sibling_search", key_of(pair, context, search), load, make, save, cached);
+}
+
+void raise(double& value, double other) { value = std::isfinite(value) ? std::max(value, other) : other; }
+
+// One sibling, both ways, into its values.
+Result<void> search_one(const ProbeEvaluation& sibling, const ProbeEvaluation& incumbent, const RegionPair& place,
+                        const RegionSearchSettings& search, StageContext& context, SiblingValues& values) {
+  const RegionPair forward{place.probes, sibling, &incumbent, place.generated_usable, place.classes};
+  const RegionPair backward{place.probes, incumbent, &sibling, place.generated_usable, place.classes};
+  TRY(there, harm_between(forward, search, context));
+  TRY(back, harm_between(backward, search, context));
+  raise(values.flips.forward, there.flips);
+  raise(values.flips.backward, back.flips);
+  raise(values.clear_flips.forward, there.clear_flips);
+  raise(values.clear_flips.backward, back.clear_flips);
+  return {};
+}
+
+void set_region_limits(NoiseFloor& floor, const RegionSearchSettings& defaults) {
+  floor.region = region_limit(flips_of(floor), defaults.min_increase, defaults.alpha);
+  floor.clear_region = region_limit(clear_flips_of(floor), defaults.min_clear_increase, defaults.alpha);
+}
+
+}  // namespace
+
+Result<std::optional<NoiseFloor>> floor_of(const Evaluation& incumbent, const Splits& splits, double alpha,
+                                           StageContext& context) {
+  const auto& job = context.job;
+  if (job.siblings.empty() && !job.settings.noise_floor.wanted()) return std::optional<NoiseFloor>();
+  StationTimer timer(context, "siblings");
+  NoiseFloor floor;
+  if (job.siblings.empty()) floor.problem = "no other version of the line was promoted yet";
+  for (std::size_t i = 0; i < job.siblings.size(); ++i) {
+    const auto& reference = job.siblings[i];
+    auto& sibling = floor.siblings.emplace_back();
+    sibling.version = reference.version;
+    sibling.digest = reference.digest;
+    sibling.left_out = reference.problem.empty() ? no_sibling(job, i) : reference.problem;
+    const auto cannot = [&](const std::string& why) {
+      sibling.left_out = why;
+      if (floor.problem.empty()) floor.problem = "sibling " + reference.version + ": " + why;
+    };
+    if (!reference.problem.empty()) cannot(reference.problem);
+    if (!sibling.left_out.empty()) continue;
+    const auto artifact = artifact_of(reference);
+    LazyModel model(artifact, context);
+    auto evaluation = evaluation_of(model, splits, "evaluate_sibling", context);
+    if (!evaluation && stops_the_gate(evaluation.error())) return tl::unexpected(evaluation.error());
+    if (!evaluation) {
+      cannot("it could not be run: " + evaluation.error().describe());
+      continue;
+    }
+    TRY(compared, compare(splits.test.labels(), incumbent.predicted, evaluation->predicted, splits.class_count()));
+    sibling.overall = compared.overall;
+    sibling.per_class = std::move(compared.per_class);
+    sibling.left_out = contradicts_equality(sibling.overall, job.settings.checks.accuracy.max_drop);
+    if (sibling.left_out.empty()) ++floor.counted;
+  }
+  if (floor.made() && floor.counted == 0) floor.problem = "no sibling is left that counts";
+  if (floor.made()) set_flip_limits(floor, alpha);
+  return std::optional(std::move(floor));
+}
+
+Result<void> search_siblings(NoiseFloor& floor, LazyImages& images, const ProbeEvaluation& incumbent,
+                             bool generated_usable, const Splits& splits, StageContext& context,
+                             RegionSearchSettings& search) {
+  if (!floor.made()) return {};
+  const auto defaults = search;
+  const RegionPair place{images.probes(), incumbent, nullptr, generated_usable, static_cast<int>(splits.class_count())};
+  const auto pass = [&](const RegionSearchSettings& settings) -> Result<void> {
+    for (std::size_t i = 0; i < floor.siblings.size(); ++i) {
+      if (!floor.siblings[i].left_out.empty()) continue;
+      const auto artifact = artifact_of(context.job.siblings[i]);
+      LazyModel model(artifact, context);
+      TRY(answers, answers_of(model, images, splits, "answers_sibling", context));
+      StationTimer timer(context, "regions_sibling");
+      TRY_OK(search_one(answers, incumbent, place, settings, context, floor.siblings[i]));
+    }
+    set_region_limits(floor, defaults);
+    return {};
+  };
+  auto settings = defaults;
+  for (int round = 0; round < 2; ++round) {
+    if (const auto passed = pass(settings); !passed) {
+      if (stops_the_gate(passed.error())) return tl::unexpected(passed.error());
+      floor.problem = "the siblings' regions could not be searched: " + passed.error().describe();
+      floor.region = {};
+      floor.clear_region = {};
+      return {};
+    }
+    if (std::abs(floor.region.limit - settings.min_increase) < kSameLimit &&
+        std::abs(floor.clear_region.limit - settings.min_clear_increase) < kSameLimit)
+      break;
+    settings.min_increase = floor.region.limit;
+    settings.min_clear_increase = floor.clear_region.limit;
+  }
+  search.min_increase = floor.region.limit;
+  search.min_clear_increase = floor.clear_region.limit;
+  return {};
+}
+
+void place_regions(NoiseFloor& floor, const std::vector<Region>& regions, const RegionSearchSettings& search) {
+  if (!floor.made() || !std::isfinite(floor.region.limit)) return;
+  place_region(flips_of(floor), largest_harm(regions, "flips", search.min_support), search.alpha, floor.region);
+  place_region(clear_flips_of(floor), largest_harm(regions, "clear_flips", search.min_support), search.alpha,
+               floor.clear_region);
+}
+
+}  // namespace defuse

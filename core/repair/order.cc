@@ -1,0 +1,98 @@
+#include "core/repair/order.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+#include "core/wire/json_fields.h"
+
+namespace defuse {
+namespace {
+
+// The class that people named, if they named one.
+std::optional<std::int32_t> named_class(std::string_view said) {
+  if (!said.starts_with("class:")) return std::nullopt;
+  said.remove_prefix(6);
+  std::int32_t number = -1;
+  const auto parsed = std::from_chars(said.data(), said.data() + said.size(), number);
+  return parsed.ec == std::errc() && number >= 0 ? std::optional(number) : std::nullopt;
+}
+
+// Nobody could say what its images are to be called.
+bool without_label(const std::string& said) { return said == "ambiguous" || said == "unrealistic"; }
+
+bool is_bug(const Region& region, const std::string& said) {
+  if (without_label(said) || named_class(said) == region.predicted_as) return false;
+  if (said == "confirmed" && region.status != RegionStatus::fixed) return true;
+  return region.status == RegionStatus::new_bug || region.status == RegionStatus::worse;
+}
+
+RegionToMend to_mend(const Region& region, const std::string& said) {
+  RegionToMend mend{region.id, named_class(said).value_or(region.label), region.evidence, {}};
+  for (const auto& member : region.members) mend.seeds.push_back(member.seed);
+  return mend;
+}
+
+}  // namespace
+
+Result<GateFindings> gate_findings_from_json(const Json& report, const std::string& name) {
+  JsonReader r(report, name);
+  GateFindings found;
+  found.digest = r.text("digest");
+  const Json& data = r.object("data");
+  const Json& regions = r.array("regions");
+  TRY_OK(r.status());
+  if (const auto probe = data.find("probe_digest"); probe != data.end() && probe->is_string())
+    found.probe_digest = probe->get<std::string>();
+  if (regions.size() > fields::kMaxRegions)
+    return fail(ErrorCode::invalid_input, name + ".regions: more than " + std::to_string(fields::kMaxRegions));
+  for (std::size_t i = 0; i < regions.size(); ++i) {
+    TRY(region, region_from_json(regions[i], name + ".regions[" + std::to_string(i) + "]"));
+    if (const auto said = regions[i].find("label_by_person"); said != regions[i].end() && said->is_string())
+      found.said[region.id] = said->get<std::string>();
+    found.regions.push_back(std::move(region));
+  }
+  return found;
+}
+
+Result<CorrectionOrder> correction_order(const GateFindings& found, const std::vector<std::string>& named,
+                                         const CorrectionSettings& settings) {
+  CorrectionOrder order;
+  order.settings = settings;
+  order.probe_digest = found.probe_digest;
+  std::vector<std::string> missing = named;
+  for (const auto& region : found.regions) {
+    const auto word = found.said.find(region.id);
+    const std::string said = word == found.said.end() ? "" : word->second;
+    const auto asked = std::find(missing.begin(), missing.end(), region.id);
+    if (asked != missing.end()) {
+      if (without_label(said))
+        return fail(ErrorCode::conflict, "region " + region.id + " cannot be mended: people called it " + said +
+                                             ", so there is no label to be learnt");
+      std::erase(missing, region.id);
+    } else if (!named.empty() || !is_bug(region, said)) {
+      continue;
+    }
+    order.regions.push_back(to_mend(region, said));
+  }
+  if (!missing.empty()) return fail(ErrorCode::not_found, "the gate found no region " + missing.front());
+  if (order.regions.empty())
+    return fail(ErrorCode::conflict,
+                "the gate found no new or worse region that people did not set aside; name the regions to be mended");
+  return order;
+}
+
+Json correction_manifest(const JobSpec& job, const CorrectionOrder& order, const CorrectionResult& result,
+                         const std::string& digest, const std::string& created_by) {
+  Json regions = Json::array();
+  for (const auto& region : order.regions) regions.push_back(region.id);
+  const auto& chosen = result.runs[*result.chosen];
+  return {{"sha256", digest},
+          {"created_by", created_by},
+          {"corrected_from", {{"version", job.candidate.version}, {"sha256", job.candidate.digest}}},
+          {"correction",
+           {{"regions", std::move(regions)}, {"lambda", chosen.lambda}, {"settings", to_json(order.settings)}}}};
+}
+
+}  // namespace defuse

@@ -1,0 +1,83 @@
+// What a correction is asked to mend, by what a gate found and what people said of it.
+#include "core/repair/order.h"
+
+#include <gtest/gtest.h>
+
+namespace defuse {
+namespace {
+
+Region region(const std::string& id, RegionStatus status) {
+  Region found;
+  found.id = id;
+  found.status = status;
+  found.space = "codes";
+  found.evidence = "both";
+  found.label = 7;
+  found.predicted_as = 1;
+  found.members = {{3, 0.1}, {8, 0.2}};
+  return found;
+}
+
+GateFindings findings() {
+  GateFindings found;
+  found.digest = "d1";
+  found.probe_digest = "p1";
+  found.regions = {region("r-new", RegionStatus::new_bug), region("r-worse", RegionStatus::worse),
+                   region("r-inherited", RegionStatus::inherited), region("r-fixed", RegionStatus::fixed),
+                   region("r-suspected", RegionStatus::suspected)};
+  return found;
+}
+
+std::string ids(const Result<CorrectionOrder>& order) {
+  if (!order) return std::string(to_string(order.error().code));
+  std::string text;
+  for (const auto& mend : order->regions) text += mend.id + " ";
+  return text;
+}
+
+TEST(CorrectionOrder, TakesEveryNewAndWorseRegionWithItsMembers) {
+  const auto order = correction_order(findings(), {}, {});
+  ASSERT_EQ(ids(order), "r-new r-worse ");
+  EXPECT_EQ(order->probe_digest, "p1");
+  EXPECT_EQ(order->regions[0].label, 7);
+  EXPECT_EQ(order->regions[0].evidence, "both");
+  EXPECT_EQ(order->regions[0].seeds, (std::vector<std::uint32_t>{3, 8}));
+}
+
+TEST(CorrectionOrder, PeoplesWordsCountAsInTheGate) {
+  auto found = findings();
+  found.said = {{"r-new", "ambiguous"}, {"r-worse", "class:3"}, {"r-inherited", "confirmed"}, {"r-fixed", "confirmed"}};
+  const auto order = correction_order(found, {}, {});
+  ASSERT_EQ(ids(order), "r-worse r-inherited ") << "what is fixed needs no mending";
+  EXPECT_EQ(order->regions[0].label, 3);
+  found.said = {{"r-new", "unrealistic"}, {"r-worse", "class:1"}};
+  EXPECT_EQ(ids(correction_order(found, {}, {})), "conflict") << "class 1 is what the version says there: it is right";
+}
+
+TEST(CorrectionOrder, NamedRegionsAreTakenWhateverTheirState) {
+  auto found = findings();
+  EXPECT_EQ(ids(correction_order(found, {"r-suspected", "r-new"}, {})), "r-new r-suspected ");
+  EXPECT_EQ(ids(correction_order(found, {"r-new", "r-new"}, {})), "r-new ");
+  EXPECT_EQ(ids(correction_order(found, {"r-new", "r-gone"}, {})), "not_found");
+  found.said = {{"r-new", "ambiguous"}};
+  const auto refused = correction_order(found, {"r-new"}, {});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("people called it ambiguous"), std::string::npos);
+}
+
+TEST(CorrectionOrder, ReportsAreReadStrictly) {
+  Json report = {{"digest", "d1"},
+                 {"data", {{"probe_digest", "p1"}}},
+                 {"regions", Json::array({to_json(region("r-new", RegionStatus::new_bug))})}};
+  report["regions"][0]["label_by_person"] = "class:4";
+  const auto found = gate_findings_from_json(report, "report.json");
+  ASSERT_TRUE(found) << found.error().describe();
+  EXPECT_EQ(found->said.at("r-new"), "class:4");
+  EXPECT_EQ(found->regions[0].members.size(), 2U);
+  report["regions"][0].erase("label");
+  EXPECT_FALSE(gate_findings_from_json(report, "report.json"));
+  EXPECT_FALSE(gate_findings_from_json({{"digest", "d1"}}, "report.json"));
+}
+
+}  // namespace
+}  // namespace defuse
