@@ -157,12 +157,13 @@ NoiseLimit flip_limit(const NoiseFloor& floor, Rate rate, std::int64_t k, double
   return limit;
 }
 
-void place_flip(const NoiseFloor& floor, Rate rate, std::int64_t k, const FourCounts& counts, NoiseLimit& limit) {
+NoiseLimit placed(NoiseLimit limit, const NoiseFloor& floor, Rate rate, std::int64_t k, const FourCounts& counts) {
   const Sample sample(collect(floor, rate, k));
   const double images = images_of(floor, k);
-  if (sample.values.empty() || !(images > 0)) return;
+  if (sample.values.empty() || !(images > 0)) return limit;
   place(sample, predict_flips(sample, images, k < 0 ? kVariation : kClassVariation),
         rate == Rate::absolute ? rate_of(counts) : relative_of(counts), limit);
+  return limit;
 }
 
 }  // namespace
@@ -200,7 +201,7 @@ NoiseLimit region_limit(std::span<const BothWays> values, double default_limit, 
   return limit;
 }
 
-void set_flip_limits(NoiseFloor& floor, double alpha) {
+NoiseFloor with_flip_limits(NoiseFloor floor, double alpha) {
   floor.flips = flip_limit(floor, Rate::absolute, -1, alpha);
   floor.relative = flip_limit(floor, Rate::relative, -1, alpha);
   std::size_t classes = 0;
@@ -208,30 +209,30 @@ void set_flip_limits(NoiseFloor& floor, double alpha) {
   floor.class_flips.clear();
   for (std::size_t k = 0; k < classes; ++k)
     floor.class_flips.push_back(flip_limit(floor, Rate::absolute, static_cast<std::int64_t>(k), alpha));
+  return floor;
 }
 
-void place_flips(NoiseFloor& floor, const Comparison& candidate) {
-  place_flip(floor, Rate::absolute, -1, candidate.overall, floor.flips);
-  place_flip(floor, Rate::relative, -1, candidate.overall, floor.relative);
+NoiseFloor with_flips_placed(NoiseFloor floor, const Comparison& candidate) {
+  floor.flips = placed(floor.flips, floor, Rate::absolute, -1, candidate.overall);
+  floor.relative = placed(floor.relative, floor, Rate::relative, -1, candidate.overall);
   for (std::size_t k = 0; k < std::min(floor.class_flips.size(), candidate.per_class.size()); ++k)
-    place_flip(floor, Rate::absolute, static_cast<std::int64_t>(k), candidate.per_class[k], floor.class_flips[k]);
+    floor.class_flips[k] =
+        placed(floor.class_flips[k], floor, Rate::absolute, static_cast<std::int64_t>(k), candidate.per_class[k]);
+  return floor;
 }
 
-void place_region(std::span<const BothWays> values, double candidate, double alpha, NoiseLimit& limit) {
+NoiseLimit with_region_placed(NoiseLimit limit, std::span<const BothWays> values, double candidate, double alpha) {
   const Sample sample(values);
   place(sample, predict_region(sample, limit.default_limit, alpha), candidate, limit);
+  return limit;
 }
 
 double chance_of_flips(const NoiseFloor& floor, const FourCounts& counts) {
-  NoiseLimit limit;
-  place_flip(floor, Rate::absolute, -1, counts, limit);
-  return limit.p;
+  return placed({}, floor, Rate::absolute, -1, counts).p;
 }
 
 double chance_of_relative(const NoiseFloor& floor, const FourCounts& counts) {
-  NoiseLimit limit;
-  place_flip(floor, Rate::relative, -1, counts, limit);
-  return limit.p;
+  return placed({}, floor, Rate::relative, -1, counts).p;
 }
 
 std::vector<BothWays> flips_of(const NoiseFloor& floor) { return collect(floor, &SiblingValues::flips); }

@@ -71,12 +71,12 @@ std::string contradicts_equality(const FourCounts& counts, double max_drop);
 // The limit for regions. With no value it is `default_limit`; never outside [0.02, 0.9], which `default_limit` widens.
 NoiseLimit region_limit(std::span<const BothWays> values, double default_limit, double alpha);
 
-// Fills flips, relative and class_flips from the siblings that count.
-void set_flip_limits(NoiseFloor& floor, double alpha);
+// The floor with flips, relative and class_flips filled from the siblings that count.
+NoiseFloor with_flip_limits(NoiseFloor floor, double alpha);
 
-// Where the candidate lies. `values` and `alpha` are those that the limit was made with.
-void place_flips(NoiseFloor& floor, const Comparison& candidate);
-void place_region(std::span<const BothWays> values, double candidate, double alpha, NoiseLimit& limit);
+// The floor, or the limit, with where the candidate lies. `values` and `alpha` are those that the limit was made with.
+NoiseFloor with_flips_placed(NoiseFloor floor, const Comparison& candidate);
+NoiseLimit with_region_placed(NoiseLimit limit, std::span<const BothWays> values, double candidate, double alpha);
 
 // Chance that an equally good version breaks this many images, absolutely and relatively; NaN without a floor.
 double chance_of_flips(const NoiseFloor& floor, const FourCounts& counts);

@@ -118,13 +118,13 @@ Result<Evaluation> evaluate(const TorchModel& model, const std::string& model_di
   return answer;
 }
 
-void inspect(const TorchModel& model, const Dataset& data, ContractFacts& facts) {
+ContractFacts inspect(const TorchModel& model, const Dataset& data, ContractFacts facts) {
   const std::size_t n = std::min(kTried, data.size());
   facts.ran = false;
   facts.run_error.clear();
   if (n == 0) {
     facts.run_error = "there is no image to try the model on";
-    return;
+    return facts;
   }
   std::vector<float> images(n * static_cast<std::size_t>(data.shape().pixels()));
   data.read(0, n, images);
@@ -133,16 +133,17 @@ void inspect(const TorchModel& model, const Dataset& data, ContractFacts& facts)
     facts.run_error = tried.error().describe();
   }
   facts.embedding = model.embedding_source();
+  return facts;
 }
 
-void ask_again(const TorchModel& model, const Dataset& data, const Evaluation& answered, ContractFacts& facts) {
+ContractFacts ask_again(const TorchModel& model, const Dataset& data, const Evaluation& answered, ContractFacts facts) {
   const std::size_t n = std::min(kTried, data.size());
   std::vector<float> images(n * static_cast<std::size_t>(data.shape().pixels()));
   data.read(0, n, images);
   const auto now = model.run(images, n, /*want_embeddings=*/false);
   if (!now) {
     facts.run_error = "asked once more: " + now.error().describe();
-    return;
+    return facts;
   }
   std::int64_t changed = 0;
   for (std::size_t i = 0; i < n; ++i) {
@@ -152,6 +153,7 @@ void ask_again(const TorchModel& model, const Dataset& data, const Evaluation& a
     changed += predicted != answered.predicted[i] && clear ? 1 : 0;
   }
   facts.not_deterministic = std::max(facts.not_deterministic, changed);
+  return facts;
 }
 
 }  // namespace defuse

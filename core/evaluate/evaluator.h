@@ -18,12 +18,12 @@ Result<Evaluation> evaluate(const TorchModel& model, const std::string& model_di
 // Loads nothing and judges nothing: shape on a small batch, determinism (the same 64 images twice, and in batches of 1
 // and 64), latency of one image. `facts` comes with what loading already told; what is learned is filled in. Never
 // fails: a model that throws is a fact (run_error).
-void inspect(const TorchModel& model, const Dataset& data, ContractFacts& facts);
+ContractFacts inspect(const TorchModel& model, const Dataset& data, ContractFacts facts);
 
 // Asks for the images of that trial once more, after the model was asked for everything else, in one batch, and counts
 // those whose answer is not the one that `answered` holds as not deterministic. Differences that rounding explains do
 // not count.
-void ask_again(const TorchModel& model, const Dataset& data, const Evaluation& answered, ContractFacts& facts);
+ContractFacts ask_again(const TorchModel& model, const Dataset& data, const Evaluation& answered, ContractFacts facts);
 
 // The fixed probe set of a model line: test images and up to settings.train_seeds training images as seeds (chosen by
 // seeded hash), halves by content hash, codes, plausibility of every perturbation by k nearest training codes (at most

@@ -5,7 +5,7 @@
 #include "core/base/files.h"
 #include "core/base/image_io.h"
 #include "core/base/thumbnail.h"
-#include "core/gate/darkroom.h"
+#include "core/gate/probe_pixels.h"
 #include "core/regions/frozen.h"
 #include "core/regions/novelty.h"
 #include "core/torch/thread_team.h"
@@ -61,13 +61,13 @@ std::vector<Chosen> choose_samples(const Region& region, const PictureInput& inp
   return real_wrong;
 }
 
-Result<void> freeze(Region& region, const PictureInput& input, const Darkroom& darkroom, const ImageShape& shape,
+Result<void> freeze(Region& region, const PictureInput& input, const ProbePixels& pixels_of, const ImageShape& shape,
                     const fs::path& folder) {
   std::vector<float> images;
   for (const auto& [seed, draw] : choose_frozen(region, input.probes, input.candidate, input.incumbent,
                                                 static_cast<std::size_t>(shape.pixels()))) {
-    images.resize(images.size() + darkroom.pixels());
-    TRY_OK(darkroom.develop(seed, draw, std::span(images).last(darkroom.pixels())));
+    images.resize(images.size() + pixels_of.pixels());
+    TRY_OK(pixels_of.read(seed, draw, std::span(images).last(pixels_of.pixels())));
     region.frozen_cluster.push_back(seed);
   }
   if (region.frozen_cluster.empty()) return {};
@@ -110,24 +110,26 @@ Result<void> draw_neighbours(Region& region, const PictureInput& input, std::uin
 
 }  // namespace
 
-Result<void> draw_regions(std::vector<Region>& regions, const PictureInput& input, const StageContext& context,
-                          const fs::path& folder) {
+Result<std::vector<Region>> draw_regions(std::vector<Region> regions, const PictureInput& input,
+                                         const StageContext& context, const fs::path& folder) {
   const auto& shape = input.splits.test.shape();
-  const Darkroom darkroom(input.splits, input.probes, input.generator, context.job.settings);
+  const ProbePixels pixels_of(input.splits, input.probes, input.generator, context.job.settings);
   // Side by side: much of it waits for the disk.
-  return ThreadTeam(context.job.worker.threads).run(regions.size(), [&](std::size_t index) -> Result<void> {
+  const auto drawn = ThreadTeam(context.job.worker.threads).run(regions.size(), [&](std::size_t index) -> Result<void> {
     Region& region = regions[index];
     region.samples.clear();
     for (auto& [sample, seed] : choose_samples(region, input)) {
-      std::vector<float> image(darkroom.pixels());
-      TRY_OK(darkroom.develop(seed, sample.draw, image));
+      std::vector<float> image(pixels_of.pixels());
+      TRY_OK(pixels_of.read(seed, sample.draw, image));
       sample.picture = region.id + "-" + std::to_string(region.samples.size()) + ".png";
       TRY_OK(write_file(folder / sample.picture, thumbnail_png(shape, image)));
       region.samples.push_back(std::move(sample));
     }
     TRY_OK(draw_neighbours(region, input, context.job.settings.seed, shape, folder));
-    return freeze(region, input, darkroom, shape, folder);  // also what a person may call a bug one day
+    return freeze(region, input, pixels_of, shape, folder);  // also what a person may call a bug one day
   });
+  if (!drawn) return tl::unexpected(drawn.error());
+  return regions;
 }
 
 Result<std::vector<RegionSample>> draw_flips(const Comparison& comparison, const Evaluation& candidate,

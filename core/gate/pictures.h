@@ -17,10 +17,11 @@ struct PictureInput {
   const ProbeEvaluation* incumbent;  // null if there is none
 };
 
-// Up to 8 real and 8 generated samples of each region, failures nearest the centre first; the real images nearest to
-// those where the candidate fails (novelty.h); and, for confirmed bugs, the frozen test.
-Result<void> draw_regions(std::vector<Region>& regions, const PictureInput& input, const StageContext& context,
-                          const std::filesystem::path& folder);
+// The regions with what people look at: up to 8 real and 8 generated samples of each region, failures nearest the
+// centre first; the real images nearest to those where the candidate fails (novelty.h); and, for confirmed bugs, the
+// frozen test.
+Result<std::vector<Region>> draw_regions(std::vector<Region> regions, const PictureInput& input,
+                                         const StageContext& context, const std::filesystem::path& folder);
 
 // The first 60 images that the incumbent gets right and the candidate breaks.
 Result<std::vector<RegionSample>> draw_flips(const Comparison& comparison, const Evaluation& candidate,

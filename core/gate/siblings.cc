@@ -15,10 +15,6 @@ namespace {
 
 constexpr double kSameLimit = 1e-9;
 
-bool stops_the_gate(const Error& error) {
-  return error.code == ErrorCode::cancelled || error.code == ErrorCode::exhausted;
-}
-
 ArtifactRef artifact_of(const SiblingRef& sibling) { return {sibling.version, sibling.digest, sibling.path}; }
 
 // Why this artifact says nothing about noise, before it is run.
@@ -89,25 +85,26 @@ Result<Harm> harm_between(const RegionPair& pair, const RegionSearchSettings& se
   return context.cache.get<Harm>("sibling_search", key_of(pair, context, search), load, make, save, cached);
 }
 
-void raise(double& value, double other) { value = std::isfinite(value) ? std::max(value, other) : other; }
+double larger(double value, double other) { return std::isfinite(value) ? std::max(value, other) : other; }
 
-// One sibling, both ways, into its values.
-Result<void> search_one(const ProbeEvaluation& sibling, const ProbeEvaluation& incumbent, const RegionPair& place,
-                        const RegionSearchSettings& search, StageContext& context, SiblingValues& values) {
+// One sibling's values, with what a search both ways adds to them.
+Result<SiblingValues> search_one(SiblingValues values, const ProbeEvaluation& sibling, const ProbeEvaluation& incumbent,
+                                 const RegionPair& place, const RegionSearchSettings& search, StageContext& context) {
   const RegionPair forward{place.probes, sibling, &incumbent, place.generated_usable, place.classes};
   const RegionPair backward{place.probes, incumbent, &sibling, place.generated_usable, place.classes};
   TRY(there, harm_between(forward, search, context));
   TRY(back, harm_between(backward, search, context));
-  raise(values.flips.forward, there.flips);
-  raise(values.flips.backward, back.flips);
-  raise(values.clear_flips.forward, there.clear_flips);
-  raise(values.clear_flips.backward, back.clear_flips);
-  return {};
+  values.flips.forward = larger(values.flips.forward, there.flips);
+  values.flips.backward = larger(values.flips.backward, back.flips);
+  values.clear_flips.forward = larger(values.clear_flips.forward, there.clear_flips);
+  values.clear_flips.backward = larger(values.clear_flips.backward, back.clear_flips);
+  return values;
 }
 
-void set_region_limits(NoiseFloor& floor, const RegionSearchSettings& defaults) {
+NoiseFloor with_region_limits(NoiseFloor floor, const RegionSearchSettings& defaults) {
   floor.region = region_limit(flips_of(floor), defaults.min_increase, defaults.alpha);
   floor.clear_region = region_limit(clear_flips_of(floor), defaults.min_clear_increase, defaults.alpha);
+  return floor;
 }
 
 }  // namespace
@@ -146,53 +143,59 @@ Result<std::optional<NoiseFloor>> floor_of(const Evaluation& incumbent, const Sp
     if (sibling.left_out.empty()) ++floor.counted;
   }
   if (floor.made() && floor.counted == 0) floor.problem = "no sibling is left that counts";
-  if (floor.made()) set_flip_limits(floor, alpha);
-  return std::optional(std::move(floor));
+  return std::optional(floor.made() ? with_flip_limits(std::move(floor), alpha) : std::move(floor));
 }
 
-Result<void> search_siblings(NoiseFloor& floor, LazyImages& images, const ProbeEvaluation& incumbent,
-                             bool generated_usable, const Splits& splits, StageContext& context,
-                             RegionSearchSettings& search) {
-  if (!floor.made()) return {};
-  const auto defaults = search;
+Result<NoiseFloor> search_siblings(NoiseFloor floor, LazyImages& images, const ProbeEvaluation& incumbent,
+                                   bool generated_usable, const Splits& splits, StageContext& context,
+                                   const RegionSearchSettings& defaults) {
+  if (!floor.made()) return floor;
   const RegionPair place{images.probes(), incumbent, nullptr, generated_usable, static_cast<int>(splits.class_count())};
-  const auto pass = [&](const RegionSearchSettings& settings) -> Result<void> {
-    for (std::size_t i = 0; i < floor.siblings.size(); ++i) {
-      if (!floor.siblings[i].left_out.empty()) continue;
+  const auto searched = [&](NoiseFloor pass) -> Result<NoiseFloor> {
+    const auto settings = within(pass, defaults);
+    for (std::size_t i = 0; i < pass.siblings.size(); ++i) {
+      if (!pass.siblings[i].left_out.empty()) continue;
       const auto artifact = artifact_of(context.job.siblings[i]);
       LazyModel model(artifact, context);
       TRY(answers, answers_of(model, images, splits, "answers_sibling", context));
       StationTimer timer(context, "regions_sibling");
-      TRY_OK(search_one(answers, incumbent, place, settings, context, floor.siblings[i]));
+      TRY(values, search_one(pass.siblings[i], answers, incumbent, place, settings, context));
+      pass.siblings[i] = std::move(values);
     }
-    set_region_limits(floor, defaults);
-    return {};
+    return with_region_limits(std::move(pass), defaults);
   };
-  auto settings = defaults;
   for (int round = 0; round < 2; ++round) {
-    if (const auto passed = pass(settings); !passed) {
-      if (stops_the_gate(passed.error())) return tl::unexpected(passed.error());
-      floor.problem = "the siblings' regions could not be searched: " + passed.error().describe();
+    const auto before = within(floor, defaults);
+    auto pass = searched(floor);
+    if (!pass) {
+      if (stops_the_gate(pass.error())) return tl::unexpected(pass.error());
+      floor.problem = "the siblings' regions could not be searched: " + pass.error().describe();
       floor.region = {};
       floor.clear_region = {};
-      return {};
+      return floor;
     }
-    if (std::abs(floor.region.limit - settings.min_increase) < kSameLimit &&
-        std::abs(floor.clear_region.limit - settings.min_clear_increase) < kSameLimit)
+    floor = std::move(*pass);
+    if (std::abs(floor.region.limit - before.min_increase) < kSameLimit &&
+        std::abs(floor.clear_region.limit - before.min_clear_increase) < kSameLimit)
       break;
-    settings.min_increase = floor.region.limit;
-    settings.min_clear_increase = floor.clear_region.limit;
   }
-  search.min_increase = floor.region.limit;
-  search.min_clear_increase = floor.clear_region.limit;
-  return {};
+  return floor;
 }
 
-void place_regions(NoiseFloor& floor, const std::vector<Region>& regions, const RegionSearchSettings& search) {
-  if (!floor.made() || !std::isfinite(floor.region.limit)) return;
-  place_region(flips_of(floor), largest_harm(regions, "flips", search.min_support), search.alpha, floor.region);
-  place_region(clear_flips_of(floor), largest_harm(regions, "clear_flips", search.min_support), search.alpha,
-               floor.clear_region);
+RegionSearchSettings within(const NoiseFloor& floor, RegionSearchSettings defaults) {
+  if (!floor.made() || !std::isfinite(floor.region.limit)) return defaults;
+  defaults.min_increase = floor.region.limit;
+  defaults.min_clear_increase = floor.clear_region.limit;
+  return defaults;
+}
+
+NoiseFloor with_regions_placed(NoiseFloor floor, const std::vector<Region>& regions,
+                               const RegionSearchSettings& search) {
+  if (!floor.made() || !std::isfinite(floor.region.limit)) return floor;
+  const auto harm = [&](std::string_view measure) { return largest_harm(regions, measure, search.min_support); };
+  floor.region = with_region_placed(floor.region, flips_of(floor), harm("flips"), search.alpha);
+  floor.clear_region = with_region_placed(floor.clear_region, clear_flips_of(floor), harm("clear_flips"), search.alpha);
+  return floor;
 }
 
 }  // namespace defuse

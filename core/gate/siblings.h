@@ -16,14 +16,18 @@ namespace defuse {
 Result<std::optional<NoiseFloor>> floor_of(const Evaluation& incumbent, const Splits& splits, double alpha,
                                            StageContext& context);
 
-// Adds what the region search finds between siblings and incumbent, both ways, and sets the limits in `search`, which
-// comes with the configured ones. They are searched with the configured limits and again with those that follow, since
-// a search for smaller differences finds others; the larger value counts.
-Result<void> search_siblings(NoiseFloor& floor, LazyImages& images, const ProbeEvaluation& incumbent,
-                             bool generated_usable, const Splits& splits, StageContext& context,
-                             RegionSearchSettings& search);
+// The floor with what the region search finds between siblings and incumbent, both ways, and the limits that follow
+// from it. They are searched with the configured limits and again with those that follow, since a search for smaller
+// differences finds others; the larger value counts.
+Result<NoiseFloor> search_siblings(NoiseFloor floor, LazyImages& images, const ProbeEvaluation& incumbent,
+                                   bool generated_usable, const Splits& splits, StageContext& context,
+                                   const RegionSearchSettings& defaults);
 
-// Where the candidate lies, once its own search was made with these settings.
-void place_regions(NoiseFloor& floor, const std::vector<Region>& regions, const RegionSearchSettings& search);
+// The settings of a search within the floor's limits: the configured ones where it has none.
+RegionSearchSettings within(const NoiseFloor& floor, RegionSearchSettings defaults);
+
+// The floor with where the candidate lies, once its own search was made with these settings.
+NoiseFloor with_regions_placed(NoiseFloor floor, const std::vector<Region>& regions,
+                               const RegionSearchSettings& search);
 
 }  // namespace defuse

@@ -113,6 +113,10 @@ StationTimer::~StationTimer() {
       {station_, now_seconds() - started_, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024, cached});
 }
 
+bool stops_the_gate(const Error& error) {
+  return error.code == ErrorCode::cancelled || error.code == ErrorCode::exhausted;
+}
+
 Result<Splits> open_splits(StageContext& context) {
   StationTimer timer(context, "data");
   const auto& settings = context.job.settings;

@@ -27,6 +27,9 @@ struct StageContext {
   std::vector<StationTime> times;
 };
 
+// What no station can go on after, and no later one can make good: the worker was told to stop, or has no memory left.
+bool stops_the_gate(const Error& error);
+
 struct Splits {
   Dataset test;
   Dataset train;

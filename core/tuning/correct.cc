@@ -17,7 +17,7 @@
 
 #include "core/base/files.h"
 #include "core/evidence/predictions.h"
-#include "core/gate/darkroom.h"
+#include "core/gate/probe_pixels.h"
 #include "core/gate/stations.h"
 #include "core/torch/thread_team.h"
 #include "core/tuning/fine_tuning.h"
@@ -36,12 +36,12 @@ struct Images {
   LabelledImages tuning, validation, held_out, errors, random;
 };
 
-Result<LabelledImages> develop_all(std::vector<Sample> samples, const Darkroom& darkroom, int threads) {
+Result<LabelledImages> read_all(std::vector<Sample> samples, const ProbePixels& pixels_of, int threads) {
   LabelledImages out;
-  const std::size_t pixels = darkroom.pixels();
+  const std::size_t pixels = pixels_of.pixels();
   out.pixels.resize(samples.size() * pixels);
   TRY_OK(ThreadTeam(threads).run(samples.size(), [&](std::size_t i) {
-    return darkroom.develop(samples[i].seed, samples[i].draw, std::span(out.pixels).subspan(i * pixels, pixels));
+    return pixels_of.read(samples[i].seed, samples[i].draw, std::span(out.pixels).subspan(i * pixels, pixels));
   }));
   out.samples = std::move(samples);
   return out;
@@ -144,8 +144,8 @@ class Mender {
     LazyImages generated(probes, generator, context_);
     TRY(answers, answers_of(candidate, generated, *splits_, "answers", context_));
     StationTimer timer(context_, "region images");
-    const Darkroom darkroom(*splits_, probes, generator, job().settings);
-    const std::size_t most = std::min(kMostSamples, kMostBytes / (darkroom.pixels() * sizeof(float)) + 1);
+    const ProbePixels pixels_of(*splits_, probes, generator, job().settings);
+    const std::size_t most = std::min(kMostSamples, kMostBytes / (pixels_of.pixels() * sizeof(float)) + 1);
     auto divided = divide(order_, probes, answers, most);
     result_.notes = std::move(divided.left_out);
     if (divided.tuning.empty())
@@ -161,7 +161,7 @@ class Mender {
                             {&divided.held_out, &images_.held_out},
                             {&divided.errors, &images_.errors},
                             {&divided.random, &images_.random}}) {
-      TRY(developed, develop_all(std::move(*from), darkroom, threads));
+      TRY(developed, read_all(std::move(*from), pixels_of, threads));
       *to = std::move(developed);
     }
     divide_training();

@@ -262,7 +262,7 @@ NoiseFloor floor_of(std::initializer_list<FourCounts> siblings, double alpha, st
     floor.siblings.push_back(std::move(sibling));
   }
   floor.counted = static_cast<std::int64_t>(siblings.size());
-  set_flip_limits(floor, alpha);
+  floor = with_flip_limits(std::move(floor), alpha);
   return floor;
 }
 
@@ -273,7 +273,7 @@ TEST(NegativeFlipsFloor, CandidateAmongItsSiblingsPassesAndOneFarAboveFails) {
   for (auto* world : {&alike, &worse}) {
     auto in = world->input();
     auto floor = floor_of({{9785, 65, 64, 86}, {9770, 78, 68, 84}, {9780, 71, 64, 85}}, in.alpha);
-    place_flips(floor, world->comparison);
+    floor = with_flips_placed(std::move(floor), world->comparison);
     const auto result = judged(*world, NegativeFlipSettings{}, &floor);
     EXPECT_EQ(decision_of(result, "negative_flips/floor/overall"),
               world == &alike ? Decision::ok : Decision::violation);
@@ -289,7 +289,7 @@ TEST(NegativeFlipsFloor, ClassIsHeldAgainstItsOwnFloor) {
   world.add(1, {860, 110, 10, 20});
   auto in = world.input();
   auto floor = floor_of({{960, 10, 10, 20}, {958, 12, 11, 19}}, in.alpha, 2);
-  place_flips(floor, world.comparison);
+  floor = with_flips_placed(std::move(floor), world.comparison);
   const auto result = judged(world, NegativeFlipSettings{}, &floor);
   EXPECT_EQ(decision_of(result, "negative_flips/floor/class/0"), Decision::ok);
   EXPECT_EQ(decision_of(result, "negative_flips/floor/class/1"), Decision::violation);

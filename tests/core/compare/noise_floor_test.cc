@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "core/base/random.h"
@@ -50,10 +51,10 @@ TEST(NoiseFloorRegions, SiblingWithATrueBugCannotOpenTheGate) {
 TEST(NoiseFloorRegions, SaysWhereTheCandidateLies) {
   const std::vector<BothWays> values = {{0.10, 0.12}, {0.08, 0.10}};
   auto limit = region_limit(values, 0.2, kAlpha);
-  place_region(values, limit.limit, kAlpha, limit);
+  limit = with_region_placed(limit, values, limit.limit, kAlpha);
   EXPECT_NEAR(limit.p, kAlpha, 1e-9);
   EXPECT_EQ(limit.at_least, 0);
-  place_region(values, 0.10, kAlpha, limit);
+  limit = with_region_placed(limit, values, 0.10, kAlpha);
   EXPECT_EQ(limit.at_least, 3);
 }
 
@@ -85,7 +86,7 @@ TEST(NoiseFloorSiblings, SignificantAndLargeDifferenceOfAccuracyContradictsEqual
 TEST(NoiseFloorFlips, LimitLiesAboveWhatSiblingsShowAndFollowsTheFormula) {
   NoiseFloor floor;
   floor.siblings = {sibling({9785, 65, 64, 86}), sibling({9770, 78, 68, 84})};
-  set_flip_limits(floor, kAlpha);
+  floor = with_flip_limits(std::move(floor), kAlpha);
   const std::vector<double> v = {0.0065, 0.0064, 0.0078, 0.0068};
   const double m = (v[0] + v[1] + v[2] + v[3]) / 4;
   double squares = 0;
@@ -100,7 +101,7 @@ TEST(NoiseFloorFlips, LimitLiesAboveWhatSiblingsShowAndFollowsTheFormula) {
 TEST(NoiseFloorFlips, ClassWithoutAFlipSoFarKeepsALimitAboveNothing) {
   NoiseFloor floor;
   floor.siblings = {sibling({500, 0, 0, 0}), sibling({500, 0, 0, 0})};
-  set_flip_limits(floor, kAlpha);
+  floor = with_flip_limits(std::move(floor), kAlpha);
   EXPECT_GT(floor.class_flips[0].limit, 1.0 / 500);
   EXPECT_LT(floor.class_flips[0].limit, 0.03);
 }
@@ -109,7 +110,7 @@ TEST(NoiseFloorFlips, SiblingsThatAreLeftOutDoNotCount) {
   NoiseFloor floor;
   floor.siblings = {sibling({9785, 65, 64, 86}), sibling({5000, 4000, 1000, 0})};
   floor.siblings[1].left_out = "it is not equally good";
-  set_flip_limits(floor, kAlpha);
+  floor = with_flip_limits(std::move(floor), kAlpha);
   EXPECT_EQ(floor.flips.values, 2);
   EXPECT_EQ(floor.flips.largest, 0.0065);
 }
@@ -132,7 +133,7 @@ TEST(NoiseFloorFlips, EquallyGoodVersionExceedsTheLimitAtMostAtItsShare) {
         const auto there = draw(), back = draw();
         floor.siblings.push_back(sibling({1950 - there, there, back, 50 - back}));
       }
-      set_flip_limits(floor, kAlpha);
+      floor = with_flip_limits(std::move(floor), kAlpha);
       above += static_cast<double>(draw()) / 2000 > floor.flips.limit;
     }
     EXPECT_LE(above, 400 * 2 * kAlpha) << siblings;

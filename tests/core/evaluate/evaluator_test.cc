@@ -133,7 +133,7 @@ TEST_F(EvaluatorTest, StopsWhenAsked) {
 
 TEST_F(EvaluatorTest, InspectionOfASoundModelFindsNothing) {
   ContractFacts facts;
-  inspect(make(ModelKind::cnn), test_images(), facts);
+  facts = inspect(make(ModelKind::cnn), test_images(), facts);
   EXPECT_TRUE(facts.ran);
   EXPECT_EQ(facts.run_error, "");
   EXPECT_EQ(facts.batch_tried, 64);
@@ -146,22 +146,22 @@ TEST_F(EvaluatorTest, InspectionOfASoundModelFindsNothing) {
 
 TEST_F(EvaluatorTest, InspectionFindsChanceAndDependenceOnTheBatch) {
   ContractFacts facts;
-  inspect(make(ModelKind::random), test_images(), facts);
+  facts = inspect(make(ModelKind::random), test_images(), facts);
   EXPECT_TRUE(facts.ran);
   EXPECT_GT(facts.not_deterministic, 10);
 
-  inspect(make(ModelKind::batch_dependent), test_images(), facts);
+  facts = inspect(make(ModelKind::batch_dependent), test_images(), facts);
   EXPECT_EQ(facts.not_deterministic, 0);
   EXPECT_GT(facts.batch_dependent, 50);
 }
 
 TEST_F(EvaluatorTest, AModelThatThrowsIsAFactNotAFailure) {
   ContractFacts facts;
-  inspect(make(ModelKind::throws), test_images(), facts);
+  facts = inspect(make(ModelKind::throws), test_images(), facts);
   EXPECT_FALSE(facts.ran);
   EXPECT_NE(facts.run_error.find("this model is broken"), std::string::npos) << facts.run_error;
 
-  inspect(make(ModelKind::argmax), test_images(), facts);
+  facts = inspect(make(ModelKind::argmax), test_images(), facts);
   EXPECT_FALSE(facts.ran);
   EXPECT_EQ(facts.output_shape, std::vector<std::int64_t>{64});
   EXPECT_NE(facts.run_error.find("[64]"), std::string::npos) << facts.run_error;
@@ -172,17 +172,17 @@ TEST_F(EvaluatorTest, AnswersThatChangedSinceTheTestSetAreCounted) {
   const auto answer = evaluate(good(), "abc", data, kClasses, progress_);
   ASSERT_TRUE(answer) << answer.error().describe();
   ContractFacts facts;
-  ask_again(good(), data, *answer, facts);
+  facts = ask_again(good(), data, *answer, facts);
   EXPECT_EQ(facts.not_deterministic, 0);
   EXPECT_EQ(facts.run_error, "");
 
-  ask_again(make(ModelKind::cnn), data, *answer, facts);  // untrained: another model than the one that answered
+  facts = ask_again(make(ModelKind::cnn), data, *answer, facts);  // untrained: another model than the one that answered
   EXPECT_GT(facts.not_deterministic, 10);
   ContractFacts turned_nan;
-  ask_again(make(ModelKind::nan), data, *answer, turned_nan);
+  turned_nan = ask_again(make(ModelKind::nan), data, *answer, turned_nan);
   EXPECT_GT(turned_nan.not_deterministic, 0);
   ContractFacts turned_throwing;
-  ask_again(make(ModelKind::throws), data, *answer, turned_throwing);
+  turned_throwing = ask_again(make(ModelKind::throws), data, *answer, turned_throwing);
   EXPECT_NE(turned_throwing.run_error.find("asked once more"), std::string::npos) << turned_throwing.run_error;
 }
 
@@ -192,13 +192,13 @@ TEST_F(EvaluatorTest, AskingAgainForgetsNothingThatWasFoundBefore) {
   ASSERT_TRUE(answer) << answer.error().describe();
   ContractFacts facts;
   facts.not_deterministic = 7;
-  ask_again(good(), data, *answer, facts);
+  facts = ask_again(good(), data, *answer, facts);
   EXPECT_EQ(facts.not_deterministic, 7);
 }
 
 TEST_F(EvaluatorTest, InspectionOfASmallSplitUsesWhatThereIs) {
   ContractFacts facts;
-  inspect(make(ModelKind::cnn), test_images(3), facts);
+  facts = inspect(make(ModelKind::cnn), test_images(3), facts);
   EXPECT_TRUE(facts.ran);
   EXPECT_EQ(facts.batch_tried, 3);
 }

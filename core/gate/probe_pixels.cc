@@ -1,8 +1,8 @@
-#include "core/gate/darkroom.h"
+#include "core/gate/probe_pixels.h"
 
 namespace defuse {
 
-Result<void> Darkroom::develop(std::uint32_t seed, int draw, std::span<float> out) const {
+Result<void> ProbePixels::read(std::uint32_t seed, int draw, std::span<float> out) const {
   if (draw < 0) {
     const Seed& of = probes_.seeds[seed];
     (of.split == Split::test ? splits_.test : splits_.train).read(of.index, 1, out);

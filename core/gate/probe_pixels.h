@@ -8,16 +8,16 @@
 
 namespace defuse {
 
-class Darkroom {
+class ProbePixels {
  public:
   // All of them must outlive this.
-  Darkroom(const Splits& splits, const ProbeSet& probes, const Generator& generator, const ModelSettings& settings)
+  ProbePixels(const Splits& splits, const ProbeSet& probes, const Generator& generator, const ModelSettings& settings)
       : splits_(splits), probes_(probes), generator_(generator), settings_(settings) {}
 
   std::size_t pixels() const { return static_cast<std::size_t>(splits_.test.shape().pixels()); }
 
   // `seed` into the probe set's; draw -1 is the real image. out: [C*H*W] in [0,1]
-  Result<void> develop(std::uint32_t seed, int draw, std::span<float> out) const;
+  Result<void> read(std::uint32_t seed, int draw, std::span<float> out) const;
 
  private:
   const Splits& splits_;
