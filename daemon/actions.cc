@@ -10,7 +10,8 @@
 #include "core/base/files.h"
 #include "core/registry/version_files.h"
 #include "core/repair/order.h"
-#include "daemon/api/standing.h"
+#include "core/verdict/promotion.h"
+#include "daemon/api/standing_lookup.h"
 #include "daemon/app.h"
 
 namespace defuse {

@@ -20,7 +20,7 @@
 #include "config/config.h"
 #include "core/store/store.h"
 #include "daemon/api/read_model.h"
-#include "daemon/api/standing.h"
+#include "daemon/api/standing_lookup.h"
 #include "daemon/http/tls_certificate.h"
 #include "daemon/job_runner.h"
 #include "daemon/live_state.h"

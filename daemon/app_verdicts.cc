@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/base/files.h"
-#include "daemon/api/standing.h"
+#include "daemon/api/standing_lookup.h"
 #include "daemon/app.h"
 
 namespace defuse {

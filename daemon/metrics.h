@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "core/base/clock.h"
-#include "core/store/job_state.h"
 #include "core/verdict/job.h"
+#include "core/verdict/job_state.h"
 #include "core/verdict/verdict.h"
 
 namespace defuse {

@@ -4,9 +4,9 @@
 
 #include <utility>
 
-#include "daemon/api/standing.h"
-#include "daemon/scheduler.h"
-#include "daemon/siblings.h"
+#include "core/verdict/promotion.h"
+#include "core/verdict/siblings.h"
+#include "daemon/api/standing_lookup.h"
 
 namespace defuse {
 namespace {
@@ -64,9 +64,11 @@ Result<JobSpec> specify(Store& store, const Config& config, const StateFolder& s
   if (settings == config.models.end()) return fail(ErrorCode::not_found, "model " + job.model + " is not configured");
   spec.settings = settings->second;
   spec.worker = config.worker;
-  TRY(siblings, siblings_of(store, spec.settings.noise_floor, job.model, job.digest,
-                            spec.incumbent ? spec.incumbent->digest : std::string()));
-  spec.siblings = std::move(siblings);
+  if (spec.settings.noise_floor.wanted()) {
+    TRY(versions, store.versions(job.model));
+    spec.siblings = siblings_of(spec.settings.noise_floor, job.model, versions, promotions, job.digest,
+                                spec.incumbent ? spec.incumbent->digest : std::string());
+  }
   for (auto& sibling : spec.siblings) {  // one that nobody vouches for shows nothing, and is not loaded
     if (!sibling.problem.empty()) continue;
     TRY(problem, distrust(store, config.signature_of(job.model), job.model, sibling.version, sibling.digest));

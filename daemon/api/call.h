@@ -10,7 +10,7 @@
 #include "core/regions/votes.h"
 #include "daemon/api/api.h"
 #include "daemon/api/read_model.h"
-#include "daemon/api/standing.h"
+#include "daemon/api/standing_lookup.h"
 #include "daemon/state/tokens.h"
 
 namespace defuse::http {

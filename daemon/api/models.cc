@@ -38,7 +38,7 @@ Json sandbox_json(const DaemonStatus& status) {
 // Versions that are not complete yet and that the store has never seen; they are listed before all others.
 Result<std::vector<std::string>> unseen_versions(const ModelFacts& facts, Store& store) {
   std::vector<std::string> unseen;
-  for (const auto& entry : facts.daemon.not_ready) {
+  for (const auto& entry : facts.registry.not_ready) {
     // An entry without a version speaks of the whole model's folder.
     if (entry.model != facts.model || entry.version.empty()) continue;
     if (std::find(unseen.begin(), unseen.end(), entry.version) != unseen.end()) continue;
@@ -194,7 +194,7 @@ Answer version(const Call& call) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
   TRY(standing, standing_of(facts, call.at("version"), *store));
-  if (standing.status == 404 && !standing.row) return fail(ErrorCode::not_found, standing.reason);
+  if (standing.answer == GateAnswer::unknown && !standing.row) return fail(ErrorCode::not_found, standing.reason);
   return json_response(version_json(facts, call.at("version"), standing));
 }
 

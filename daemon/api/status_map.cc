@@ -26,16 +26,20 @@ int http_status(ErrorCode code) {
   return 500;
 }
 
-int gate_status(VerdictState state) {
-  switch (state) {
-    case VerdictState::pass:
+int gate_status(GateAnswer answer) {
+  switch (answer) {
+    case GateAnswer::pass:
       return 200;
-    case VerdictState::fail:
+    case GateAnswer::fail:
       return 412;
-    case VerdictState::inconclusive:
+    case GateAnswer::inconclusive:
       return 409;
-    case VerdictState::error:
+    case GateAnswer::error:
       return 422;
+    case GateAnswer::not_judged:
+      return 503;
+    case GateAnswer::unknown:
+      return 404;
   }
   return 500;
 }

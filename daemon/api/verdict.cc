@@ -89,7 +89,7 @@ Answer verdict(const Call& call) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
   TRY(standing, standing_of(facts, call.at("version"), *store));
-  if (standing.status == kGateUnknown && !standing.judged) return fail(ErrorCode::not_found, standing.reason);
+  if (standing.answer == GateAnswer::unknown && !standing.judged) return fail(ErrorCode::not_found, standing.reason);
   Json body = version_json(facts, call.at("version"), standing);
   const Verdict nothing{};
   const Verdict& decided = standing.judged ? standing.judged->verdict : nothing;
@@ -120,8 +120,8 @@ Answer gate(const Call& call) {
                                                   ? finding_list(standing.judged->verdict, /*violations_only=*/true)
                                                   : Json::array()},
                                  {"job", standing.job ? job_json(*standing.job) : Json()}},
-                                standing.status);
-  if (standing.status == kGateNotJudged) response.headers.emplace_back("Retry-After", "5");
+                                gate_status(standing.answer));
+  if (standing.answer == GateAnswer::not_judged) response.headers.emplace_back("Retry-After", "5");
   return response;
 }
 

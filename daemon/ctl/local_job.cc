@@ -11,7 +11,7 @@
 #include "core/base/clock.h"
 #include "core/base/files.h"
 #include "core/base/sha256.h"
-#include "core/store/pace.h"
+#include "core/verdict/pace.h"
 
 namespace defuse::ctl {
 namespace fs = std::filesystem;

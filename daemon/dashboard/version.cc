@@ -64,7 +64,7 @@ Answer page_version(const Call& call) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
   TRY(standing, standing_of(facts, call.at("version"), *store));
-  if (standing.status == 404 && !standing.row) return fail(ErrorCode::not_found, standing.reason);
+  if (standing.answer == GateAnswer::unknown && !standing.row) return fail(ErrorCode::not_found, standing.reason);
   const Verdict nothing{};
   const Verdict& decided = standing.judged ? standing.judged->verdict : nothing;
   const auto page = document_of(call, standing, kPageFile, kMaxPageFile);

@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 
 #include "core/registry/ed25519.h"
+#include "daemon/api/status_map.h"
 #include "daemon/specify.h"
 #include "tests/daemon/whole_daemon.h"
 #include "tests/support/corrections.h"
@@ -45,9 +46,10 @@ struct SignedDaemon : Daemon {
     const auto facts = model_facts("digits", app->live(), store());
     return *standing_of(*facts, version, store());
   }
+  int status_of(const std::string& version) { return gate_status(standing(version).answer); }
   // Once the daemon says so. 422 and error, never a pass, not even in the verdict file.
   std::string refusal(const std::string& version) {
-    EXPECT_TRUE(comes_true([&] { return standing(version).status == 422; })) << standing(version).reason;
+    EXPECT_TRUE(comes_true([&] { return status_of(version) == 422; })) << standing(version).reason;
     const auto now = standing(version);
     EXPECT_EQ(now.verdict, VerdictState::error);
     EXPECT_TRUE(comes_true([&] { return !verdict_file(version).value("ok", true); }));
@@ -72,7 +74,7 @@ struct SignedDaemon : Daemon {
 
 TEST_F(SignedDaemon, EnforcedASignedVersionIsJudgedAndPromotedUnderItsKeysName) {
   with_signed_pass();
-  EXPECT_EQ(standing("2").status, 200);
+  EXPECT_EQ(status_of("2"), 200);
   EXPECT_EQ(standing("2").signature.key, "key-1");
   const auto report = *parse_json(test::slurp(config.state_dir / verdict("two")->report / "report.json"), "report");
   EXPECT_EQ(report["signature"]["mode"], "enforce");
@@ -108,7 +110,7 @@ TEST_F(SignedDaemon, AManifestCannotBeReplayedUnderAnotherVersion) {
   with_signed_pass();
   put("3", "two", papers("2", "two"));  // the same file, the same signed manifest, another place
   EXPECT_NE(refusal("3").find("is of version 2, not 3"), std::string::npos) << refusal("3");
-  EXPECT_EQ(standing("2").status, 200) << "the one that was signed is as good as before";
+  EXPECT_EQ(status_of("2"), 200) << "the one that was signed is as good as before";
 }
 
 TEST_F(SignedDaemon, WarnJudgesAndSaysItLoudly) {
@@ -145,7 +147,7 @@ TEST_F(SignedDaemon, AKeyThatIsTakenAwayTakesItsPassesAlongAndBringsThemBack) {
     return Result<Config>(config);
   };
   reload();
-  ASSERT_TRUE(comes_true([&] { return standing("2").status == 200 && verdict_file("2").value("ok", false); }));
+  ASSERT_TRUE(comes_true([&] { return status_of("2") == 200 && verdict_file("2").value("ok", false); }));
 }
 
 TEST_F(SignedDaemon, EnforcingOverAnUnsignedIncumbentTrustsNoComparisonUntilItIsSigned) {
@@ -171,10 +173,10 @@ TEST_F(SignedDaemon, EnforcingOverAnUnsignedIncumbentTrustsNoComparisonUntilItIs
   EXPECT_EQ(runs(), 2U) << "nothing was run for it";
   put("1", "one",
       papers("1", "one"));  // signed where it lies: the same bytes, and what was found with them counts again
-  ASSERT_TRUE(comes_true([&] { return standing("2").status == 200; })) << standing("2").reason;
+  ASSERT_TRUE(comes_true([&] { return status_of("2") == 200; })) << standing("2").reason;
   ASSERT_TRUE(comes_true([&] { return verdict_file("2").value("ok", false); }));
   put("1", "one", papers("1", "one", "2"));  // and signed by somebody else
-  ASSERT_TRUE(comes_true([&] { return standing("2").status == 422; }));
+  ASSERT_TRUE(comes_true([&] { return status_of("2") == 422; }));
   ASSERT_TRUE(comes_true([&] { return !verdict_file("2").value("ok", true); }));
 }
 
@@ -266,7 +268,7 @@ struct SleepyDaemon : SignedDaemon {
 TEST_F(SleepyDaemon, AFileReplacedAfterItWasJudgedIsNotPromoted) {
   with_pass();
   shelf.put("2", "another");
-  EXPECT_EQ(standing("2").status, 200) << "nobody has looked yet";
+  EXPECT_EQ(status_of("2"), 200) << "nobody has looked yet";
   refused(app->promote("digits", "2", "", false, "ann"), digest("another"));
   refused(app->promote("digits", "2", "urgent", true, "ann"), digest("another"), "override.refused");
   shelf.put("2", "corrupt");

@@ -41,7 +41,7 @@ TEST_F(Gate, EachVerdictHasItsStatus) {
     world.judge("2", "two", state, "one");
     EXPECT_EQ(gate(), status);
     EXPECT_EQ(world.get_json(kGate)["verdict"], to_string(state));
-    EXPECT_EQ(gate_status(state), status);
+    EXPECT_EQ(gate_status(gate_answer(state)), status);
   }
 }
 

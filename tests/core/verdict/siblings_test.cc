@@ -1,5 +1,5 @@
-// Which versions a line's noise floor is made of, asked of a real store.
-#include "daemon/siblings.h"
+// Which versions a line's noise floor is made of, with the records of a real store.
+#include "core/verdict/siblings.h"
 
 #include "tests/core/store/store_fixture.h"
 
@@ -13,14 +13,18 @@ class Siblings : public StoreTest {
     const auto done = store_->promote("digits", version, digest, kind, "ann", "");
     ASSERT_TRUE(done) << done.error().describe();
   }
+  std::vector<SiblingRef> of(const NoiseFloorSettings& settings, const std::string& candidate,
+                             const std::string& incumbent) {
+    return siblings_of(settings, "digits", got(store_->versions("digits")), got(store_->promotions("digits")),
+                       candidate, incumbent);
+  }
   std::vector<SiblingRef> named(std::vector<std::string> names) {
-    return got(siblings_of(*store_, {.versions = std::move(names), .last_promoted = 0}, "digits", "new", "old"));
+    return of({.versions = std::move(names), .last_promoted = 0}, "new", "old");
   }
   // Versions of the last `count` promoted, newest first, beside candidate and incumbent.
   std::vector<std::string> last(int count, const std::string& candidate = "new", const std::string& incumbent = "old") {
     std::vector<std::string> versions;
-    for (const auto& sibling :
-         got(siblings_of(*store_, {.versions = {}, .last_promoted = count}, "digits", candidate, incumbent))) {
+    for (const auto& sibling : of({.versions = {}, .last_promoted = count}, candidate, incumbent)) {
       EXPECT_TRUE(sibling.problem.empty()) << sibling.problem;
       versions.push_back(sibling.version);
     }
@@ -108,11 +112,6 @@ TEST_F(Siblings, LinesDoNotShareTheirs) {
   put("1", "d1", "letters");
   ASSERT_TRUE(store_->promote("letters", "1", "d1", "promote", "ann", ""));
   EXPECT_TRUE(last(5).empty());
-}
-
-TEST_F(Siblings, AStoreThatCannotBeReadIsAnErrorNotALineWithoutSiblings) {
-  database().connection().exec("DROP TABLE promotions");
-  EXPECT_FALSE(siblings_of(*store_, {.versions = {}, .last_promoted = 1}, "digits", "new", "old"));
 }
 
 }  // namespace

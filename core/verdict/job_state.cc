@@ -1,4 +1,4 @@
-#include "core/store/job_state.h"
+#include "core/verdict/job_state.h"
 
 #include <string>
 

@@ -1,5 +1,5 @@
 // The table of legal moves, pair by pair, against the picture in job_state.h.
-#include "core/store/job_state.h"
+#include "core/verdict/job_state.h"
 
 #include <gtest/gtest.h>
 

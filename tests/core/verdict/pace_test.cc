@@ -1,4 +1,4 @@
-#include "core/store/pace.h"
+#include "core/verdict/pace.h"
 
 #include <gtest/gtest.h>
 

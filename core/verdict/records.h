@@ -1,0 +1,93 @@
+// What is on record of versions, jobs, verdicts and promotions: what the law is asked about. The store (core/store)
+// keeps them; nothing here knows how. Plain values.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/registry/signature.h"
+#include "core/verdict/job_state.h"
+#include "core/verdict/pace.h"
+#include "core/verdict/verdict.h"
+
+namespace defuse {
+
+enum class VersionPresence { present, deleted };
+
+struct VersionRow {
+  std::string model;
+  std::string version;
+  std::string digest;
+  std::filesystem::path artifact;
+  std::string fingerprint;  // of the files when the digest was taken
+  std::vector<std::string> labels;
+  VersionPresence presence = VersionPresence::present;
+  bool current = true;        // false for a digest that another one replaced at the same path
+  std::int64_t replaced = 0;  // how many digests this version has had before this one
+  TimePoint first_seen;
+  TimePoint last_seen;
+  SignatureRecord signature = {};
+};
+
+struct JobRow {
+  std::int64_t id = 0;
+  JobKind kind = JobKind::gate;
+  std::string model;
+  std::string version;
+  std::string digest;
+  JobState state = JobState::queued;
+  int attempt = 0;            // attempts started
+  std::int64_t priority = 0;  // higher first, then older first
+  TimePoint created;
+  TimePoint not_before;  // back-off
+  std::optional<TimePoint> started;
+  std::optional<TimePoint> finished;
+  std::string station;  // last progress seen
+  double progress = 0;
+  std::optional<Pace> pace;       // of the station
+  std::string error;              // last failure, for people
+  std::string incumbent_version;  // what it was (or will be) compared with; empty if none
+  std::string incumbent_digest;
+};
+
+// When the running job's station is expected to be done.
+inline std::optional<TimePoint> station_ends(const JobRow& job) {
+  return job.state == JobState::running && job.pace ? expected_end(*job.pace) : std::nullopt;
+}
+
+// A verdict's place among those on one test split (core/verdict/evidence.h).
+struct Judgement {
+  std::string data_digest;
+  std::int64_t position = 1;
+  std::int64_t rejections = 0;
+  bool rejected = false;
+};
+
+struct VerdictRow {
+  std::int64_t job = 0;
+  std::string model;
+  std::string version;
+  std::string digest;
+  TimePoint created;
+  std::string incumbent_version;  // empty if there was none
+  std::string incumbent_digest;
+  Verdict verdict;
+  std::filesystem::path report;        // folder with report.json, report.html, …; relative to the state folder
+  std::optional<Judgement> judgement;  // to be counted; never read back. Unset if nothing was compared
+};
+
+struct PromotionRow {
+  std::int64_t id = 0;
+  std::string model;
+  std::string version;
+  std::string digest;
+  std::string kind;  // "promote", "override" or "rollback"
+  std::string who;
+  std::string reason;
+  TimePoint at;
+};
+
+}  // namespace defuse
