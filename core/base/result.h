@@ -11,8 +11,19 @@
 
 namespace defuse {
 
+// A class and not an alias, so that the compiler refuses a result that nobody looks at: a failed write that is dropped is
+// how evidence gets lost. Where a failure truly does not matter, `harmless` says why.
 template <class T>
-using Result = tl::expected<T, Error>;
+class [[nodiscard]] Result : public tl::expected<T, Error> {
+ public:
+  using tl::expected<T, Error>::expected;
+  Result() = default;
+  Result(tl::expected<T, Error> other) : tl::expected<T, Error>(std::move(other)) {}  // NOLINT: the same thing
+};
+
+// Drops a result whose failure costs nothing but time or room: `harmless(cache.put(…), "it is made again")`.
+template <class T>
+void harmless(const Result<T>& /*result*/, const char* /*why*/) {}
 
 inline tl::unexpected<Error> fail(ErrorCode code, std::string message) {
   return tl::unexpected<Error>(Error{code, std::move(message), {}});
