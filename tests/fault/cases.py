@@ -225,13 +225,16 @@ worker: {{ memory: {memory}, timeout: {timeout}, retries: {retries}, backoff: 10
 
 def page():
     """docs/fault-cases.md."""
-    words = """# What was tried to make the gate green by accident
+    words = """# Cases in which the gate must not pass
 
-Each line is a case of `ctest -L fault`: it is done to the real programs, and what comes of it is asked of `/gate`, of `defusectl wait`, of the verdict
-document, of the verdict file and of JUnit (or of `defusectl evaluate`), which must all agree. Expected is a verdict, or *not judged* (503 and no verdict
-file), *unknown* (404), or *refused* (the program says why and ends). The last column is what the reason must say, as a regular expression. The
-*controls* are the only ones that may pass, and show that the others could have. `tests/fault/kill_test.py` kills worker and daemon at every station
-beside these. This page is written by `tests/fault/cases.py --write` and compared with the cases by a test.
+Each line is a case of `ctest -L fault`. It is applied to the real programs. The answer is then read from `/gate`, `defusectl wait`, the verdict document, the
+verdict file and JUnit (or from `defusectl evaluate`), and all of them must agree.
+
+- *expected* is a verdict, or *not judged* (503 and no verdict file), *unknown* (404), or *refused* (the program says why and ends).
+- *the reason says* is a regular expression that the reason must match.
+- The *controls* are the only cases that may pass. They show that the others could have passed.
+
+`tests/fault/kill_test.py` additionally kills worker and daemon at every station. `tests/fault/cases.py --write` writes this page; a test compares it with the cases.
 """
     total = 0
     for kind in FILES:
