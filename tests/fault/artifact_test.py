@@ -10,18 +10,18 @@ from harness import main  # noqa: E402
 
 NOT_WHOLE = "not a whole TorchScript file"
 CASES = (
-    Case("control: a manifest with the right digest", "a good model, vouched for by its sha256", "pass", "May be promoted"),
+    Case("control: a manifest with the right digest", "a good model; the manifest has its correct sha256", "pass", "May be promoted"),
     Case("an empty artifact", "model.pt has no bytes", "error", NOT_WHOLE),
     Case("text for an artifact", "model.pt is a text file", "error", NOT_WHOLE),
     Case("a truncated artifact", "the last third of model.pt is missing", "error", NOT_WHOLE),
     Case("a damaged artifact", "weights in the middle of model.pt are overwritten", "fail", "NaN or infinity"),
     Case("a zip file without a model", "model.pt is an archive of something else", "error", "does not load"),
     Case("a growing artifact", "model.pt grows between all scans", "not judged", "not complete yet|being written"),
-    Case("a grown artifact", "the same once its writer stopped half-way", "error", NOT_WHOLE),
+    Case("a grown artifact", "the same, after its writer stopped half-way", "error", NOT_WHOLE),
     Case("no artifact", "an empty folder", "not judged", "no model.pt yet"),
     Case("a manifest with the wrong digest", "sha256 names other bytes", "error", "sha256"),
     Case("a manifest that is no JSON", "manifest.json was cut short", "not judged", "manifest"),
-    Case("a manifest without its artifact's end", "the digest of the whole file, beside a part of it", "error", "sha256"),
+    Case("a manifest without its artifact's end", "the manifest has the digest of the whole file, but only a part of the file is there", "error", "sha256"),
     Case("a marker older than its artifact", "READY was there before model.pt was replaced", "not judged", "READY is older"),
     Case("a link that leaves the registry", "the version folder is a link to elsewhere", "error", "link that leaves the registry"),
     Case("an artifact that is a pipe", "model.pt is a named pipe", "error", "no regular file"),

@@ -9,8 +9,8 @@ from cases import BIN, MADE, Case, Cases, line, until  # noqa: E402
 from harness import main  # noqa: E402
 
 CASES = (
-    Case("control: a configuration that is good", "checked, and a gate run by it", "pass", "May be promoted"),
-    Case("unknown check", "a check that does not exist is to block", "refused", "acuracy.*did you mean 'accuracy'"),
+    Case("control: a configuration that is good", "the configuration is checked, and a gate is run with it", "pass", "May be promoted"),
+    Case("unknown check", "a check that does not exist is set to block", "refused", "acuracy.*did you mean 'accuracy'"),
     Case("unknown key in a check", "max_dorp for max_drop", "refused", "max_dorp.*did you mean 'max_drop'"),
     Case("an empty configuration", "the file has no bytes", "refused", "api_version|empty"),
     Case("a newer configuration", "api_version: defused/v2", "refused", "defused/v2|defused/v1"),
@@ -29,7 +29,7 @@ CASES = (
     Case("a candidate that is not there", "evaluate names no file", "refused", "candidate"),
     Case("an incumbent that is not there", "evaluate names an incumbent that was deleted", "refused", "incumbent"),
     Case("evaluate without an incumbent", "no --incumbent", "inconclusive", "no incumbent"),
-    Case("reload with an unknown check", "a running daemon is given a file with a misspelt check; the strict one stays in force", "fail", "class order"),
+    Case("reload with an unknown check", "a running daemon gets a file with a misspelt check; the old, strict file stays in force", "fail", "class order"),
     Case("a model removed by a reload", "the line of a version that passed is no longer configured", "unknown", "no longer watched"),
 )
 

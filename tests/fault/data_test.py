@@ -10,8 +10,8 @@ from harness import main  # noqa: E402
 
 DATA = MADE / "data"
 CASES = (
-    Case("control: good data", "the same model line on data that is whole", "pass", "May be promoted"),
-    Case("an empty data set", "both files are there and hold no image", "error", "test-images-idx3-ubyte holds no image"),
+    Case("control: good data", "the same model line with complete data", "pass", "May be promoted"),
+    Case("an empty data set", "both files exist and contain no image", "error", "test-images-idx3-ubyte holds no image"),
     Case("an empty file", "the file of images has no bytes", "error", "test-images-idx3-ubyte"),
     Case("a missing test split", "the file of test images is not there", "error", "test-images-idx3-ubyte"),
     Case("a missing train split", "the file of training labels is not there", "error", "train-labels-idx1-ubyte"),
@@ -19,11 +19,11 @@ CASES = (
     Case("fewer labels than images", "the last ten labels are missing", "error", "2490 labels"),
     Case("images cut short", "the file of images ends half-way", "error", "test-images-idx3-ubyte"),
     Case("another format", "the file of images is a PNG", "error", "test-images-idx3-ubyte"),
-    Case("other images than configured", "images of 20 by 20 where 28 by 28 were announced", "error", "28"),
+    Case("other images than configured", "images of 20 by 20; 28 by 28 are configured", "error", "28"),
     Case("NaN in the test images", "one pixel of a float array is NaN", "error", "NaN at pixel"),
     Case("an empty image folder", "classes without images", "error", "no image|empty"),
     Case("data that may not be read", "the file is a folder", "error", "test-images-idx3-ubyte"),
-    Case("too few test images", "60 test images, all of them answered well", "inconclusive", "more test image"),
+    Case("too few test images", "only 60 test images, all answered correctly", "inconclusive", "more test image"),
     Case("a missing class", "the test split has no image of class 9", "inconclusive", "class 9"),
     Case("a class under minimum support", "two test images of class 9", "inconclusive", "class 9"),
     Case("a never-break image that is not there", "index 99999 of a split of 2,500", "error", "99999"),

@@ -16,13 +16,13 @@ CASES = (
     Case("the incumbent corrupted", "its file was cut short, and its answers are gone", "error", "incumbent could not be run"),
     Case("the incumbent deleted during a gate", "its folder goes while the candidate answers", "error", "incumbent could not be run"),
     Case("the candidate replaced during a gate", "bad bytes take the place of good ones before they are loaded", "fail", "class order"),
-    Case("damaged answers of the incumbent", "kept predictions overwritten by wrong ones, so that any candidate looks better", "fail",
+    Case("damaged answers of the incumbent", "stored predictions are overwritten by wrong ones, so that any candidate looks better", "fail",
          "the new model is worse"),
-    Case("answers of the incumbent on other data", "kept answers that say themselves that they are of other images", "fail",
+    Case("answers of the incumbent on other data", "stored answers that belong to other images", "fail",
          "the new model is worse"),
     Case("a generator judged too weak", "its reconstruction error is above the limit", "inconclusive", "generat"),
-    Case("a generator that collapsed", "an encoder and a decoder that give the same for everything", "inconclusive", "generat"),
-    Case("a generator that gives NaN", "a decoder whose images are no numbers", "error", "generat|finite|NaN"),
+    Case("a generator that collapsed", "an encoder and a decoder that give the same output for every input", "inconclusive", "generat"),
+    Case("a generator that gives NaN", "a decoder whose images are NaN", "error", "generat|finite|NaN"),
 )
 HOSTILE = MADE / "hostile"
 

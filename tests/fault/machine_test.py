@@ -12,16 +12,16 @@ from cases import BIN, MADE, Case, Cases, line, until  # noqa: E402
 from harness import main  # noqa: E402
 
 CASES = (
-    Case("control: a machine that is well", "a good model beside what follows", "pass", "May be promoted"),
+    Case("control: a machine that is well", "a good model on the same machine", "pass", "May be promoted"),
     Case("full disk", "the state folder's file system is full when a bad version arrives", "not judged", "."),
     Case("room again", "the same version once there is room", "fail", "class order"),
     Case("read-only state folder", "the daemon is started on a file system that is mounted read-only", "refused", "read-only"),
     Case("registry unmounted", "an empty folder is left where the registry was: what failed stays known", "fail", "class order"),
-    Case("registry unmounted, and a new version asked for", "nobody can know whether there is one", "not judged", "registry"),
-    Case("registry mounted again", "a bad version that came meanwhile is judged", "fail", "class order"),
+    Case("registry unmounted, and a new version asked for", "it cannot be known whether this version exists", "not judged", "registry"),
+    Case("registry mounted again", "a bad version that arrived in the meantime is judged", "fail", "class order"),
     Case("inotify limit reached", "the daemon may have no inotify instance; it scans", "fail", "class order"),
     Case("clock set back an hour", "the clock jumps back while versions arrive", "fail", "class order"),
-    Case("clock set back a day while a worker is to be tried again", "a retry that is due must not wait for yesterday to pass", "error", "signal 9"),
+    Case("clock set back a day while a worker is to be tried again", "a retry that is due must not wait a day", "error", "signal 9"),
     Case("clock set forward a day", "the clock jumps ahead while versions arrive", "fail", "class order"),
 )
 BAD = MADE / "hostile" / "permuted.pt"

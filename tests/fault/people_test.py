@@ -8,17 +8,17 @@ from cases import BIN, MADE, Case, Cases, line, until  # noqa: E402
 from harness import main  # noqa: E402
 
 CASES = (
-    Case("control: a live waiver", "its one violation is waived for some days", "pass", "covered by a waiver"),
+    Case("control: a live waiver", "its only violation is waived for some days", "pass", "covered by a waiver"),
     Case("no waiver", "labels.txt in another order, and nobody waived it", "fail", "another order"),
     Case("a waiver for another model", "the same finding, waived for letters", "fail", "another order"),
     Case("a waiver for another version", "the same finding, waived for version 3", "fail", "another order"),
     Case("a waiver for another finding", "the overall accuracy is waived", "fail", "another order"),
-    Case("a waiver withdrawn", "it passed by a waiver, which is then removed", "fail", "another order"),
-    Case("a waiver for an error", "what keeps a truncated file from loading is waived", "error", "not a whole"),
+    Case("a waiver withdrawn", "the version passed because of a waiver, which is then removed", "fail", "another order"),
+    Case("a waiver for an error", "the error of a truncated file is waived", "error", "not a whole"),
     Case("a waiver without end", "expires in the year 2099", "refused", "90|longer|expires"),
     Case("a waiver that has expired already", "expires yesterday", "refused", "past|expire"),
     Case("an expired waiver", "the clock passes the waiver's end", "fail", "expired"),
-    Case("a clock set back after a waiver expired", "the clock jumps back to when the waiver still lived", "fail", "expired|another order"),
+    Case("a clock set back after a waiver expired", "the clock jumps back to a time when the waiver was valid", "fail", "expired|another order"),
     Case("promoting what failed", "promote without --force", "refused", "verdict is fail"),
     Case("promoting what was never judged", "promote of a version that is not there", "refused", "no version"),
     Case("promoting by a waiver that expired", "promote of a version whose waiver ran out", "refused", "fail|no longer in force"),

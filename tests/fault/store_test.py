@@ -11,9 +11,9 @@ from cases import BIN, MADE, Case, Cases, line, until  # noqa: E402
 from harness import main  # noqa: E402
 
 CASES = (
-    Case("control: a restart", "the daemon is stopped and started; the verdicts are those of before", "pass", "May be promoted"),
+    Case("control: a restart", "the daemon is stopped and started; the verdicts stay the same", "pass", "May be promoted"),
     Case("database truncated", "defused.db is cut to a third", "refused", r"defused\.db"),
-    Case("database of garbage", "defused.db holds a text", "refused", r"defused\.db"),
+    Case("database of garbage", "defused.db contains text", "refused", r"defused\.db"),
     Case("database of another program", "a SQLite file with other tables", "refused", r"defused\.db"),
     Case("database from a newer version", "a migration that this version does not know was applied", "refused", "newer|migration"),
     Case("database changed by hand", "a migration that was applied is not the one that this version holds", "refused", "migration"),
