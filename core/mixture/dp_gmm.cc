@@ -272,7 +272,9 @@ Result<DpGmm> fit_dp_gmm(const Matrix& points, const DpGmmSettings& settings) {
   TRY_OK(check(values, points.rows, points.cols, settings));
   const KMeansSettings start{.clusters = settings.components, .seed = settings.seed, .threads = settings.threads};
   TRY(clusters, fit_kmeans(values, points.rows, points.cols, start));
-  return guarded(values, points.rows, points.cols, clusters.labels, settings);
+  TRY(fit, guarded(values, points.rows, points.cols, clusters.labels, settings));
+  fit.start = std::move(clusters.rounds);
+  return fit;
 }
 
 }  // namespace defuse

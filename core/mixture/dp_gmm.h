@@ -9,6 +9,7 @@
 
 #include "core/base/matrix.h"
 #include "core/base/result.h"
+#include "core/mixture/kmeans.h"
 
 namespace defuse {
 
@@ -33,7 +34,8 @@ struct DpGmm {
   std::vector<double> covariances;  // full [k, d, d], diagonal [k, d], tied [d, d]
   std::vector<double> counts;       // [k] N_k
   std::vector<double> bound;        // per iteration; never falls by more than rounding
-  bool converged = false;
+  bool converged = false;           // why it stopped: the bound moved by less than the tolerance; else max_iterations
+  KMeansRounds start;               // of the k-means that gave the first labels; empty where they were given
   std::vector<double> responsibilities;  // [n, k] of the last E step
   std::vector<int> labels;               // [n] argmax
 };

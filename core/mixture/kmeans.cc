@@ -17,6 +17,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -281,6 +282,8 @@ std::vector<double> means_of(const Data& data, std::size_t k, const Assignment& 
   return means;
 }
 
+double sum_of(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+
 double mean_variance(const Data& data) {
   double total = 0;
   for (std::size_t j = 0; j < data.d; ++j) {
@@ -314,19 +317,27 @@ Result<KMeans> fit_from(const Data& data, std::vector<double> centers, const KMe
   fit.centers = std::move(centers);
   Assignment assignment(data, k, team);
   std::vector<int> before(data.n, -1);
-  for (fit.iterations = 1; fit.iterations <= settings.max_iterations; ++fit.iterations) {
+  while (fit.iterations < settings.max_iterations) {
+    ++fit.iterations;
     TRY_OK(assignment.assign(fit.centers));
-    if (assignment.labels() == before) break;
+    fit.rounds.objective.push_back(sum_of(assignment.squared_distances()));
+    if (assignment.labels() == before) {
+      fit.rounds.stop = KMeansRounds::Stop::labels_repeat;
+      break;
+    }
     before = assignment.labels();
     std::vector<double> moved = means_of(data, k, assignment);
     double shift = 0;
     for (std::size_t i = 0; i < moved.size(); ++i) shift += (moved[i] - fit.centers[i]) * (moved[i] - fit.centers[i]);
     fit.centers = std::move(moved);
-    if (shift <= stand_still) break;
+    if (shift <= stand_still) {
+      fit.rounds.stop = KMeansRounds::Stop::centers_still;
+      break;
+    }
   }
   TRY_OK(assignment.assign(fit.centers));
   fit.labels = assignment.labels();
-  for (const double v : assignment.squared_distances()) fit.inertia += v;
+  fit.inertia = sum_of(assignment.squared_distances());
   return fit;
 }
 

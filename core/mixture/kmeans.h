@@ -19,11 +19,25 @@ struct KMeansSettings {
   int threads = 1;  // 0 = one per core; the result does not depend on it
 };
 
+// How the fit came about, for whoever asks whether it converged.
+struct KMeansRounds {
+  enum class Stop {
+    labels_repeat,    // no point changed its cluster, so that further rounds would change nothing
+    centers_still,    // the centres moved by less than the tolerance
+    iteration_limit,  // max_iterations were not enough for either
+  };
+  // By round: the sum of squared distances once the points were assigned, before the centres moved. Never rises by
+  // more than rounding.
+  std::vector<double> objective;
+  Stop stop = Stop::iteration_limit;
+};
+
 struct KMeans {
   std::vector<int> labels;      // [n] in [0, clusters); a cluster may be empty only if there are fewer distinct points
   std::vector<double> centers;  // [clusters, d]
-  double inertia = 0;           // sum of squared distances to the nearest centre
-  int iterations = 0;
+  double inertia = 0;           // sum of squared distances to the nearest centre, after the last move
+  int iterations = 0;           // rounds, at most max_iterations
+  KMeansRounds rounds;
 };
 
 // points: [n, d] row-major. `invalid_input` for n < clusters, d < 1 or values that are not finite.

@@ -212,6 +212,48 @@ TEST_P(DpGmmShapes, RecoversPlantedGroupsAndEmptiesTheOtherComponents) {
 
 INSTANTIATE_TEST_SUITE_P(All, DpGmmShapes, ::testing::Values(Covariance::full, Covariance::diagonal, Covariance::tied));
 
+// The bound does not know of the regularisation, so without any only rounding is left: 1e-10 of the bound.
+TEST_P(DpGmmShapes, TheBoundNeverFallsFromAnyStart) {
+  for (const std::uint64_t seed : {3, 4, 5}) {
+    const Matrix points = planted(240, 4, 5, seed);
+    const std::vector<double> values(points.data.begin(), points.data.end());
+    RandomStream random(seed, 9);
+    std::vector<int> start(240);
+    for (int& label : start) label = static_cast<int>(random.below(7));
+    const auto fit = fit_dp_gmm_from(
+        values, 240, 4, start,
+        {.components = 7, .covariance = GetParam(), .tolerance = 1e-9, .regularisation = 0, .max_iterations = 300});
+    ASSERT_TRUE(fit) << fit.error().describe();
+    ASSERT_GT(fit->bound.size(), 3U);
+    for (std::size_t i = 1; i < fit->bound.size(); ++i)
+      EXPECT_GE(fit->bound[i], fit->bound[i - 1] - 1e-10 * std::abs(fit->bound[i - 1])) << "iteration " << i + 1;
+  }
+}
+
+TEST(DpGmm, SaysWhetherItConvergedAndKeepsHowItsStartWasFound) {
+  const Matrix points = planted(300, 3, 4, 6);
+  const auto whole = fit_dp_gmm(points, {.components = 6, .seed = 2});
+  const auto cut_short = fit_dp_gmm(points, {.components = 6, .max_iterations = 2, .seed = 2});
+  ASSERT_TRUE(whole && cut_short);
+  EXPECT_TRUE(whole->converged);
+  const std::size_t last = whole->bound.size() - 1;
+  ASSERT_GE(last, 2U);
+  EXPECT_LT(std::abs(whole->bound[last] - whole->bound[last - 1]), 1e-3);
+  EXPECT_GE(std::abs(whole->bound[last - 1] - whole->bound[last - 2]), 1e-3) << "it would have stopped before";
+  EXPECT_FALSE(cut_short->converged);
+  EXPECT_EQ(cut_short->bound.size(), 2U);
+
+  const std::vector<double> values(points.data.begin(), points.data.end());
+  const auto clusters = fit_kmeans(values, 300, 3, {.clusters = 6, .seed = 2});
+  ASSERT_TRUE(clusters);
+  EXPECT_EQ(whole->start.objective, clusters->rounds.objective);
+  EXPECT_EQ(whole->start.stop, clusters->rounds.stop);
+  const auto given = fit_dp_gmm_from(values, 300, 3, clusters->labels, {.components = 6, .seed = 2});
+  ASSERT_TRUE(given);
+  EXPECT_TRUE(given->start.objective.empty());
+  EXPECT_EQ(given->bound, whole->bound);
+}
+
 TEST(DpGmm, SameSeedGivesTheSameNumbers) {
   const Matrix points = planted(300, 3, 4, 2);
   const auto one = fit_dp_gmm(points, {.components = 6, .seed = 9});

@@ -117,6 +117,67 @@ TEST(KMeans, FewerDistinctPointsThanClustersGiveAnAnswer) {
   EXPECT_EQ(fit->centers.size(), 4U);
 }
 
+// 0 stays with the first centre, 1 10 11 go to the second: 0 + 0 + 81 + 100. Centres move to 0 and 22/3, then to 1/2
+// and 21/2.
+TEST(KMeans, KeepsTheObjectiveOfEveryRoundAsWorkedOutByHand) {
+  const std::vector<double> points{0, 1, 10, 11}, start{0, 1};
+  const auto fit = fit_kmeans_from(points, 4, 1, start, {.clusters = 2});
+  ASSERT_TRUE(fit);
+  ASSERT_EQ(fit->rounds.objective.size(), 3U);
+  EXPECT_DOUBLE_EQ(fit->rounds.objective[0], 181);
+  EXPECT_NEAR(fit->rounds.objective[1], 1 + 64.0 / 9 + 121.0 / 9, 1e-12);
+  EXPECT_DOUBLE_EQ(fit->rounds.objective[2], 1);
+  EXPECT_DOUBLE_EQ(fit->inertia, 1);
+  EXPECT_EQ(fit->rounds.stop, KMeansRounds::Stop::labels_repeat);
+}
+
+TEST(KMeans, TheObjectiveOfEveryRoundIsThatOfPlainRounds) {
+  const auto points = groups(500, 4, 9, 1.2, 21);
+  const std::vector<double> start(points.begin(), points.begin() + 12 * 4);
+  const auto fit = fit_kmeans_from(points, 500, 4, start, {.clusters = 12, .tolerance = 0});
+  ASSERT_TRUE(fit);
+  ASSERT_GT(fit->rounds.objective.size(), 4U) << "too few rounds to say anything";
+  for (std::size_t r = 0; r < fit->rounds.objective.size(); ++r)
+    EXPECT_EQ(fit->rounds.objective[r], plain_rounds(points, 4, start, static_cast<int>(r)).inertia) << "round " << r;
+}
+
+// Rounding: two sums of n squares may differ by some n eps of them.
+TEST(KMeans, TheObjectiveNeverRisesWithinARun) {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    const std::size_t d = 1 + seed % 5;
+    auto points = groups(400, d, 1 + seed % 7, 0.5, seed);
+    if (seed % 3 == 0)
+      for (double& v : points) v = static_cast<double>(static_cast<int>(v));  // ties and copies
+    const KMeansSettings settings{.clusters = static_cast<int>(2 + 3 * seed), .tolerance = 0, .seed = seed};
+    // Also from a start in which most clusters are empty, so that they take points away from others.
+    const std::vector<double> crowded(d * static_cast<std::size_t>(settings.clusters), 1e3);
+    for (const auto& fit : {fit_kmeans(points, 400, d, settings), fit_kmeans_from(points, 400, d, crowded, settings)}) {
+      ASSERT_TRUE(fit) << fit.error().describe();
+      const auto& objective = fit->rounds.objective;
+      ASSERT_EQ(objective.size(), static_cast<std::size_t>(fit->iterations));
+      for (std::size_t r = 1; r < objective.size(); ++r)
+        EXPECT_LE(objective[r], objective[r - 1] * (1 + 1e-12)) << "seed " << seed << " round " << r;
+      EXPECT_LE(fit->inertia, objective.back() * (1 + 1e-12));
+    }
+  }
+}
+
+TEST(KMeans, SaysWhyItStopped) {
+  const auto points = groups(300, 3, 8, 1.0, 5);
+  const auto until_labels_repeat = fit_kmeans(points, 300, 3, {.clusters = 8, .tolerance = 0});
+  ASSERT_TRUE(until_labels_repeat);
+  EXPECT_EQ(until_labels_repeat->rounds.stop, KMeansRounds::Stop::labels_repeat);
+  EXPECT_EQ(until_labels_repeat->inertia, until_labels_repeat->rounds.objective.back()) << "nothing moved any more";
+  const auto soon_still = fit_kmeans(points, 300, 3, {.clusters = 8, .tolerance = 1e6});
+  ASSERT_TRUE(soon_still);
+  EXPECT_EQ(soon_still->rounds.stop, KMeansRounds::Stop::centers_still);
+  EXPECT_EQ(soon_still->iterations, 1);
+  const auto cut_short = fit_kmeans(points, 300, 3, {.clusters = 8, .max_iterations = 2, .tolerance = 0});
+  ASSERT_TRUE(cut_short);
+  EXPECT_EQ(cut_short->rounds.stop, KMeansRounds::Stop::iteration_limit);
+  EXPECT_EQ(cut_short->iterations, 2) << "it used to count one more than it was allowed";
+}
+
 TEST(KMeans, RefusesWhatItCannotFit) {
   const std::vector<double> points{0, 1, 2, 3};
   const auto code = [](const Result<KMeans>& r) { return r ? ErrorCode::not_found : r.error().code; };
