@@ -1,5 +1,5 @@
-// Principal components, for methods that want a space of fewer and uncorrelated dimensions. Called by domino.cc. Pure,
-// deterministic, thread-safe.
+// Principal components, for methods that want a space of fewer and uncorrelated dimensions. Called by the map of the
+// latent space and by benchmarks. Pure, deterministic, thread-safe.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -13,8 +13,8 @@
 #include <limits>
 #include <numeric>
 
-#include "core/slices/metrics.h"
 #include "core/slices/moving_ball.h"
+#include "core/slices/row_sets.h"
 
 namespace defuse {
 namespace {
@@ -263,30 +263,6 @@ bool Spotlight::contains(std::span<const float> point) const {
 
 double spotlight_slack(double n, double size, double end, int step, int steps) {
   return (n - size) * std::pow(end / (n - size), static_cast<double>(step) / (steps - 1));
-}
-
-SpotlightValue spotlight_value(std::span<const double> points, std::span<const double> loss,
-                               std::span<const double> center, double tau, double size, double slack, double scale) {
-  const std::size_t d = center.size();
-  SpotlightValue v;
-  v.by_center.assign(d, 0);
-  std::vector<double> k(loss.size());
-  for (std::size_t i = 0; i < loss.size(); ++i) {
-    k[i] = kernel(center, tau, points.subspan(i * d, d));
-    v.mass += k[i];
-    v.mean_loss += k[i] * loss[i];
-  }
-  v.mean_loss /= v.mass;
-  const double q = v.mass - (size + slack);
-  const bool short_of = q < 0;
-  v.objective = short_of ? v.mean_loss - scale * q * q / (slack * slack) : v.mean_loss;
-  for (std::size_t i = 0; i < loss.size(); ++i) {
-    if (!(k[i] > 0)) continue;
-    const double g = (loss[i] - v.mean_loss) / v.mass - (short_of ? 2 * scale * q / (slack * slack) : 0.0);
-    for (std::size_t j = 0; j < d; ++j) v.by_center[j] += g * 2 * tau * (points[i * d + j] - center[j]);
-    v.by_log_tau -= g * (1 - k[i]);
-  }
-  return v;
 }
 
 Spotlight find_one_spotlight(std::span<const double> points, std::span<const double> loss,

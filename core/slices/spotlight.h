@@ -83,17 +83,6 @@ Result<std::vector<Spotlight>> find_spotlights(const Matrix& points, std::span<c
 
 // --- the parts, for tests ---
 
-// O = L - s q^2 / b^2 where q = W - (S + b) < 0, else L; L = sum k l / W. Points [n, d].
-struct SpotlightValue {
-  double mass = 0;
-  double mean_loss = 0;
-  double objective = 0;
-  std::vector<double> by_center;  // dO/dmu
-  double by_log_tau = 0;          // dO/d(ln tau)
-};
-SpotlightValue spotlight_value(std::span<const double> points, std::span<const double> loss,
-                               std::span<const double> center, double tau, double size, double slack, double scale);
-
 // b_t = (n - S) (b_min / (n - S))^(t / (T - 1)).
 double spotlight_slack(double n, double size, double end, int step, int steps);
 

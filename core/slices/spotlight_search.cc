@@ -5,7 +5,7 @@
 #include <map>
 
 #include "core/base/sha256.h"
-#include "core/slices/baselines.h"
+#include "core/slices/cross_entropy.h"
 #include "core/stats/clustered.h"
 #include "core/stats/multiplicity.h"
 

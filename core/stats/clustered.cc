@@ -15,7 +15,7 @@
 
 #include "core/base/random.h"
 #include "core/stats/boost_policy.h"
-#include "core/stats/paired_tests.h"
+#include "core/stats/intervals.h"
 
 namespace defuse {
 namespace {
@@ -116,11 +116,6 @@ double sampled_sign_flip(const std::vector<double>& d, std::uint64_t seed) {
 
 double total_of(std::span<const double> d) { return std::accumulate(d.begin(), d.end(), 0.0); }
 
-// Standard error of a ratio of sums over clusters: sqrt(J / (J - 1) sum u_j^2) / N, u_j the cluster's residual.
-double ratio_error(double squared_residuals, double clusters, double images) {
-  return clusters < 2 ? 0 : std::sqrt(clusters / (clusters - 1) * squared_residuals) / images;
-}
-
 }  // namespace
 
 std::vector<double> net_flip_rates(std::span<const ClusterCounts> clusters) {
@@ -130,16 +125,6 @@ std::vector<double> net_flip_rates(std::span<const ClusterCounts> clusters) {
     if (cluster.images > 0)
       d.push_back(static_cast<double>(cluster.negative - cluster.positive) / static_cast<double>(cluster.images));
   return d;
-}
-
-double sign_test_p(std::span<const double> d) {
-  std::int64_t positive = 0, nonzero = 0;
-  for (const double value : d) {
-    if (std::isnan(value)) return 1;
-    if (value > 0) ++positive;
-    if (value != 0) ++nonzero;
-  }
-  return nonzero == 0 ? 1 : binomial_tail_p(positive, nonzero, 0.5);
 }
 
 double sign_flip_p(std::span<const double> d, std::uint64_t seed) {
@@ -152,12 +137,6 @@ double sign_flip_p(std::span<const double> d, std::uint64_t seed) {
   if (const auto exact = exact_sign_flip(nonzero))
     return std::clamp(*exact, std::numeric_limits<double>::min(), 1.0);  // 2^-n underflows beyond n = 1022
   return sampled_sign_flip(nonzero, seed);
-}
-
-double null_variance_z(std::span<const double> d) {
-  double squares = 0;
-  for (const double value : d) squares += value * value;
-  return squares > 0 ? total_of(d) / std::sqrt(squares) : 0;
 }
 
 MeanTest mean_test(std::span<const double> d) {
@@ -192,10 +171,6 @@ double mean_upper(std::span<const double> d, double alpha) {
   return std::min(1.0, test.mean + reach);
 }
 
-Bounds mean_interval(std::span<const double> d, double alpha) {
-  return {mean_lower(d, alpha / 2), mean_upper(d, alpha / 2)};
-}
-
 double net_rate_lower_bound(std::span<const double> d, double alpha) {
   if (d.size() < 2 || std::any_of(d.begin(), d.end(), [](double v) { return !std::isfinite(v); })) return -1;
   const double n = static_cast<double>(d.size());
@@ -208,67 +183,6 @@ double net_rate_upper_bound(std::span<const double> d, double alpha) {
   const double n = static_cast<double>(d.size());
   const double flips = std::min(n, std::max(0.0, total_of(d)));
   return std::max(clopper_pearson_upper_real(flips, n, alpha), mean_upper(d, alpha));
-}
-
-RatioEstimate ratio_estimate(std::span<const ClusterCounts> clusters) {
-  double images = 0, difference = 0, discordant = 0, count = 0;
-  for (const auto& cluster : clusters) {
-    if (cluster.images <= 0) continue;
-    images += static_cast<double>(cluster.images);
-    difference += static_cast<double>(cluster.negative - cluster.positive);
-    discordant += static_cast<double>(cluster.negative + cluster.positive);
-    count += 1;
-  }
-  RatioEstimate estimate;
-  if (images <= 0) return estimate;
-  estimate.drop = difference / images;
-  double residuals = 0;
-  for (const auto& cluster : clusters) {
-    if (cluster.images <= 0) continue;
-    const double residual =
-        static_cast<double>(cluster.negative - cluster.positive) - estimate.drop * static_cast<double>(cluster.images);
-    residuals += residual * residual;
-  }
-  estimate.standard_error = ratio_error(residuals, count, images);
-  const double independent = (discordant / images - estimate.drop * estimate.drop) / images;
-  if (independent > 0) estimate.design_effect = estimate.standard_error * estimate.standard_error / independent;
-  return estimate;
-}
-
-EffectiveCounts effective_flip_counts(std::span<const ClusterCounts> clusters) {
-  double images = 0, flips = 0, count = 0;
-  for (const auto& cluster : clusters) {
-    if (cluster.images <= 0) continue;
-    images += static_cast<double>(cluster.images);
-    flips += static_cast<double>(cluster.negative);
-    count += 1;
-  }
-  EffectiveCounts effective;
-  if (images <= 0) return effective;
-  effective.rate = flips / images;
-  double residuals = 0;
-  for (const auto& cluster : clusters) {
-    if (cluster.images <= 0) continue;
-    const double residual =
-        static_cast<double>(cluster.negative) - effective.rate * static_cast<double>(cluster.images);
-    residuals += residual * residual;
-  }
-  effective.standard_error = ratio_error(residuals, count, images);
-  const double independent = effective.rate * (1 - effective.rate) / images;
-  if (independent > 0) effective.design_effect = effective.standard_error * effective.standard_error / independent;
-  // A design effect below 1 would claim more evidence than there are images.
-  effective.trials = effective.design_effect > 1 ? images / effective.design_effect : images;
-  // Without variation inside or between clusters only the clusters themselves are independent.
-  if (independent <= 0) effective.trials = count;
-  effective.successes = effective.rate * effective.trials;
-  return effective;
-}
-
-double clustered_flip_rate_upper(std::span<const ClusterCounts> clusters, double alpha) {
-  const EffectiveCounts effective = effective_flip_counts(clusters);
-  const auto used = std::count_if(clusters.begin(), clusters.end(), [](const auto& c) { return c.images > 0; });
-  if (used < 2 && effective.rate > 0) return 1;  // one cluster says nothing of the spread between clusters
-  return clopper_pearson_upper_real(effective.successes, effective.trials, alpha);
 }
 
 }  // namespace defuse

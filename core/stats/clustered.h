@@ -7,8 +7,6 @@
 #include <span>
 #include <vector>
 
-#include "core/stats/intervals.h"
-
 namespace defuse {
 
 struct ClusterCounts {
@@ -20,17 +18,11 @@ struct ClusterCounts {
 // d_j of every cluster that has images; empty clusters are dropped.
 std::vector<double> net_flip_rates(std::span<const ClusterCounts> clusters);
 
-// One-sided exact sign test of "worse": P(Bin(nonzero, 1/2) >= number of d_j > 0). 1 if every d_j is 0.
-double sign_test_p(std::span<const double> d);
-
 // One-sided exact sign-flip test of "worse": the share of all sign vectors whose sum of +-|d_j| reaches sum d_j. Exact
 // where the |d_j| lie on a common grid that dynamic programming can hold (fractions with small denominators do);
 // elsewhere estimated with 99,999 random sign vectors drawn from `seed`, p = (1 + hits) / 100,000. 1 if every d_j is 0.
 // Its smallest value is 2^-n for n nonzero clusters. NaN in d gives 1: what could not be measured is no evidence.
 double sign_flip_p(std::span<const double> d, std::uint64_t seed = 1);
-
-// Sum d_j / sqrt(sum d_j^2), standard normal for many clusters if there is no difference. 0 if every d_j is 0.
-double null_variance_z(std::span<const double> d);
 
 // Mean of d_j with Student's t. Needs two clusters: below that the bounds are -1 and 1 and p is 1.
 struct MeanTest {
@@ -41,7 +33,6 @@ struct MeanTest {
   double p = 1;               // one-sided, "worse"
 };
 MeanTest mean_test(std::span<const double> d);
-Bounds mean_interval(std::span<const double> d, double alpha = 0.05);
 double mean_lower(std::span<const double> d, double alpha);
 double mean_upper(std::span<const double> d, double alpha);
 
@@ -51,25 +42,5 @@ double mean_upper(std::span<const double> d, double alpha);
 double net_rate_lower_bound(std::span<const double> d, double alpha);
 // Its mirror: an upper bound of the mean d_j, with Clopper and Pearson's for max(0, sum d_j) of n. 1 for n < 2.
 double net_rate_upper_bound(std::span<const double> d, double alpha);
-
-// Drop weighted by images: D = sum (b_j - c_j) / sum n_j, with the standard error that clusters give it.
-struct RatioEstimate {
-  double drop = 0;
-  double standard_error = 0;
-  double design_effect = 1;  // variance against that of as many independent images
-};
-RatioEstimate ratio_estimate(std::span<const ClusterCounts> clusters);
-
-// Upper bound of the negative flip rate sum b_j / sum n_j (Korn and Graubard's form of Clopper and Pearson's bound: the
-// sample counts as rate * n* of n* = N / design effect). Without any flip 1 - alpha^(1/clusters).
-double clustered_flip_rate_upper(std::span<const ClusterCounts> clusters, double alpha);
-struct EffectiveCounts {
-  double rate = 0;
-  double standard_error = 0;
-  double design_effect = 1;
-  double trials = 0;     // n*
-  double successes = 0;  // x*
-};
-EffectiveCounts effective_flip_counts(std::span<const ClusterCounts> clusters);
 
 }  // namespace defuse

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/stats/intervals.h"
 #include "core/stats/paired_tests.h"
 
 namespace defuse {
@@ -96,10 +97,6 @@ double relative_flip_upper(const FourCounts& counts, double alpha) {
   const double exact = clopper_pearson_upper(counts.negative_flips, errors_of(counts), alpha) * scale_of(counts);
   const RelativeRate rate = relative_flip_rate(counts);
   return by_delta(counts, rate) ? std::max(exact, relative_upper(rate, alpha)) : exact;
-}
-
-Bounds relative_interval(const RelativeRate& rate, double alpha) {
-  return {relative_lower(rate, alpha / 2), relative_upper(rate, alpha / 2)};
 }
 
 }  // namespace defuse

@@ -4,7 +4,6 @@
 // never 0 or 1.
 #pragma once
 #include "core/stats/four_counts.h"
-#include "core/stats/intervals.h"
 
 namespace defuse {
 
@@ -28,7 +27,6 @@ struct RelativeRate {
   double log_error = 0;  // s: standard error of log R
 };
 RelativeRate relative_flip_rate(const FourCounts& counts);
-Bounds relative_interval(const RelativeRate& rate, double alpha = 0.05);
 double relative_lower(const RelativeRate& rate, double alpha);
 double relative_upper(const RelativeRate& rate, double alpha);
 

@@ -1,29 +1,16 @@
 // Tail sums are regularised incomplete beta functions: P(Bin(n, p) >= x) = I_p(x, n - x + 1) for 0 < x <= n.
 #include "core/stats/paired_tests.h"
 
-#include <algorithm>
 #include <boost/math/special_functions/beta.hpp>
-#include <cmath>
 
 #include "core/stats/boost_policy.h"
-#include "core/stats/intervals.h"
 
 namespace defuse {
 namespace {
 
 double real(std::int64_t count) { return static_cast<double>(count); }
 
-double log_choose(std::int64_t n, std::int64_t k) {
-  return std::lgamma(real(n) + 1) - std::lgamma(real(k) + 1) - std::lgamma(real(n - k) + 1);
-}
-
 }  // namespace
-
-double binomial_point_p(std::int64_t x, std::int64_t n, double share) {
-  if (share <= 0) return x == 0 ? 1 : 0;
-  if (share >= 1) return x == n ? 1 : 0;
-  return std::exp(log_choose(n, x) + real(x) * std::log(share) + real(n - x) * std::log1p(-share));
-}
 
 double binomial_tail_p(std::int64_t x, std::int64_t n, double share) {
   if (x <= 0) return 1;
@@ -32,41 +19,6 @@ double binomial_tail_p(std::int64_t x, std::int64_t n, double share) {
   return boost::math::ibeta(real(x), real(n - x) + 1, share, QuietPolicy());
 }
 
-double binomial_tail_mid_p(std::int64_t x, std::int64_t n, double share) {
-  if (x <= 0) return 1;
-  if (x > n) return 0;
-  return binomial_tail_p(x, n, share) - 0.5 * binomial_point_p(x, n, share);
-}
-
-double fisher_greater_p(std::int64_t x1, std::int64_t n1, std::int64_t x2, std::int64_t n2) {
-  if (n1 <= 0 || n2 <= 0 || x1 <= 0) return 1;
-  const std::int64_t successes = x1 + x2;
-  const double all = log_choose(n1 + n2, successes);
-  double p = 0;
-  // From the far end, where the terms are smallest.
-  for (std::int64_t x = std::min(n1, successes); x >= x1; --x)
-    if (successes - x <= n2) p += std::exp(log_choose(n1, x) + log_choose(n2, successes - x) - all);
-  return std::min(1.0, p);
-}
-
 double mcnemar_worse_p(std::int64_t b, std::int64_t c) { return b + c <= 0 ? 1 : binomial_tail_p(b, b + c, 0.5); }
-
-McNemar mcnemar(std::int64_t b, std::int64_t c) {
-  McNemar result;
-  const std::int64_t n = b + c;
-  if (n <= 0) return result;
-  const double at_b = binomial_point_p(b, n, 0.5);
-  result.exact_one_sided = binomial_tail_p(b, n, 0.5);
-  result.mid_one_sided = result.exact_one_sided - 0.5 * at_b;
-  // P(X <= min(b, c)) = P(X >= max(b, c)) by symmetry.
-  result.exact_two_sided = std::min(1.0, 2 * binomial_tail_p(std::max(b, c), n, 0.5));
-  result.mid_two_sided = b == c ? 1 - 0.5 * at_b : result.exact_two_sided - at_b;
-  result.z = real(b - c) / std::sqrt(real(n));
-  result.asymptotic_one_sided = normal_cdf(-result.z);
-  result.asymptotic_two_sided = 2 * normal_cdf(-std::abs(result.z));
-  const double corrected = std::max(std::abs(real(b - c)) - 1, 0.0) / std::sqrt(real(n));
-  result.corrected_two_sided = 2 * normal_cdf(-corrected);
-  return result;
-}
 
 }  // namespace defuse

@@ -1,36 +1,15 @@
-// Tests for one proportion against a reference, two independent proportions, and McNemar's tests for paired ones.
-// Called by the checks; never decides anything. Pure functions, thread-safe. Every p is in [0, 1]; "nothing to see" is
-// exactly 1.
+// Exact tests for one proportion against a reference, and for paired proportions. Called by the checks; never decides
+// anything. Pure functions, thread-safe. Every p is in [0, 1]; "nothing to see" is exactly 1.
 #pragma once
 #include <cstdint>
 
 namespace defuse {
 
-// P(Bin(n, share) = x).
-double binomial_point_p(std::int64_t x, std::int64_t n, double share);
 // P(Bin(n, share) >= x). 1 for x <= 0.
 double binomial_tail_p(std::int64_t x, std::int64_t n, double share);
-// The same less half of P(= x). 1 for x <= 0.
-double binomial_tail_mid_p(std::int64_t x, std::int64_t n, double share);
 
-// Fisher's exact test, one-sided: is x1/n1 above x2/n2? Hypergeometric tail, summed in log space.
-double fisher_greater_p(std::int64_t x1, std::int64_t n1, std::int64_t x2, std::int64_t n2);
-
-// McNemar: is b (negative flips) different from c (positive flips)? Given b + c, b ~ Bin(b + c, 1/2). One-sided: "more
-// negative". Without any flip every p is 1. Mid-p for reports, exact for blocking (Fagerland et al., BMC Med Res
-// Methodol 13:91, 2013).
-struct McNemar {
-  double exact_one_sided = 1;
-  double mid_one_sided = 1;
-  double exact_two_sided = 1;
-  double mid_two_sided = 1;
-  double z = 0;  // (b - c) / sqrt(b + c)
-  double asymptotic_one_sided = 1;
-  double asymptotic_two_sided = 1;
-  double corrected_two_sided = 1;  // chi-squared with continuity correction
-};
-McNemar mcnemar(std::int64_t b, std::int64_t c);
-// Only the one that blocks: P(Bin(b + c, 1/2) >= b).
+// McNemar's exact test, the one that blocks: are there more negative flips b than positive ones c? Given b + c,
+// b ~ Bin(b + c, 1/2), so p = P(Bin(b + c, 1/2) >= b); 1 without any flip.
 double mcnemar_worse_p(std::int64_t b, std::int64_t c);
 
 }  // namespace defuse

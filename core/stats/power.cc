@@ -7,11 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
-#include <vector>
 
 #include "core/stats/intervals.h"
-#include "core/stats/paired_tests.h"
 
 namespace defuse {
 namespace {
@@ -41,26 +38,6 @@ double non_inferiority_images(double margin, double psi, double alpha, double po
   if (!(margin > true_drop)) return std::numeric_limits<double>::infinity();
   const double z = normal_quantile(1 - alpha) + normal_quantile(power);
   return z * z * std::max(0.0, psi - true_drop * true_drop) / square(margin - true_drop);
-}
-
-// Sum over m = b + c of P(m) times the tail of Bin(m, negative share) from the first b that rejects. That b never falls
-// as m grows, so it is followed, not searched anew.
-double mcnemar_power(std::int64_t n, double negative_rate, double positive_rate, double alpha, McNemarKind kind) {
-  const double psi = negative_rate + positive_rate;
-  if (n <= 0 || !(psi > 0)) return 0;
-  const auto rejects = [&](std::int64_t b, std::int64_t m) {
-    const McNemar test = mcnemar(b, m - b);
-    return (kind == McNemarKind::exact ? test.exact_one_sided : test.mid_one_sided) <= alpha;
-  };
-  std::vector<double> terms;
-  std::int64_t first = 0;
-  for (std::int64_t m = 1; m <= n; ++m) {
-    while (first <= m && !rejects(first, m)) ++first;
-    if (first > m) continue;
-    terms.push_back(binomial_point_p(m, n, psi) * binomial_tail_p(first, m, negative_rate / psi));
-  }
-  std::sort(terms.begin(), terms.end());
-  return std::min(1.0, std::accumulate(terms.begin(), terms.end(), 0.0));
 }
 
 std::int64_t smallest_blocking_flips(double alpha, std::int64_t family) {

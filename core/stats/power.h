@@ -16,11 +16,6 @@ std::optional<double> detectable_drop(std::int64_t n, double psi, double alpha, 
 // Images needed to show "the drop is below `margin`" when the true drop is `true_drop` (< margin; 0 if equally good).
 double non_inferiority_images(double margin, double psi, double alpha, double power, double true_drop = 0);
 
-enum class McNemarKind { exact, mid };
-// Chance that McNemar's one-sided test rejects at alpha, by summing trinomial probabilities. For n up to a few
-// thousand.
-double mcnemar_power(std::int64_t n, double negative_rate, double positive_rate, double alpha, McNemarKind kind);
-
 // Fewest negative flips, all flips being negative, with which one of `family` tests can reach alpha after Holm.
 std::int64_t smallest_blocking_flips(double alpha, std::int64_t family);
 

@@ -8,12 +8,13 @@
 
 #include "core/evaluate/evaluator.h"
 #include "core/mixture/dp_gmm.h"
-#include "core/slices/baselines.h"
-#include "core/slices/domino.h"
+#include "core/slices/cross_entropy.h"
 #include "core/slices/spotlight.h"
-#include "core/stats/clustered.h"
 #include "core/stats/multiplicity.h"
 #include "core/stats/paired_tests.h"
+#include "tests/bench/rivals/baselines.h"
+#include "tests/bench/rivals/domino.h"
+#include "tests/support/statistics/clustered.h"
 
 namespace defuse::bench {
 namespace {

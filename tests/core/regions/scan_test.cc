@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/base/random.h"
-#include "core/stats/intervals.h"
+#include "tests/support/statistics/intervals.h"
 
 namespace defuse {
 namespace {

@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "core/base/random.h"
-#include "core/slices/metrics.h"
 #include "core/slices/moving_ball.h"
+#include "tests/bench/rivals/metrics.h"
 
 namespace defuse {
 namespace {
@@ -40,15 +41,50 @@ Planted planted(std::size_t n, std::size_t d, std::size_t group, std::uint64_t s
   return p;
 }
 
+// The objective by its formula and from the points themselves: O = L - s q^2 / b^2 where q = W - (S + b) < 0, else L;
+// L = sum k l / W.
+struct Value {
+  double mass = 0;
+  double mean_loss = 0;
+  double objective = 0;
+  std::vector<double> by_center;  // dO/dmu
+  double by_log_tau = 0;          // dO/d(ln tau)
+};
+Value value_at(std::span<const double> points, std::span<const double> loss, std::span<const double> center, double tau,
+               double size, double slack, double scale) {
+  const std::size_t d = center.size();
+  Value v;
+  v.by_center.assign(d, 0);
+  std::vector<double> k(loss.size());
+  for (std::size_t i = 0; i < loss.size(); ++i) {
+    double apart = 0;
+    for (std::size_t j = 0; j < d; ++j) apart += (points[i * d + j] - center[j]) * (points[i * d + j] - center[j]);
+    k[i] = std::max(0.0, 1 - tau * apart);
+    v.mass += k[i];
+    v.mean_loss += k[i] * loss[i];
+  }
+  v.mean_loss /= v.mass;
+  const double q = v.mass - (size + slack);
+  const bool short_of = q < 0;
+  v.objective = short_of ? v.mean_loss - scale * q * q / (slack * slack) : v.mean_loss;
+  for (std::size_t i = 0; i < loss.size(); ++i) {
+    if (!(k[i] > 0)) continue;
+    const double g = (loss[i] - v.mean_loss) / v.mass - (short_of ? 2 * scale * q / (slack * slack) : 0.0);
+    for (std::size_t j = 0; j < d; ++j) v.by_center[j] += g * 2 * tau * (points[i * d + j] - center[j]);
+    v.by_log_tau -= g * (1 - k[i]);
+  }
+  return v;
+}
+
 TEST(Spotlight, ObjectiveAndGradientsHaveTheirGoldenValues) {
-  const auto wide = spotlight_value(kPoints, kLoss, kCenter, 0.3, 2, 4, 1);
+  const auto wide = value_at(kPoints, kLoss, kCenter, 0.3, 2, 4, 1);
   EXPECT_NEAR(wide.mass, 2.875, 1e-12);
   EXPECT_NEAR(wide.mean_loss, 0.742226086957, 1e-12);
   EXPECT_NEAR(wide.objective, 0.131874524457, 1e-12);
   EXPECT_NEAR(wide.by_center[0], 1.300116241, 1e-9);
   EXPECT_NEAR(wide.by_center[1], 1.448375802, 1e-9);
   EXPECT_NEAR(wide.by_log_tau, -1.943299392, 1e-9);
-  const auto tight = spotlight_value(kPoints, kLoss, kCenter, 0.3, 2, 0.1, 1);
+  const auto tight = value_at(kPoints, kLoss, kCenter, 0.3, 2, 0.1, 1);
   EXPECT_NEAR(tight.objective, 0.742226086957, 1e-12);
   EXPECT_NEAR(tight.by_center[0], 0.807928741, 1e-9);
   EXPECT_NEAR(tight.by_center[1], 0.839000802, 1e-9);
@@ -64,8 +100,8 @@ TEST(Spotlight, GradientsAgreeWithFiniteDifferences) {
     const double slack = 0.2 + 5 * random.uniform();
     const double scale = 1 + 9 * random.uniform();
     const auto at = [&](double dx, double dy, double dt) {
-      return spotlight_value(kPoints, kLoss, std::vector<double>{center[0] + dx, center[1] + dy}, tau * std::exp(dt), 2,
-                             slack, scale);
+      return value_at(kPoints, kLoss, std::vector<double>{center[0] + dx, center[1] + dy}, tau * std::exp(dt), 2, slack,
+                      scale);
     };
     const auto value = at(0, 0, 0);
     if (value.mass < 0.3) continue;
@@ -121,6 +157,22 @@ TEST(Spotlight, WalksTheGoldenTrajectory) {
   EXPECT_NEAR(found.mass, 2.1032, 0.01);  // the last steps depend on rounding
   EXPECT_EQ(found.members.size(), 2U);
   for (const auto member : found.members) EXPECT_GE(kLoss[member], 1.5);
+}
+
+// The search sums over a ball that moves; the formula looks at every point anew.
+TEST(Spotlight, TheSearchClimbsTheObjectiveOfTheFormula) {
+  std::vector<double> center(2, 0);
+  double log_tau = std::log(1e-4);
+  int compared = 0;
+  find_one_spotlight(kPoints, kLoss, trajectory(1500), [&](const SpotlightStep& s) {
+    const auto value = value_at(kPoints, kLoss, center, std::exp(log_tau), 2, s.slack, 1);
+    EXPECT_NEAR(s.mass, value.mass, 1e-9) << s.step;
+    EXPECT_NEAR(s.objective, value.objective, 1e-9) << s.step;
+    center.assign(s.center.begin(), s.center.end());
+    log_tau = s.log_tau;
+    ++compared;
+  });
+  EXPECT_EQ(compared, 1500);
 }
 
 TEST(Spotlight, SaysSoWhenItDidNotConverge) {

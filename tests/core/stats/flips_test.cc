@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "tests/core/stats/golden.h"
+#include "tests/support/statistics/intervals.h"
 
 namespace defuse {
 namespace {

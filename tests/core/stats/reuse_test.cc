@@ -5,8 +5,8 @@
 #include <array>
 #include <cmath>
 
-#include "core/stats/multiplicity.h"
 #include "tests/core/stats/golden.h"
+#include "tests/support/statistics/multiplicity.h"
 
 namespace defuse {
 namespace {

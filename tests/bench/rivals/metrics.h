@@ -6,15 +6,9 @@
 #include <span>
 #include <vector>
 
+#include "core/slices/row_sets.h"
+
 namespace defuse {
-
-using Slice = std::vector<std::uint32_t>;
-
-// Indices of the `count` highest scores, highest first. NaN counts as lowest.
-Slice highest(std::span<const double> scores, std::size_t count);
-
-// |A and B| / |A or B|; 0 if both are empty.
-double jaccard(std::span<const std::uint32_t> a, std::span<const std::uint32_t> b);
 
 // Share of the k highest-scored points that belong to the slice. `in_slice`: [n]. 0 for k = 0.
 double precision_at(std::span<const double> scores, std::span<const std::uint8_t> in_slice, std::size_t k);

@@ -33,7 +33,4 @@ std::vector<ScoreSlice> confusion_slices(std::span<const std::uint32_t> rows, st
 
 // [n, classes] from logits, row by row; a row with a value that is not finite becomes NaN.
 Matrix softmax(const Matrix& logits);
-// -ln of the label's probability, from logits; NaN where a logit is not finite or the label is no class.
-std::vector<double> cross_entropy(const Matrix& logits, std::span<const std::int32_t> labels);
-
 }  // namespace defuse

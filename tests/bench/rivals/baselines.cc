@@ -1,11 +1,11 @@
-#include "core/slices/baselines.h"
+#include "tests/bench/rivals/baselines.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
 
-#include "core/slices/metrics.h"
+#include "core/slices/row_sets.h"
 
 namespace defuse {
 namespace {
@@ -111,16 +111,6 @@ Matrix softmax(const Matrix& logits) {
       out.row(i)[j] = static_cast<float>(std::exp(static_cast<double>(row[j]) - norm));
   }
   return out;
-}
-
-std::vector<double> cross_entropy(const Matrix& logits, std::span<const std::int32_t> labels) {
-  std::vector<double> loss(logits.rows, kNoNumber);
-  for (std::size_t i = 0; i < logits.rows && i < labels.size(); ++i) {
-    const auto row = logits.row(i);
-    if (labels[i] < 0 || static_cast<std::size_t>(labels[i]) >= row.size() || !finite(row)) continue;
-    loss[i] = log_sum(row) - static_cast<double>(row[static_cast<std::size_t>(labels[i])]);
-  }
-  return loss;
 }
 
 }  // namespace defuse

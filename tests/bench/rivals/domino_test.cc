@@ -1,4 +1,4 @@
-#include "core/slices/domino.h"
+#include "tests/bench/rivals/domino.h"
 
 #include <gtest/gtest.h>
 
