@@ -36,14 +36,6 @@ class DatasetBuilder {
                                const std::string& labels_name);
 };
 
-// Data sets without files, for tests and tools. Pixels are CHW, image after image.
-Result<Dataset> dataset_from_memory(const ImageShape& shape, std::vector<std::uint8_t> pixels,
-                                    std::vector<std::int32_t> labels, double scale = 255,
-                                    std::vector<std::string> class_names = {});
-Result<Dataset> dataset_from_memory(const ImageShape& shape, std::vector<float> pixels,
-                                    std::vector<std::int32_t> labels, double scale = 1,
-                                    std::vector<std::string> class_names = {});
-
 inline constexpr std::int32_t kMaxClasses = 65536;
 
 // "[1,28,28]", for errors.

@@ -41,11 +41,6 @@ void perturbed_codes(const ProbeSet& probes, const RegionSettings& settings, std
 Result<ProbeEvaluation> evaluate_probes(const Classifier& model, const std::string& model_digest,
                                         const GeneratedImages& images, const Dataset& test, const Dataset& train,
                                         int threads, Progress& progress);
-// The same where nobody keeps the generated images: they are decoded on the way.
-Result<ProbeEvaluation> evaluate_probes(const Classifier& model, const std::string& model_digest,
-                                        const ProbeSet& probes, const Generator& generator, const Dataset& test,
-                                        const Dataset& train, const RegionSettings& settings, std::uint64_t seed,
-                                        Progress& progress);
 
 // Whether generated images may count (GeneratorSettings' limits), from the incumbent's (or, without one, the
 // candidate's) answers on them and the reconstruction error on the test split.

@@ -203,14 +203,6 @@ Result<ProbeEvaluation> evaluate_probes(const Classifier& model, const std::stri
   return answer;
 }
 
-Result<ProbeEvaluation> evaluate_probes(const Classifier& model, const std::string& model_digest,
-                                        const ProbeSet& probes, const Generator& generator, const Dataset& test,
-                                        const Dataset& train, const RegionSettings& settings, std::uint64_t seed,
-                                        Progress& progress) {
-  TRY(images, GeneratedImages::of(probes, generator, test.shape(), settings, seed));
-  return evaluate_probes(model, model_digest, images, test, train, /*threads=*/0, progress);
-}
-
 Result<GeneratorHealth> judge_generator(const Generator& generator, const ProbeSet& probes,
                                         const ProbeEvaluation& answers, const GeneratorSettings& settings) {
   const std::size_t n = probes.seeds.size();

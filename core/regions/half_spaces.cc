@@ -228,13 +228,6 @@ class Fitter {
 
 }  // namespace
 
-bool HalfSpace::holds(std::span<const float> point) const {
-  double sum = 0;
-  for (std::size_t j = 0; j < point.size(); ++j)
-    sum += static_cast<double>(direction[j]) * static_cast<double>(point[j]);
-  return sum >= cut;
-}
-
 std::optional<HalfSpace> best_half_space(const Matrix& points, std::span<const double> value,
                                          std::span<const std::uint32_t> group, std::span<const std::int32_t> kind,
                                          const HalfSpaceSettings& settings, const ClassShape* shape) {

@@ -17,8 +17,6 @@ struct HalfSpace {
   std::vector<float> direction;  // [d]; points with direction . x >= cut belong to it
   double cut = 0;
   double evidence = 0;  // nats, see log_evidence; of points not used for the direction that judged them
-
-  bool holds(std::span<const float> point) const;
 };
 
 struct HalfSpaceSettings {

@@ -51,19 +51,6 @@ Match match(const Region& region, const std::string& probe_digest, const RegionF
 
 }  // namespace
 
-std::string match_region(const Region& region, const std::string& probe_digest,
-                         const std::vector<RegionFingerprint>& earlier) {
-  Match best;
-  std::string id;
-  for (const RegionFingerprint& fingerprint : earlier) {
-    const Match m = match(region, probe_digest, fingerprint);
-    if (!m.same || !(best < m)) continue;
-    best = m;
-    id = fingerprint.id;
-  }
-  return id;
-}
-
 std::string new_region_id(const std::string& model, const std::string& probe_digest, const Region& region) {
   Sha256 hash;
   hash.field(model).field(probe_digest).field(std::to_string(region.label)).field(std::to_string(region.predicted_as));

@@ -16,16 +16,13 @@ struct RegionFingerprint {
   std::string probe_digest;
 };
 
-// Id of the earlier region that `region` is the same bug as, or empty. Same label; and, with the same probe set, at
-// least 30 % of the smaller one's members shared (overlap coefficient) and the same predicted class, or 50 % shared
-// whatever it is predicted as.
-std::string match_region(const Region& region, const std::string& probe_digest,
-                         const std::vector<RegionFingerprint>& earlier);
-
 // "r-" and 12 hex of SHA-256 over model line, probe set, label, prediction and members.
 std::string new_region_id(const std::string& model, const std::string& probe_digest, const Region& region);
 
-// Gives every region an id; two of one gate never share one (the better match keeps it).
+// Gives every region an id: that of the earlier region which is the same bug, or a new one. The same bug has the same
+// label; and, with the same probe set, at least 30 % of the smaller one's members shared (overlap coefficient) and the
+// same predicted class, or 50 % shared whatever it is predicted as. Two of one gate never share an id (the better match
+// keeps it).
 void assign_ids(const std::string& model, const std::string& probe_digest,
                 const std::vector<RegionFingerprint>& earlier, std::vector<Region>& regions);
 

@@ -6,8 +6,8 @@
 #include <cstdlib>
 
 #include "core/base/random.h"
-#include "core/data/dataset_builder.h"
 #include "core/torch/torch.h"
+#include "tests/support/memory_dataset.h"
 
 namespace defuse::testing {
 

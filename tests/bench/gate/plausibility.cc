@@ -15,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/data/dataset_builder.h"
 #include "core/evidence/noise.h"
 #include "core/evidence/predictions.h"
 #include "core/generator/generator.h"
@@ -23,6 +22,7 @@
 #include "core/torch/model.h"
 #include "tests/bench/gate/glyphs.h"
 #include "tests/bench/gate/sources.h"
+#include "tests/support/memory_dataset.h"
 
 namespace defuse::bench {
 namespace {
@@ -411,7 +411,7 @@ Result<void> run(const Arguments& arguments) {
       Oracle::train(source.name == "synthetic" ? draw_glyphs(0x0fac1e, 40000).data : joined(all_train, source.test),
                     source, arguments));
   const auto data = joined(train, test);
-  TRY(dataset, dataset_from_memory(train.shape, train.images, train.labels));
+  TRY(dataset, testing::dataset_from_memory(train.shape, train.images, train.labels));
   TRY(generator, generator_for(dataset, arguments));
   TRY(encoded, generator.encode(data.images, data.size()));
   Matrix references(train.size(), encoded.mean.cols);

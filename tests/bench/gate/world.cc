@@ -11,6 +11,7 @@
 #include "core/cache/station_cache.h"
 #include "core/evaluate/evaluator.h"
 #include "core/torch/thread_team.h"
+#include "tests/support/decoded_probes.h"
 
 namespace defuse::bench {
 namespace fs = std::filesystem;
@@ -301,8 +302,8 @@ Result<GeneratorHealth> World::health(const ModelFile& incumbent) {
 Result<ProbeEvaluation> World::evaluate_planted(const ModelFile& model, std::vector<Rule> rules) {
   TRY(inner, load(model));
   const PlantedClassifier planted(inner, splits_->test.shape(), std::move(rules));
-  return evaluate_probes(planted, model.digest, *probes_, *generator_, splits_->test, splits_->train,
-                         settings().checks.misclassification_regions, settings().seed, progress_);
+  return testing::decode_and_evaluate(planted, model.digest, *probes_, *generator_, splits_->test, splits_->train,
+                                      settings().checks.misclassification_regions, settings().seed, progress_);
 }
 
 }  // namespace defuse::bench

@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/data/dataset_builder.h"
 #include "core/generator/generator.h"
 #include "tests/bench/speed/arrays.h"
+#include "tests/support/memory_dataset.h"
 
 namespace defuse {
 namespace {
@@ -20,8 +20,8 @@ void vae(benchmark::State& state) {
   if (!array || array->shape.size() != 4) return state.SkipWithError("training_images.npy cannot be read");
   const auto side = [&](std::size_t axis) { return static_cast<std::int64_t>(array->shape[axis]); };
   const std::size_t n = array->shape[0];
-  const auto data = dataset_from_memory({side(1), side(2), side(3)}, std::move(array->values),
-                                        std::vector<std::int32_t>(n, 0), 255, {"any"});
+  const auto data = testing::dataset_from_memory({side(1), side(2), side(3)}, std::move(array->values),
+                                                 std::vector<std::int32_t>(n, 0), 255, {"any"});
   if (!data) return state.SkipWithError(data.error().describe().c_str());
   GeneratorSettings settings;
   settings.epochs = kEpochs;

@@ -7,10 +7,12 @@
 #include <thread>
 #include <vector>
 
-#include "core/data/dataset_builder.h"
+#include "tests/support/memory_dataset.h"
 
 namespace defuse {
 namespace {
+
+using testing::dataset_from_memory;
 
 std::vector<std::uint8_t> ramp(std::size_t count) {
   std::vector<std::uint8_t> values(count);

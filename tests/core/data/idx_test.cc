@@ -33,7 +33,7 @@ void write_gzip(const std::filesystem::path& path, const std::string& bytes) {
   ASSERT_EQ(gzclose(file), Z_OK);
 }
 
-class Idx : public testing::Test {
+class Idx : public ::testing::Test {
  protected:
   Idx() { input_.shape = {1, 2, 3}; }
 

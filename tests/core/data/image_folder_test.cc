@@ -12,7 +12,7 @@
 namespace defuse {
 namespace {
 
-class ImageFolder : public testing::Test {
+class ImageFolder : public ::testing::Test {
  protected:
   ImageFolder() { input_.shape = {1, 1, 2}; }
 

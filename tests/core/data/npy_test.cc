@@ -36,7 +36,7 @@ std::string floats(const std::vector<float>& values) {
   return bytes;
 }
 
-class Npy : public testing::Test {
+class Npy : public ::testing::Test {
  protected:
   Npy() {
     input_.shape = {1, 1, 2};

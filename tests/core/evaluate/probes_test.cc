@@ -5,10 +5,11 @@
 #include <map>
 #include <set>
 
-#include "core/data/dataset_builder.h"
 #include "core/evaluate/probe_images.h"
 #include "core/evidence/predictions.h"
 #include "tests/core/evaluate/probes_fixture.h"
+#include "tests/support/decoded_probes.h"
+#include "tests/support/memory_dataset.h"
 
 namespace defuse {
 namespace {
@@ -53,7 +54,7 @@ TEST_F(ProbesTest, CopiesOfAnImageShareAHalfAndHalvesAreBalanced) {
   };
   std::vector<std::int32_t> labels(train_.labels().begin(), train_.labels().end());
   labels.insert(labels.end(), train_.labels().begin(), train_.labels().end());
-  auto doubled = dataset_from_memory(kShape, pixels(train_), labels);
+  auto doubled = testing::dataset_from_memory(kShape, pixels(train_), labels);
   ASSERT_TRUE(doubled);
   const auto probes = build_probe_set(generator(), *doubled, train_, small_settings(), 1, 1, progress_);
   ASSERT_TRUE(probes) << probes.error().describe();
@@ -178,8 +179,8 @@ TEST_F(ProbesTest, BuildingAndEvaluatingStopWhenAsked) {
             ErrorCode::cancelled);
   progress_ = {};
   progress_.stop_after = 1;
-  const auto answers =
-      evaluate_probes(band_model(), "m", probes, generator(), test_, train_, small_settings(), 1, progress_);
+  const auto answers = testing::decode_and_evaluate(band_model(), "m", probes, generator(), test_, train_,
+                                                    small_settings(), 1, progress_);
   ASSERT_FALSE(answers);
   EXPECT_EQ(answers.error().code, ErrorCode::cancelled);
 }
@@ -190,7 +191,8 @@ TEST_F(ProbesTest, AnswersAreThoseOfTheImagesOneByOne) {
   const ProbeSet probes = build(settings);
   progress_ = {};
   const auto classifier = band_model();
-  const auto answers = evaluate_probes(classifier, "m", probes, generator(), test_, train_, settings, 1, progress_);
+  const auto answers =
+      testing::decode_and_evaluate(classifier, "m", probes, generator(), test_, train_, settings, 1, progress_);
   ASSERT_TRUE(answers) << answers.error().describe();
   EXPECT_EQ(answers->model_digest, "m");
   EXPECT_EQ(answers->probe_digest, probes.digest);
@@ -221,7 +223,8 @@ TEST_F(ProbesTest, AProbeSetOfAnotherGeneratorOrADamagedOneIsRefused) {
   ProbeSet probes = build();
   const auto code = [&](const ProbeSet& changed) {
     CountingProgress progress;
-    return evaluate_probes(band_model(), "m", changed, generator(), test_, train_, small_settings(), 1, progress)
+    return testing::decode_and_evaluate(band_model(), "m", changed, generator(), test_, train_, small_settings(), 1,
+                                        progress)
         .error()
         .code;
   };
@@ -242,8 +245,8 @@ TEST_F(ProbesTest, AProbeSetOfAnotherGeneratorOrADamagedOneIsRefused) {
 TEST_F(ProbesTest, AnExceptionInTheModelIsReported) {
   const ProbeSet probes = build();
   progress_ = {};
-  const auto answers = evaluate_probes(model(testing::ModelKind::throws), "m", probes, generator(), test_, train_,
-                                       small_settings(), 1, progress_);
+  const auto answers = testing::decode_and_evaluate(model(testing::ModelKind::throws), "m", probes, generator(), test_,
+                                                    train_, small_settings(), 1, progress_);
   ASSERT_FALSE(answers);
   EXPECT_EQ(answers.error().code, ErrorCode::invalid_input);
 }
@@ -258,8 +261,8 @@ class JudgeTest : public ProbesTest {
   }
   ProbeEvaluation answers_for(const ProbeSet& probes) {
     CountingProgress progress;
-    auto answers =
-        evaluate_probes(band_model(), "m", probes, generator(), test_, train_, small_settings(), 1, progress);
+    auto answers = testing::decode_and_evaluate(band_model(), "m", probes, generator(), test_, train_, small_settings(),
+                                                1, progress);
     if (!answers) throw std::runtime_error(answers.error().describe());
     return std::move(*answers);
   }
@@ -322,7 +325,8 @@ TEST_F(JudgeTest, NoPlausiblePerturbationMakesItUnusable) {
   const ProbeSet probes = build(settings);
   EXPECT_EQ(probes.plausible_share, 0);
   CountingProgress progress;
-  const auto answers = evaluate_probes(band_model(), "m", probes, generator(), test_, train_, settings, 1, progress);
+  const auto answers =
+      testing::decode_and_evaluate(band_model(), "m", probes, generator(), test_, train_, settings, 1, progress);
   ASSERT_TRUE(answers);
   EXPECT_FALSE(judge(probes, *answers).usable);
 }
