@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "core/base/base64.h"
 #include "reports/html_parts.h"
 #include "reports/pictures.h"
 #include "reports/text.h"

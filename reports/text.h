@@ -30,6 +30,5 @@ std::string moment(TimePoint time);                            // "2026-03-01 12
 std::string short_digest(std::string_view digest);             // first 12 characters
 
 std::string url_escaped(std::string_view segment);  // one segment of a path
-std::string base64(std::string_view bytes);
 
 }  // namespace defuse

@@ -5,16 +5,16 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
-#include <array>
 #include <memory>
+#include <utility>
 
+#include "core/base/base64.h"
 #include "core/registry/version_files.h"
 
 namespace defuse {
 namespace {
 
 constexpr std::uint64_t kMaxPemBytes = 64 << 10;
-constexpr std::size_t kBase64Signature = 88;
 
 using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 using Context = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
@@ -104,15 +104,10 @@ Result<std::string> parse_signature(std::string_view bytes) {
   std::string text;
   for (const char c : bytes)
     if (c != '\n' && c != '\r') text += c;
-  std::array<unsigned char, kBase64Signature> decoded{};
-  const bool form = text.size() == kBase64Signature && text.ends_with("==") &&
-                    text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") ==
-                        kBase64Signature - 2;
-  // Two padding signs leave 64 of the 66 bytes that DecodeBlock speaks of.
-  if (!form || EVP_DecodeBlock(decoded.data(), bytes_of(text), static_cast<int>(text.size())) !=
-                   static_cast<int>(kSignatureBytes) + 2)
+  auto decoded = base64_decoded(text);
+  if (!decoded || decoded->size() != kSignatureBytes)
     return fail(ErrorCode::invalid_input, "is no Ed25519 signature (64 bytes, or the base64 of them)");
-  return std::string(reinterpret_cast<const char*>(decoded.data()), kSignatureBytes);
+  return std::move(*decoded);
 }
 
 }  // namespace defuse

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/base64.h"
 #include "core/base/url.h"
 #include "daemon/api/call.h"
 #include "daemon/api/handlers.h"
@@ -124,30 +125,6 @@ std::string lower(std::string text) {
   return text;
 }
 
-int value_of_base64(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-std::string decode_base64(std::string_view text) {
-  std::string bytes;
-  unsigned pool = 0;
-  int bits = 0;
-  for (const char c : text) {
-    const int value = value_of_base64(c);
-    if (value < 0) break;
-    pool = ((pool << 6) | static_cast<unsigned>(value)) & 0xFFFFU;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes += static_cast<char>((pool >> bits) & 0xFFU);
-    }
-  }
-  return bytes;
-}
-
 // Browsers cannot send a bearer token by themselves, so reading (never acting: a browser would send it to any page's
 // request) also takes it as the password of Basic authentication.
 std::string token_text(const ApiRequest& request, Access access) {
@@ -157,9 +134,9 @@ std::string token_text(const ApiRequest& request, Access access) {
   const std::string scheme = lower(value.substr(0, space));
   if (scheme == "bearer") return value.substr(space + 1);
   if (scheme != "basic" || access == Access::operate) return "";
-  const auto pair = decode_base64(std::string_view(value).substr(space + 1));
-  const auto colon = pair.find(':');
-  return colon == std::string::npos ? "" : pair.substr(colon + 1);
+  const auto pair = base64_decoded(std::string_view(value).substr(space + 1));
+  const auto colon = pair ? pair->find(':') : std::string::npos;
+  return colon == std::string::npos ? "" : pair->substr(colon + 1);
 }
 
 // Nothing when allowed.

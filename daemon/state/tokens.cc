@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "core/base/base64.h"
 #include "core/base/files.h"
 #include "core/base/json.h"
 #include "core/base/sha256.h"
@@ -107,25 +107,8 @@ class FileLock {
   int fd_;
 };
 
-std::string base64url(const std::array<unsigned char, kSecretBytes>& bytes) {
-  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string text;
-  std::uint32_t pool = 0;
-  int bits = 0;
-  for (const unsigned char byte : bytes) {
-    pool = (pool << 8) | byte;
-    for (bits += 8; bits >= 6;) {
-      bits -= 6;
-      text += kAlphabet[(pool >> bits) & 63U];
-    }
-    pool &= (1U << bits) - 1U;
-  }
-  if (bits > 0) text += kAlphabet[(pool << (6 - bits)) & 63U];
-  return text;
-}
-
 Result<std::string> new_secret() {
-  std::array<unsigned char, kSecretBytes> bytes{};
+  std::string bytes(kSecretBytes, '\0');
   std::size_t have = 0;
   while (have < bytes.size()) {
     const auto got = ::getrandom(bytes.data() + have, bytes.size() - have, 0);

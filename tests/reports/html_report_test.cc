@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 
+#include "core/base/base64.h"
 #include "core/base/files.h"
 #include "reports/text.h"
 #include "tests/reports/golden.h"

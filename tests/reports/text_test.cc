@@ -89,14 +89,6 @@ TEST(XmlEscape, LeavesNoMarkup) {
   EXPECT_EQ(xml_escaped("<a b=\"c\">&'\x02"), "&lt;a b=&quot;c&quot;&gt;&amp;&#39;\xEF\xBF\xBD");
 }
 
-TEST(Base64, MatchesRfc4648) {
-  EXPECT_EQ(base64(""), "");
-  EXPECT_EQ(base64("f"), "Zg==");
-  EXPECT_EQ(base64("fo"), "Zm8=");
-  EXPECT_EQ(base64("foo"), "Zm9v");
-  EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
-}
-
 TEST(UrlEscape, KeepsASegmentASegment) {
   EXPECT_EQ(url_escaped("v1.2_a-b"), "v1.2_a-b");
   EXPECT_EQ(url_escaped("../x?y#z"), "..%2Fx%3Fy%23z");

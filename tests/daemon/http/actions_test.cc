@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "core/base/base64.h"
 #include "tests/daemon/http/world.h"
 
 namespace defuse::testing {
@@ -50,23 +51,14 @@ TEST_F(Acting, NeedsATokenEvenOnThisMachine) {
 TEST_F(Acting, BrowserCredentialsReadButNeverAct) {
   world.loopback = false;
   // "any:" and the token, as a browser would send them.
-  const auto base64 = [](const std::string& text) {
-    static const std::string kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    unsigned pool = 0;
-    int bits = 0;
-    for (const char c : text) {
-      pool = (pool << 8) | static_cast<unsigned char>(c);
-      for (bits += 8; bits >= 6;) out += kAlphabet[(pool >> (bits -= 6)) & 63U];
-    }
-    if (bits > 0) out += kAlphabet[(pool << (6 - bits)) & 63U];
-    while (out.size() % 4 != 0) out += '=';
-    return out;
-  };
   world.headers["authorization"] = "Basic " + base64("any:" + operate);
   EXPECT_EQ(world.get("/v1/models").status, 200);
   EXPECT_EQ(world.get("/").status, 200);
   EXPECT_EQ(world.ask("POST", kVersion + "/evaluate").status, 401);
+  for (const std::string& bad : {base64("any" + operate), base64("any:" + operate) + "*", std::string("*")}) {
+    world.headers["authorization"] = "Basic " + bad;
+    EXPECT_EQ(world.get("/v1/models").status, 401) << bad;
+  }
 }
 
 TEST_F(Acting, OffThisMachineEvenReadingNeedsAToken) {
