@@ -73,9 +73,11 @@ void App::write_verdict_file_of(const std::string& model, const std::string& ver
                               other_document(model, version, digest, standing.verdict, standing.reason));
   };
   if (const auto done = write(); !done) {
-    // Better no file than one that may no longer be true.
-    static_cast<void>(remove_synced(state_.verdict_file(model, version)));
     spdlog::error("{}/{}: its verdict file cannot be written: {}", model, version, done.error().describe());
+    // Better no file than one that may no longer be true.
+    if (const auto removed = remove_synced(state_.verdict_file(model, version)); !removed)
+      spdlog::critical("{}/{}: nor can the old one be removed, so that whoever reads it gets an old answer: {}", model,
+                       version, removed.error().describe());
   }
 }
 

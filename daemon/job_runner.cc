@@ -36,8 +36,14 @@ JobRunner::~JobRunner() {
   work_.join();
 }
 
+void tidy(const StateFolder& state, std::int64_t id, KeepResult keep) {
+  if (const auto tidied = tidy_job(state, id, keep); !tidied)
+    spdlog::warn("job {}: its folder cannot be tidied: {}", id, tidied.error().describe());
+}
+
 Result<void> JobRunner::recover() {
-  sweep(state_);
+  if (const auto swept = sweep(state_); !swept)
+    spdlog::warn("what was half written cannot be removed: {}", swept.error().describe());
   TRY_OK(count_jobs());
   TRY(running, store_.running_jobs());
   for (const auto& job : running) {
@@ -277,8 +283,8 @@ void JobRunner::finish(JobState state, const Judged& judged) {
               spec.id, name_of(spec), to_string(verdict.state), seconds, verdict.reason);
   announce(spec.id);
   asio::post(work_, [state_folder = state_, id = spec.id, replaces = current_->replaces, state] {
-    tidy_job(state_folder, id, state == JobState::done ? KeepResult::yes : KeepResult::no);
-    if (replaces != 0 && replaces != id) tidy_job(state_folder, replaces, KeepResult::no);
+    tidy(state_folder, id, state == JobState::done ? KeepResult::yes : KeepResult::no);
+    if (replaces != 0 && replaces != id) tidy(state_folder, replaces, KeepResult::no);
   });
   if (on_verdict) on_verdict(spec.model, spec.candidate.version);
   if (std::exchange(words_changed_, false))
@@ -330,7 +336,7 @@ Result<void> JobRunner::cancel(std::int64_t id, const std::string& who) {
   TRY_OK(move(id, JobState::cancelled, by));
   spdlog::info("job {}: cancelled by {}", id, who);
   if (!running) {  // an attempt may have been there before
-    asio::post(work_, [state = state_, id] { tidy_job(state, id, KeepResult::no); });
+    asio::post(work_, [state = state_, id] { tidy(state, id, KeepResult::no); });
     return {};
   }
   current_->cancelled = true;
@@ -343,7 +349,7 @@ Result<void> JobRunner::cancel(std::int64_t id, const std::string& who) {
 
 void JobRunner::let_go() {
   if (current_->cancelled)
-    asio::post(work_, [state = state_, id = current_->spec.id] { tidy_job(state, id, KeepResult::no); });
+    asio::post(work_, [state = state_, id = current_->spec.id] { tidy(state, id, KeepResult::no); });
   current_.reset();
   cache_.job_ended();
   asio::post(io_, [this] { advance(); });

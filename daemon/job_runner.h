@@ -21,6 +21,9 @@
 
 namespace defuse {
 
+// Removes what a job that ended no longer needs. What cannot be removed costs room, and is logged.
+void tidy(const StateFolder& state, std::int64_t id, KeepResult keep);
+
 class JobRunner {
  public:
   JobRunner(boost::asio::io_context& io, Store& store, LiveState& live, StateFolder state,

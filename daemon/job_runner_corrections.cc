@@ -62,7 +62,7 @@ void JobRunner::end_correction(JobState state, const std::string& words) {
   spdlog::log(state == JobState::done ? spdlog::level::info : spdlog::level::warn, "job {} ({}): correction {}: {}",
               spec.id, name_of(spec), to_string(state), words);
   asio::post(work_, [state_folder = state_, id = spec.id, old = outlived_corrections(spec.model)] {
-    tidy_job(state_folder, id, KeepResult::no);
+    tidy(state_folder, id, KeepResult::no);
     std::error_code ignored;
     for (const auto& folder : old) std::filesystem::remove_all(folder, ignored);
   });

@@ -35,17 +35,20 @@ bool is_file_name(const std::string& name) {
   return !name.empty() && name.size() <= 120 && name.front() != '.' && std::all_of(name.begin(), name.end(), plain);
 }
 
-Result<void> copy_plain_file(const fs::path& from, const fs::path& to, std::uint64_t limit) {
-  if (!is_plain(from, fs::file_type::regular))
-    return fail(ErrorCode::corrupt, from.filename().string() + " is no plain file");
-  TRY(bytes, read_file(from, limit));
-  return write_atomically(to, bytes);
+// The text of a small file of the daemon's own; none if it was never written. One that is there and cannot be read is
+// an error: going on without it would lose what it says.
+Result<std::optional<std::string>> remembered(const fs::path& file, std::uint64_t limit) {
+  auto text = read_file(file, limit);
+  if (text) return std::optional(std::move(*text));
+  if (text.error().code == ErrorCode::not_found) return std::optional<std::string>();
+  return tl::unexpected(std::move(text.error()));
 }
 
 // The ids given when the job was first judged, or new ones, remembered before anything else refers to them.
 Result<RegionIds> ids_of(const JudgeRequest& request, const WorkerResult& result) {
   const auto file = request.state.region_ids(request.job.id);
-  if (const auto text = read_file(file, kMaxDocument)) {
+  TRY(text, remembered(file, kMaxDocument));
+  if (text) {
     RegionIds ids;
     const auto json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
     if (json.is_object())
@@ -53,10 +56,15 @@ Result<RegionIds> ids_of(const JudgeRequest& request, const WorkerResult& result
         if (to.is_string()) ids[from] = to.get<std::string>();
     const auto known = [&](const Region& region) { return ids.contains(region.id); };
     if (std::all_of(result.regions.begin(), result.regions.end(), known)) return ids;
+    // Under new ids people's labels and waivers would no longer meet their regions.
+    if (!request.suffix.empty())
+      return fail(ErrorCode::io, file.string() + " is damaged: it no longer names the regions");
   }
   auto earlier = request.earlier;
-  for (auto& region : earlier)
-    if (auto probe = read_file(request.state.probe_of_region(region.id), 256)) region.probe_digest = std::move(*probe);
+  for (auto& region : earlier) {
+    TRY(probe, remembered(request.state.probe_of_region(region.id), 256));
+    if (probe) region.probe_digest = std::move(*probe);
+  }
   auto ids = settle_regions(result, earlier);
   Json json = Json::object();
   for (const auto& [from, to] : ids) json[from] = to;
@@ -64,25 +72,46 @@ Result<RegionIds> ids_of(const JudgeRequest& request, const WorkerResult& result
   return ids;
 }
 
-// Named by job as well, so that the test of an earlier sighting, which the store may prefer, is never overwritten.
+// The frozen test of a region, copied out of the worker's reach; empty if the region has none. Without it the bug would
+// never be tested again, so that one which was promised and cannot be had fails: `corrupt` where the worker did not
+// leave what it names, and what the disk says where the copy cannot be made.
+Result<fs::path> take_frozen(const JudgeRequest& request, const Region& region) {
+  if (region.frozen.empty()) return fs::path();
+  const auto source = request.state.job(request.job.id) / "result" / region.frozen;
+  const auto promised = [&](const std::string& what) {
+    return fail(ErrorCode::corrupt,
+                "the worker's result cannot be used: the frozen test of region " + region.id + what);
+  };
+  if (!is_file_name(region.frozen) || !is_plain(source, fs::file_type::regular)) return promised(" is not there");
+  const auto images = load_npy_images(source, kMaxFrozen);
+  if (!images) return promised(" cannot be read: " + images.error().message);
+  if (images->n == 0 || images->n != region.frozen_cluster.size())
+    return promised(" does not hold the images it should");
+  const auto bytes = read_file(source, kMaxFrozen);
+  if (!bytes) return promised(" cannot be read: " + bytes.error().message);
+  // Named by job as well, so that the test of an earlier sighting, which the store may prefer, is never overwritten.
+  const auto relative = fs::path("regions") / (region.id + "-" + std::to_string(request.job.id) + ".npy");
+  TRY_OK(while_doing("while keeping the frozen test of region " + region.id,
+                     write_atomically(request.state.absolute(relative), *bytes)));
+  return relative;
+}
+
 Result<std::vector<NewRegion>> take_regions(const JudgeRequest& request, const WorkerResult& result) {
   std::vector<NewRegion> regions;
-  const auto from = request.state.job(request.job.id) / "result";
   for (const auto& region : result.regions) {
-    NewRegion taken{region, {}, {}};
     TRY_OK(write_atomically(request.state.probe_of_region(region.id), result.probe_digest));
-    if (is_file_name(region.frozen) && is_plain(from / region.frozen, fs::file_type::regular)) {
-      const auto images = load_npy_images(from / region.frozen, kMaxFrozen);
-      const auto relative = fs::path("regions") / (region.id + "-" + std::to_string(request.job.id) + ".npy");
-      if (images && images->n > 0 && images->n == region.frozen_cluster.size() &&
-          copy_plain_file(from / region.frozen, request.state.absolute(relative), kMaxFrozen)) {
-        taken.frozen = relative;
-        taken.frozen_cluster = region.frozen_cluster;
-      }
-    }
-    regions.push_back(std::move(taken));
+    TRY(frozen, take_frozen(request, region));
+    auto cluster = frozen.empty() ? std::vector<std::uint32_t>() : region.frozen_cluster;
+    regions.push_back({region, std::move(frozen), std::move(cluster)});
   }
   return regions;
+}
+
+Result<void> remove_whole(const fs::path& path) {
+  std::error_code code;
+  fs::remove_all(path, code);
+  if (code) return fail(ErrorCode::io, "cannot remove " + path.string() + ": " + code.message());
+  return {};
 }
 
 fs::path report_folder(const JudgeRequest& request) {
@@ -99,9 +128,8 @@ Result<VerdictRow> publish_report(const JudgeRequest& request, Report report) {
   const auto relative = report_folder(request);
   const auto target = request.state.absolute(relative);
   const fs::path scratch = target.string() + ".tmp";
-  std::error_code ignored;
-  fs::remove_all(scratch, ignored);
-  fs::remove_all(target, ignored);
+  TRY_OK(remove_whole(scratch));
+  TRY_OK(remove_whole(target));  // one that stayed would be taken for this report
   TRY_OK(make_folder(scratch));
   TRY_OK(while_doing("while writing the reports", write_reports(report, scratch, request.waivers)));
   TRY_OK(write_atomically(scratch / "verdict.json", dump_json(verdict_document(report), 2) + "\n"));
@@ -125,12 +153,15 @@ Result<VerdictRow> publish_report(const JudgeRequest& request, Report report) {
   return row;
 }
 
-void remove_all_but(const fs::path& folder, const std::set<std::string>& keep) {
-  std::error_code ignored;
+Result<void> remove_all_but(const fs::path& folder, const std::set<std::string>& keep) {
+  std::error_code code;
   std::vector<fs::path> doomed;
-  for (fs::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored))
+  for (fs::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code))
     if (!keep.contains(entry->path().filename().string())) doomed.push_back(entry->path());
-  for (const auto& path : doomed) fs::remove_all(path, ignored);
+  if (code == std::errc::no_such_file_or_directory) return {};
+  if (code) return fail(ErrorCode::io, "cannot look into " + folder.string() + ": " + code.message());
+  for (const auto& path : doomed) TRY_OK(remove_whole(path));
+  return {};
 }
 
 }  // namespace
@@ -145,7 +176,7 @@ Result<void> StateFolder::create() const {
 Result<void> prepare_job(const StateFolder& state, const JobSpec& job) {
   const auto folder = state.job(job.id);
   TRY_OK(make_folder(folder));
-  remove_all_but(folder, {"worker.log"});
+  TRY_OK(remove_all_but(folder, {"worker.log"}));  // a result of an attempt before would be taken for this one's
   const auto text = dump_json(to_json(job), 2) + "\n";
   TRY_OK(write_atomically(state.job_record(job.id), text));
   return write_atomically(folder / "job.json", text);
@@ -228,14 +259,14 @@ Result<void> write_verdict_file(const StateFolder& state, const std::string& mod
   return write_atomically(file, document);
 }
 
-void tidy_job(const StateFolder& state, std::int64_t id, KeepResult keep) {
+Result<void> tidy_job(const StateFolder& state, std::int64_t id, KeepResult keep) {
   std::set<std::string> names = {"job.json", "worker.log"};
   if (keep == KeepResult::yes) names.insert("result");
-  remove_all_but(state.job(id), names);
+  return remove_all_but(state.job(id), names);
 }
 
-void sweep(const StateFolder& state) {
-  std::error_code ignored;
+Result<void> sweep(const StateFolder& state) {
+  std::error_code ignored;  // what cannot be listed is not half-written by us; the next start looks again
   std::vector<fs::path> doomed;
   for (const char* root : {"reports", "verdicts", "regions", "corrections", "jobs"}) {
     fs::recursive_directory_iterator entry(state.root / root, fs::directory_options::skip_permission_denied, ignored);
@@ -252,7 +283,10 @@ void sweep(const StateFolder& state) {
   for (fs::directory_iterator entry(state.root, ignored), end; entry != end; entry.increment(ignored))
     if (const auto name = entry->path().filename().string(); name.starts_with("tmp-") && name.ends_with(address))
       doomed.push_back(entry->path());
-  for (const auto& path : doomed) fs::remove_all(path, ignored);
+  Result<void> swept;
+  for (const auto& path : doomed)
+    if (auto removed = remove_whole(path); !removed && swept) swept = std::move(removed);
+  return swept;
 }
 
 }  // namespace defuse

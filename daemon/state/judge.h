@@ -85,8 +85,8 @@ Result<void> write_verdict_file(const StateFolder& state, const std::string& mod
 
 // What a finished job needs no more; `keep_result` while it may be judged again.
 enum class KeepResult { no, yes };
-void tidy_job(const StateFolder& state, std::int64_t id, KeepResult keep);
+Result<void> tidy_job(const StateFolder& state, std::int64_t id, KeepResult keep);
 // Half-written things of an earlier life.
-void sweep(const StateFolder& state);
+Result<void> sweep(const StateFolder& state);
 
 }  // namespace defuse

@@ -55,7 +55,8 @@ void sweep_jobs(const StateFolder& state, const Referenced& referenced) {
   for (const auto& folder : inside(state.jobs())) {
     const auto job = number(folder.filename().string());
     if (!job || *job > referenced.newest_job || referenced.open.contains(*job)) continue;
-    tidy_job(state, *job, referenced.results.contains(*job) ? KeepResult::yes : KeepResult::no);
+    harmless(tidy_job(state, *job, referenced.results.contains(*job) ? KeepResult::yes : KeepResult::no),
+             "what stays is looked at again at the next start");
   }
   for (const auto& folder : inside(state.corrections()))
     if (const auto job = number(folder.filename().string()); job && !referenced.corrections.contains(*job))

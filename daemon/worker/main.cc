@@ -95,10 +95,10 @@ SandboxPlan plan_for(const JobSpec& job, const fs::path& folder, const fs::path&
 // With it the version is not judged but mended.
 Result<std::optional<CorrectionOrder>> order_in(const fs::path& folder) {
   const auto file = folder / "correction.json";
-  std::error_code ignored;
-  if (!fs::exists(file, ignored)) return std::nullopt;
-  TRY(text, read_file(file, kMaxJobBytes));
-  TRY(json, parse_json(text, file.string()));
+  const auto text = read_file(file, kMaxJobBytes);
+  if (!text && text.error().code == ErrorCode::not_found) return std::nullopt;
+  if (!text) return tl::unexpected(text.error());
+  TRY(json, parse_json(*text, file.string()));
   TRY(order, correction_order_from_json(json));
   return std::optional<CorrectionOrder>(std::move(order));
 }
