@@ -1,6 +1,6 @@
 #include "reports/json_report.h"
 
-#include "core/wire/json_fields.h"
+#include "core/wire/documents.h"
 #include "reports/page_json.h"
 
 namespace defuse {
@@ -64,11 +64,7 @@ Json contract_json(const Report& report) {
 
 Json run_json(const Report& report) {
   Json stations = Json::array();
-  for (const StationTime& station : report.result.stations)
-    stations.push_back({{"station", station.station},
-                        {"seconds", json_number(station.seconds)},
-                        {"peak_memory", station.peak_memory},
-                        {"cached", station.cached}});
+  for (const StationTime& station : report.result.stations) stations.push_back(to_json(station));
   return {{"created", to_rfc3339(report.created)},
           {"job", report.result.job},
           {"seconds", json_number(report.seconds)},
@@ -82,7 +78,7 @@ Json run_json(const Report& report) {
 Json report_json(const Report& report, const Waivers& waivers) {
   const WorkerResult& result = report.result;
   Json flips = Json::array(), waived = Json::array(), steps = next_steps(report);
-  for (const RegionSample& flip : result.flips) flips.push_back(fields::sample_to_json(flip));
+  for (const RegionSample& flip : result.flips) flips.push_back(to_json(flip));
   for (const Waiver& waiver : waivers) waived.push_back(to_json(waiver));
   return {{"schema", "defused/report/v1"},
           {"model", report.model},
@@ -106,7 +102,7 @@ Json report_json(const Report& report, const Waivers& waivers) {
           {"accuracy",
            {{"candidate", json_number(result.candidate_accuracy.value_or(kNone))},
             {"incumbent", json_number(result.incumbent_accuracy.value_or(kNone))}}},
-          {"comparison", result.comparison ? fields::comparison_to_json(*result.comparison) : Json(nullptr)},
+          {"comparison", result.comparison ? to_json(*result.comparison) : Json(nullptr)},
           {"confusion", result.confusion ? to_json(*result.confusion) : Json(nullptr)},
           {"map", result.map ? Json(kMapFile) : Json(nullptr)},
           {"error_rates",

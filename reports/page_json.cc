@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/wire/documents.h"
 #include "reports/pictures.h"
 #include "reports/text.h"
 #include "reports/wording.h"

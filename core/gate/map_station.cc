@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/files.h"
+#include "core/base/json.h"
 #include "core/base/sha256.h"
 #include "core/torch/thread_team.h"
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/files.h"
+#include "core/base/json.h"
 #include "core/base/sha256.h"
 
 namespace defuse {

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/base/files.h"
+#include "core/base/json.h"
 #include "core/base/sha256.h"
 #include "core/cache/cache_file.h"
 #include "core/evidence/noise.h"

@@ -5,7 +5,8 @@
 #include <optional>
 #include <string_view>
 
-#include "core/wire/json_fields.h"
+#include "core/wire/documents.h"
+#include "core/wire/limits.h"
 
 namespace defuse {
 namespace {
@@ -45,8 +46,8 @@ Result<GateFindings> gate_findings_from_json(const Json& report, const std::stri
   TRY_OK(r.status());
   if (const auto probe = data.find("probe_digest"); probe != data.end() && probe->is_string())
     found.probe_digest = probe->get<std::string>();
-  if (regions.size() > fields::kMaxRegions)
-    return fail(ErrorCode::invalid_input, name + ".regions: more than " + std::to_string(fields::kMaxRegions));
+  if (regions.size() > limits::kRegions)
+    return fail(ErrorCode::invalid_input, name + ".regions: more than " + std::to_string(limits::kRegions));
   for (std::size_t i = 0; i < regions.size(); ++i) {
     TRY(region, region_from_json(regions[i], name + ".regions[" + std::to_string(i) + "]"));
     if (const auto said = regions[i].find("label_by_person"); said != regions[i].end() && said->is_string())

@@ -4,6 +4,7 @@
 #include "core/base/json.h"
 #include "core/regions/votes.h"
 #include "core/store/sqlite_store.h"
+#include "core/wire/documents.h"
 
 // A macro, because literals join at compile time and the statement cache wants literals.
 #define DEFUSE_SELECT                                                                                         \

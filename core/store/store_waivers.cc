@@ -4,6 +4,7 @@
 #include "core/base/json.h"
 #include "core/base/sha256.h"
 #include "core/store/sqlite_store.h"
+#include "core/wire/documents.h"
 
 // A macro, because literals join at compile time and the statement cache wants literals.
 #define DEFUSE_SELECT "SELECT id, model, finding, versions_json, reason, ticket, approved_by, created, expires"

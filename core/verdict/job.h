@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "core/base/json.h"
 #include "core/compare/confusion.h"
 #include "core/map/latent_map.h"
 #include "core/settings/settings.h"
@@ -98,32 +97,5 @@ struct WorkerResult {
 };
 
 inline constexpr std::uint64_t kMaxResultBytes = 64ULL << 20;
-
-// JSON forms. Reading is strict: a wrong type or a missing field is an error that names it.
-// ModelSettings travel in the configuration's own form, so those two functions live in config/job_json.h.
-Json to_json(const WorkerResult& result);
-Result<WorkerResult> worker_result_from_json(const Json& json);
-
-// The parts, for reports and the store.
-Json to_json(const FourCounts& counts);
-Json to_json(const Finding& finding);
-Json to_json(const CheckResult& result);
-Json to_json(const Region& region);
-Json to_json(const GeneratorHealth& health);
-Json to_json(const ContractFacts& facts);
-Json to_json(const NoiseFloor& floor);
-Json to_json(const Confusion& confusion);
-Json to_json(const VersionMap& map);
-Json to_json(const Verdict& verdict);
-Json to_json(const Waiver& waiver);
-Result<FourCounts> four_counts_from_json(const Json& json, const std::string& path);
-Result<Finding> finding_from_json(const Json& json, const std::string& path);
-Result<CheckResult> check_result_from_json(const Json& json, const std::string& path);
-Result<Region> region_from_json(const Json& json, const std::string& path);
-Result<Confusion> confusion_from_json(const Json& json, const std::string& path);
-Result<VersionMap> version_map_from_json(const Json& json, const std::string& path);
-Result<NoiseFloor> noise_floor_from_json(const Json& json, const std::string& path);
-Result<Verdict> verdict_from_json(const Json& json, const std::string& path);
-Result<Waiver> waiver_from_json(const Json& json, const std::string& path);
 
 }  // namespace defuse

@@ -2,7 +2,7 @@
 // legal, carries it out on its own strand and writes the audit row.
 #include <algorithm>
 
-#include "core/verdict/job.h"
+#include "core/wire/documents.h"
 #include "daemon/api/handlers.h"
 
 namespace defuse::http {

@@ -1,7 +1,7 @@
 // Bug regions of a model line and their history over releases.
 #include <algorithm>
 
-#include "core/verdict/job.h"
+#include "core/wire/documents.h"
 #include "daemon/api/handlers.h"
 
 namespace defuse::http {

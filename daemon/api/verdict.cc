@@ -2,7 +2,7 @@
 // (the status is the answer) and report (what to read). All three go through standing_of, so that they cannot disagree.
 #include <algorithm>
 
-#include "core/verdict/job.h"
+#include "core/wire/documents.h"
 #include "daemon/api/handlers.h"
 #include "daemon/api/plain_file.h"
 #include "daemon/api/status_map.h"

@@ -11,6 +11,7 @@
 #include "core/base/files.h"
 #include "core/base/json.h"
 #include "core/cache/station_cache.h"
+#include "core/wire/documents.h"
 #include "reports/write_reports.h"
 
 namespace defuse {

@@ -21,6 +21,7 @@
 #include "core/gate/pipeline.h"
 #include "core/torch/model.h"
 #include "core/tuning/correct.h"
+#include "core/wire/documents.h"
 #include "daemon/worker/sandbox.h"
 
 namespace defuse {

@@ -1,5 +1,6 @@
 // Corrections as jobs of the daemon: ordered, supervised, taken in once, and never a verdict.
 #include "core/base/sha256.h"
+#include "core/wire/documents.h"
 #include "daemon/state/correction_job.h"
 #include "tests/daemon/whole_daemon.h"
 #include "tests/support/corrections.h"

@@ -11,6 +11,7 @@
 
 #include "core/base/json.h"
 #include "core/base/sha256.h"
+#include "core/wire/documents.h"
 #include "daemon/app.h"
 #include "tests/daemon/support.h"
 #include "tests/daemon/supported.h"

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/repair/order.h"
+#include "core/wire/documents.h"
 #include "daemon/ctl/csv.h"
 #include "reports/html_report.h"
 #include "reports/json_report.h"

@@ -7,6 +7,7 @@
 #include "core/repair/order.h"
 #include "core/verdict/conclude.h"
 #include "core/verdict/job.h"
+#include "core/wire/documents.h"
 #include "daemon/process/worker_line.h"
 #include "daemon/process/worker_pipe.h"
 #include "reports/correction_report.h"

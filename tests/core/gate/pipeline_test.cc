@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/files.h"
+#include "core/wire/documents.h"
 #include "tests/core/gate/band_line.h"
 
 namespace defuse {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/base/files.h"
+#include "core/wire/documents.h"
 #include "tests/core/gate/band_line.h"
 
 namespace defuse {

@@ -1,5 +1,6 @@
 // What a correction is asked to mend, by what a gate found and what people said of it.
 #include "core/repair/order.h"
+#include "core/wire/documents.h"
 
 #include <gtest/gtest.h>
 

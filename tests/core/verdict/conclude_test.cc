@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/wire/documents.h"
 #include "tests/daemon/supported.h"
 
 namespace defuse {

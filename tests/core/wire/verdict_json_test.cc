@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/verdict/job.h"
+#include "core/wire/documents.h"
 #include "tests/reports/sample_report.h"
 
 namespace defuse {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/verdict/job.h"
+#include "core/wire/documents.h"
 #include "tests/reports/sample_report.h"
 
 namespace defuse {

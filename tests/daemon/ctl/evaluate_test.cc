@@ -8,6 +8,7 @@
 
 #include "core/base/sha256.h"
 #include "core/verdict/job.h"
+#include "core/wire/documents.h"
 #include "daemon/ctl/ctl.h"
 #include "tests/daemon/supported.h"
 #include "tests/support/fake_clock.h"
