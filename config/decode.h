@@ -1,4 +1,4 @@
-// Fills settings from a document tree. Decoder is one of the three visitors of fields.h; it looks up each field that a
+// Fills settings from a document tree. Decoder is one of the visitors of fields.h; it looks up each field that a
 // settings struct describes, reports what is ill-typed, out of range, missing, unknown or written twice, with its
 // position, and leaves the default in place. All problems are collected, so that a person mends a file in one go. Not
 // thread-safe; lives for one call.
@@ -13,14 +13,13 @@
 #include <utility>
 #include <vector>
 
-#include "config/forms.h"
 #include "config/yaml.h"
+#include "core/base/describe.h"
 #include "core/base/result.h"
 #include "core/registry/source.h"
+#include "core/settings/text_forms.h"
 
 namespace defuse {
-
-enum class Need { optional, required };
 
 // What was wrong, in the order of the file.
 class Problems {
@@ -63,6 +62,10 @@ class Decoder {
     field(key, read_value, form, words);
     if (has(key)) value = read_value;
   }
+
+  // What is described for other documents too: it must be given, and not be empty.
+  void field(const char* key, std::string& value) { field(key, value, Text{}, "", Need::required); }
+  void field(const char* key, std::filesystem::path& value) { field(key, value, Path{}, "", Need::required); }
 
   template <class T, class Form>
   void list(const char* key, std::vector<T>& values, const Form& form, const char* /*words*/,

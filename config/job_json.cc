@@ -4,10 +4,12 @@
 #include <utility>
 
 #include "config/config.h"
-#include "config/encode.h"
+#include "config/decode.h"
 #include "config/fields.h"
 #include "config/yaml.h"
+#include "core/base/document_writer.h"
 #include "core/verdict/job.h"
+#include "core/wire/artifact_fields.h"
 
 namespace defuse {
 namespace {
@@ -16,23 +18,16 @@ constexpr std::size_t kMaxJobBytes = std::size_t{64} << 20;
 
 }  // namespace
 
-template <class V>
-void describe(V& v, ArtifactRef& s) {
-  v.field("version", s.version, Text{}, "", Need::required);
-  v.field("digest", s.digest, Text{}, "", Need::required);
-  v.field("path", s.path, Path{}, "", Need::required);
-}
-
-template <class V>
-void describe(V& v, SiblingRef& s) {
+template <class V, Is<SiblingRef> T>
+void describe(V& v, T& s) {
   v.field("version", s.version, Text{}, "", Need::required);
   v.field("digest", s.digest, AnyText{}, "", Need::required);
   v.field("path", s.path, Path{}, "");
   v.field("problem", s.problem, AnyText{}, "", Need::required);
 }
 
-template <class V>
-void describe(V& v, KnownRegionRef& s) {
+template <class V, Is<KnownRegionRef> T>
+void describe(V& v, T& s) {
   v.field("id", s.id, Text{}, "", Need::required);
   v.field("label", s.label, Whole<std::int32_t>{0}, "", Need::required);
   v.field("predicted_as", s.predicted_as, Whole<std::int32_t>{-1}, "", Need::required);
@@ -42,21 +37,21 @@ void describe(V& v, KnownRegionRef& s) {
   v.list("cluster", s.cluster, Whole<std::uint32_t>{0}, "", Need::required);
 }
 
-template <class V>
-void describe(V& v, DataStanding& s) {
+template <class V, Is<DataStanding> T>
+void describe(V& v, T& s) {
   v.field("data_digest", s.data_digest, Text{}, "", Need::required);
   v.field("judgements", s.judgements, Whole<std::int64_t>{1}, "", Need::required);
   v.field("position", s.position, Whole<std::int64_t>{1}, "", Need::required);
   v.field("rejections", s.rejections, Whole<std::int64_t>{0}, "", Need::required);
 }
 
-template <class V>
-void describe(V& v, JudgementHistory& s) {
+template <class V, Is<JudgementHistory> T>
+void describe(V& v, T& s) {
   v.objects("data", s.data, "", Need::required);
 }
 
-template <class V>
-void describe(V& v, JobSpec& s) {
+template <class V, Is<JobSpec> T>
+void describe(V& v, T& s) {
   v.field("id", s.id, Whole<std::int64_t>{0}, "", Need::required);
   v.field("model", s.model, Text{}, "", Need::required);
   v.object("candidate", s.candidate, "", Need::required);
@@ -71,7 +66,7 @@ void describe(V& v, JobSpec& s) {
   v.field("cache_size", s.cache_size, Size{0}, "", Need::required);
 }
 
-Json to_json(const JobSpec& job) { return Encoder::encode(job); }
+Json to_json(const JobSpec& job) { return write_document(job); }
 
 Result<JobSpec> job_from_json(std::string_view text, const std::filesystem::path& name_for_errors) {
   const auto name = name_for_errors.string();

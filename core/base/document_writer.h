@@ -2,8 +2,11 @@
 // there. The same value gives the same bytes, so the text also serves as a key. Pure.
 #pragma once
 #include <cstddef>
+#include <map>
 #include <optional>
+#include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "core/base/describe.h"
@@ -59,9 +62,48 @@ class DocumentWriter {
     std::move(columns).finish();
   }
 
+  // Settings: what is absent is left out.
+  template <class T, class Form>
+  void field(const char* key, const T& value, const Form& form, const char* /*words*/, Need = Need::optional) {
+    if constexpr (requires { form.is_absent(value); })
+      if (form.is_absent(value)) return;
+    json_[key] = form.write(value);
+  }
+  template <class T, class Form>
+  void field(const char* key, const std::optional<T>& value, const Form& form, const char* words) {
+    if (value) field(key, *value, form, words);
+  }
+  template <class T, class Form>
+  void list(const char* key, const std::vector<T>& values, const Form& form, const char* /*words*/,
+            Need = Need::optional) {
+    list(key, values, values.size(), form);
+  }
+  template <class S>
+  void object(const char* key, const S& value, const char* /*words*/, Need = Need::optional) {
+    object(key, value);
+  }
+  template <class S>
+  void object(const char* key, const std::optional<S>& value, const char* /*words*/) {
+    if (value) object(key, *value);
+  }
+  template <class S>
+  void objects(const char* key, const std::vector<S>& values, const char* /*words*/, Need = Need::optional) {
+    objects(key, values, values.size());
+  }
+  template <class S>
+  void map(const char* key, const std::map<std::string, S>& values, const S& /*prototype*/, const char* /*words*/) {
+    Json& all = json_[key] = Json::object();
+    for (const auto& [name, value] : values) all[name] = write_document(value);
+  }
+  template <class S, class Variant>
+  void alternative(const char* key, const Variant& value, const char* /*words*/) {
+    if (const auto* held = std::get_if<S>(&value)) object(key, *held);
+  }
+  void exactly_one_alternative() {}
+
   void constant(const char* key, const char* text) { json_[key] = text; }
   void repeats(const char* key, bool value, const char* /*otherwise*/) { json_[key] = value; }
-  void check(bool /*holds*/, const char* /*key*/, const char* /*words*/) {}
+  void check(bool /*holds*/, const char* /*key*/, const std::string& /*words*/) {}
 
   Json take() { return std::move(json_); }
 

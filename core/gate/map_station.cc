@@ -5,14 +5,13 @@
 
 #include "core/base/files.h"
 #include "core/base/json.h"
-#include "core/base/sha256.h"
+#include "core/gate/keys.h"
 #include "core/torch/thread_team.h"
 
 namespace defuse {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kMapRules = "map 1";  // raise it whenever the same inputs would give another map
 constexpr std::uint64_t kMaxSprite = 4UL << 20;
 constexpr const char* kSpriteName = "map.png";
 
@@ -94,11 +93,9 @@ Result<StoredMap> make_map(const ProbeSet& probes, const Splits& splits, const S
 
 Result<StoredMap> map_of(const ProbeSet& probes, const Splits& splits, StageContext& context) {
   StationTimer timer(context, "map");
-  Sha256 hash;
-  for (const auto& part : {std::string(kMapRules), probes.digest, std::to_string(context.job.settings.seed)})
-    hash.field(part);
   return context.cache.get<StoredMap>(
-      "map", hash.hex(), [&](const fs::path& folder) { return load_map(folder, probes); },
+      "map", map_key(probes.digest, context.job.settings.seed),
+      [&](const fs::path& folder) { return load_map(folder, probes); },
       [&] { return make_map(probes, splits, context); }, save_map, timer.cached);
 }
 

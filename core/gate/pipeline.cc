@@ -6,6 +6,7 @@
 #include <chrono>
 #include <future>
 
+#include "core/gate/keys.h"
 #include "core/gate/map_station.h"
 #include "core/gate/pictures.h"
 #include "core/gate/region_station.h"

@@ -8,7 +8,7 @@
 
 #include "core/base/files.h"
 #include "core/base/json.h"
-#include "core/base/sha256.h"
+#include "core/gate/keys.h"
 
 namespace defuse {
 namespace fs = std::filesystem;
@@ -34,31 +34,6 @@ struct Harm {
   double clear_flips = 0;
 };
 
-std::string key_of(const RegionPair& pair, const StageContext& context, const RegionSearchSettings& search) {
-  const auto& job = context.job;
-  const auto& wanted = job.settings.checks.misclassification_regions;
-  Json settings = {{"alpha", search.alpha},
-                   {"min_increase", search.min_increase},
-                   {"min_clear_increase", search.min_clear_increase},
-                   {"min_support", search.min_support},
-                   {"max_regions", search.max_regions},
-                   {"neighbourhood", search.neighbourhood},
-                   {"components", wanted.components},
-                   {"covariance", wanted.covariance},
-                   {"generated_usable", pair.generated_usable},
-                   {"classes", pair.classes},
-                   {"scale", job.settings.input.scale},
-                   {"mean", job.settings.input.mean},
-                   {"std", job.settings.input.std},
-                   {"device", job.worker.device},
-                   {"seed", job.settings.seed}};
-  Sha256 hash;
-  for (const auto& part : {std::string(kCodeVersion), pair.candidate.model_digest, pair.incumbent->model_digest,
-                           pair.probes.digest, dump_json(settings)})
-    hash.field(part);
-  return hash.hex();
-}
-
 Result<Harm> harm_between(const RegionPair& pair, const RegionSearchSettings& search, StageContext& context) {
   const auto load = [](const fs::path& folder) -> Result<Harm> {
     TRY(text, read_file(folder / "meta.json", 1 << 16));
@@ -82,8 +57,11 @@ Result<Harm> harm_between(const RegionPair& pair, const RegionSearchSettings& se
     return write_atomically(folder / "meta.json",
                             dump_json({{"flips", harm.flips}, {"clear_flips", harm.clear_flips}}, 2));
   };
+  const auto& job = context.job;
+  const auto key = sibling_search_key(pair, job.settings.checks.misclassification_regions, search, job.settings.input,
+                                      job.worker, job.settings.seed);
   bool cached = false;
-  return context.cache.get<Harm>("sibling_search", key_of(pair, context, search), load, make, save, cached);
+  return context.cache.get<Harm>("sibling_search", key, load, make, save, cached);
 }
 
 double larger(double value, double other) { return std::isfinite(value) ? std::max(value, other) : other; }

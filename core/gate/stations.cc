@@ -8,10 +8,9 @@
 
 #include "core/base/files.h"
 #include "core/base/json.h"
-#include "core/base/sha256.h"
 #include "core/cache/cache_file.h"
-#include "core/evidence/noise.h"
 #include "core/evidence/predictions.h"
+#include "core/gate/keys.h"
 
 namespace defuse {
 namespace fs = std::filesystem;
@@ -19,23 +18,6 @@ namespace {
 
 double now_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-std::string number_text(double value) { return dump_json(Json(value)); }
-
-std::string key_of(std::initializer_list<std::string> parts) {
-  Sha256 hash;
-  hash.field(kCodeVersion);
-  for (const auto& part : parts) hash.field(part);
-  return hash.hex();
-}
-
-std::string shape_text(const InputSettings& input) {
-  std::string text = std::to_string(input.shape.channels) + "x" + std::to_string(input.shape.height) + "x" +
-                     std::to_string(input.shape.width) + " scale " + number_text(input.scale);
-  for (const double value : input.mean) text += " mean " + number_text(value);
-  for (const double value : input.std) text += " std " + number_text(value);
-  return text;
 }
 
 Result<void> save_meta(const fs::path& folder, const Json& meta) {
@@ -76,15 +58,13 @@ Matrix row_of(const std::vector<float>& values) {
 
 // How models of one structure were found to run fastest on this machine. Says nothing about results, so an entry that
 // is missing, damaged or cannot be written only costs the time to find it again.
-std::string tuning_key(const StageContext& context, const TorchModel& model) {
-  const auto& worker = context.job.worker;
-  return key_of(
-      {model.structure(), describe_machine(worker.threads), worker.device, shape_text(context.job.settings.input)});
+std::string key_of_tuning(const StageContext& context, const TorchModel& model) {
+  return tuning_key(model.structure(), context.job.settings.input, context.job.worker);
 }
 
 std::optional<Tuning> known_tuning(const StageContext& context, const TorchModel& model) {
   if (model.structure().empty()) return std::nullopt;
-  const auto entry = context.cache.entry("tuning", tuning_key(context, model));
+  const auto entry = context.cache.entry("tuning", key_of_tuning(context, model));
   const auto text = read_file(entry / "tuning.json", 1 << 12);
   if (!text) return std::nullopt;
   const auto tuning = tuning_from_json(*text);
@@ -95,7 +75,7 @@ std::optional<Tuning> known_tuning(const StageContext& context, const TorchModel
 
 void keep_tuning(const StageContext& context, const TorchModel& model) {
   if (model.structure().empty()) return;
-  (void)context.cache.put("tuning", tuning_key(context, model), [&](const fs::path& folder) {
+  (void)context.cache.put("tuning", key_of_tuning(context, model), [&](const fs::path& folder) {
     return write_atomically(folder / "tuning.json", to_json_text(model.tuning()));
   });
 }
@@ -149,8 +129,8 @@ LazyModel::~LazyModel() {
 Result<Evaluation> evaluation_of(LazyModel& model, const Splits& splits, const std::string& station,
                                  StageContext& context) {
   StationTimer timer(context, station);
-  const auto key = key_of({model.digest(), splits.test.digest(), shape_text(context.job.settings.input),
-                           std::to_string(splits.class_count()), context.job.worker.device});
+  const auto key = evaluation_key(model.digest(), splits.test.digest(), splits.class_count(),
+                                  context.job.settings.input, context.job.worker);
   const auto load = [&](const fs::path& folder) -> Result<Evaluation> {
     Evaluation out;
     TRY(meta, load_meta(folder));
@@ -199,9 +179,7 @@ Result<Generator> generator_of(const Splits& splits, StageContext& context) {
   if (settings.kind == GeneratorKind::torchscript)
     return Generator::load_pair(settings.encoder, settings.decoder, shape, threads);
 
-  const auto key = key_of({splits.train.digest(), std::to_string(settings.latent), std::to_string(settings.epochs),
-                           number_text(settings.beta), std::to_string(settings.batch),
-                           number_text(settings.learning_rate), std::to_string(context.job.settings.seed)});
+  const auto key = generator_key(splits.train.digest(), settings, context.job.settings.seed);
   return context.cache.get<Generator>(
       "generator", key, [&](const fs::path& folder) { return Generator::load(folder, shape, threads); },
       [&] {
@@ -236,11 +214,7 @@ Result<ProbeSet> probes_of(const Generator& generator, const Splits& splits, Sta
   StationTimer timer(context, "probes");
   const auto& settings = context.job.settings.checks.misclassification_regions;
   const auto seed = context.job.settings.seed;
-  const auto key =
-      key_of({generator.digest(), splits.test.digest(), splits.train.digest(), std::to_string(settings.draws),
-              std::to_string(static_cast<int>(settings.noise)), number_text(settings.noise_scale),
-              std::to_string(settings.train_seeds), std::to_string(settings.train_perturbed),
-              std::to_string(settings.neighbours), number_text(settings.agreement), std::to_string(seed), kProbeRules});
+  const auto key = probes_key(generator.digest(), splits.test.digest(), splits.train.digest(), settings, seed);
   const auto load = [&](const fs::path& folder) -> Result<ProbeSet> {
     ProbeSet out;
     TRY(meta, load_meta(folder));
@@ -333,7 +307,7 @@ Result<GeneratedImages> generated_images(const ProbeSet& probes, const Generator
         context.job.worker.threads, [&](std::span<const float> pixels) { return file.write(pixels); }, report));
     return file.finish();
   };
-  const auto key = key_of({probes.digest});
+  const auto key = generated_images_key(probes.digest);
   TRY(found, context.cache.get<GeneratedImages>("generated", key, map, make, save, timer.cached));
   // Only now is there a file to read what was just written from.
   return found.kept() ? found : map(context.cache.entry("generated", key));
@@ -352,8 +326,7 @@ Result<const GeneratedImages*> LazyImages::get() {
 Result<ProbeEvaluation> answers_of(LazyModel& model, LazyImages& images, const Splits& splits,
                                    const std::string& station, StageContext& context) {
   const ProbeSet& probes = images.probes();
-  const auto key =
-      key_of({model.digest(), probes.digest, shape_text(context.job.settings.input), context.job.worker.device});
+  const auto key = answers_key(model.digest(), probes.digest, context.job.settings.input, context.job.worker);
   // A station of its own, so before this one's time begins.
   if (!context.cache.holds("answers", key)) TRY_OK(images.get());
   StationTimer timer(context, station);

@@ -17,9 +17,6 @@
 
 namespace defuse {
 
-// Raise it whenever a station would compute something else from the same inputs; old cache entries are then left alone.
-inline constexpr const char* kCodeVersion = "2";
-
 struct StageContext {
   const JobSpec& job;
   StationCache cache;

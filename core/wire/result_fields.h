@@ -7,6 +7,7 @@
 #include "core/base/describe.h"
 #include "core/base/forms.h"
 #include "core/verdict/job.h"
+#include "core/wire/artifact_fields.h"
 #include "core/wire/finding_fields.h"
 #include "core/wire/limits.h"
 #include "core/wire/map_fields.h"
@@ -14,13 +15,6 @@
 #include "core/wire/region_fields.h"
 
 namespace defuse {
-
-template <class V, Is<ArtifactRef> T>
-void describe(V& v, T& s) {
-  v.field("version", s.version);
-  v.field("digest", s.digest);
-  v.field("path", s.path);
-}
 
 template <class V, Is<StationTime> T>
 void describe(V& v, T& s) {

@@ -8,7 +8,7 @@
 #include <optional>
 #include <thread>
 
-#include "config/units.h"
+#include "core/settings/units.h"
 #include "daemon/ctl/commands.h"
 
 namespace defuse::ctl {

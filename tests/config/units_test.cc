@@ -1,4 +1,4 @@
-#include "config/units.h"
+#include "core/settings/units.h"
 
 #include <gtest/gtest.h>
 

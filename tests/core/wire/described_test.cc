@@ -13,9 +13,9 @@ using described::fields;
 using described::members;
 
 template <class S>
-class Described : public testing::Test {};
+class Described : public ::testing::Test {};
 using Structs =
-    testing::Types<Finding, CheckResult, CheckOutcome, Verdict, Waiver, FourCounts, Comparison, ConfusionCell,
+    ::testing::Types<Finding, CheckResult, CheckOutcome, Verdict, Waiver, FourCounts, Comparison, ConfusionCell,
                    Confusion, GeneratorHealth, ContractFacts, BothWays, NoiseLimit, SiblingValues, NoiseFloor,
                    RegionScore, RegionMember, RegionSample, RegionNeighbour, RegionNovelty, MapPoint, VersionMap,
                    ArtifactRef, StationTime, WorkerResult, CorrectionSettings, RegionToMend, CorrectionOrder,

@@ -1,10 +1,4 @@
-#include "config/forms.h"
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
-#include <algorithm>
-#include <cctype>
+#include "core/settings/text_forms.h"
 
 namespace defuse {
 namespace {
@@ -14,11 +8,6 @@ std::string plain(double value) { return dump_json(json_number(value)); }
 std::string percent(double value) {
   const auto text = plain(value * 100);
   return (text.ends_with(".0") ? text.substr(0, text.size() - 2) : text) + "%";
-}
-
-bool is_ipv6(const std::string& host) {
-  in6_addr address{};
-  return ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
 }
 
 }  // namespace
@@ -63,37 +52,6 @@ std::string Size::wants() const {
 }
 
 Json Size::schema() const { return {{"type", "string"}, {"pattern", "^[0-9.]+ ?(B|kB|MB|GB|KiB|MiB|GiB)$"}}; }
-
-bool Listen::read(std::string_view text, Address& out) const {
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos) return false;
-  const auto port = parse_unsigned(text.substr(colon + 1));
-  if (!port || *port > 65535) return false;
-  auto host = text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) {
-    host = host.substr(1, host.size() - 2);
-    if (!is_ipv6(std::string(host))) return false;
-  } else if (host.empty() || !std::all_of(host.begin(), host.end(), [](unsigned char c) {
-               return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_';
-             })) {
-    return false;
-  }
-  out = {std::string(host), static_cast<int>(*port)};
-  return true;
-}
-
-Json Listen::write(const Address& value) const {
-  const bool brackets = value.host.find(':') != std::string::npos;
-  return (brackets ? "[" + value.host + "]" : value.host) + ":" + std::to_string(value.port);
-}
-
-bool is_loopback(const std::string& host) {
-  if (host == "localhost") return true;
-  in_addr four{};
-  if (::inet_pton(AF_INET, host.c_str(), &four) == 1) return (ntohl(four.s_addr) >> 24) == 127;
-  in6_addr six{};
-  return ::inet_pton(AF_INET6, host.c_str(), &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
-}
 
 bool Device::read(std::string_view text, std::string& out) const {
   out = text;

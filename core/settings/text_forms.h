@@ -1,10 +1,11 @@
-// The forms a single value can have in the configuration: what text it may be, in which range, how it is written back,
-// and how the JSON Schema says so. Each form offers
+// The forms a single setting can have: what text it may be, in which range, how it is written back, and how the JSON
+// Schema says so. Each form offers
 //   bool read(std::string_view, T&) const        true if the text is such a value and within range
 //   std::string wants() const                    "a duration such as 5s or 200ms": the end of an error message
 //   Json write(const T&) const                   reads back to the same value
 //   Json schema() const
-// Used by fields.h. Pure values.
+//   bool is_absent(const T&) const               where a value may be left out: true if it is
+// Used by fields.h and by config/fields.h. Pure values.
 #pragma once
 #include <array>
 #include <chrono>
@@ -15,8 +16,8 @@
 #include <string_view>
 #include <utility>
 
-#include "config/units.h"
 #include "core/base/json.h"
+#include "core/settings/units.h"
 
 namespace defuse {
 
@@ -45,6 +46,7 @@ struct Path {
   }
   std::string wants() const { return "a path"; }
   Json write(const std::filesystem::path& value) const { return value.string(); }
+  bool is_absent(const std::filesystem::path& value) const { return value.empty(); }
   Json schema() const { return typed("string"); }
 };
 
@@ -188,22 +190,6 @@ struct Size {
   Json write(std::uint64_t value) const { return format_size(value); }
   Json schema() const;
 };
-
-struct Address {
-  std::string host;
-  int port = 0;
-};
-
-// "host:port"; an IPv6 address stands in brackets.
-struct Listen {
-  bool read(std::string_view text, Address& out) const;
-  std::string wants() const { return "host:port such as 127.0.0.1:8470 or [::1]:8470"; }
-  Json write(const Address& value) const;
-  Json schema() const { return {{"type", "string"}, {"pattern", "^.+:[0-9]+$"}}; }
-};
-
-// Whether only this machine can reach it: localhost, 127.0.0.0/8, ::1.
-bool is_loopback(const std::string& host);
 
 struct Device {
   bool read(std::string_view text, std::string& out) const;
