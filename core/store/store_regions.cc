@@ -29,21 +29,9 @@ Result<std::vector<std::uint32_t>> indices_from_json(const std::string& text, co
   return indices;
 }
 
-// A score has no JSON form of its own; it travels as the confirmation half of a region.
-constexpr const char* kScore = "confirm";
-
-std::string score_to_json(const RegionScore& score) {
-  Region region;
-  region.confirm = score;
-  return dump_json(to_json(region)[kScore]);
-}
-
 Result<RegionScore> score_from_json(const std::string& text, const std::string& what) {
-  TRY(score, or_corrupt(parse_json(text, what), what));
-  Json json = to_json(Region{});
-  json[kScore] = std::move(score);
-  TRY(region, or_corrupt(region_from_json(json, what), what));
-  return region.confirm;
+  TRY(json, or_corrupt(parse_json(text, what), what));
+  return or_corrupt(region_score_from_json(json, what), what);
 }
 
 Result<RegionRow> read_region(Query& row) {
@@ -131,7 +119,7 @@ Result<void> SqliteStore::upsert_region(const NewRegion& found, const VerdictRow
           "INSERT INTO region_scores (region, digest, version, status, score_json, at) VALUES (?, ?, ?, ?, ?, ?) "
           "ON CONFLICT (region, digest) DO UPDATE SET version = excluded.version, status = excluded.status, "
           "score_json = excluded.score_json, at = excluded.at")
-      .with(region.id, verdict.digest, verdict.version, to_string(region.status), score_to_json(region.confirm),
+      .with(region.id, verdict.digest, verdict.version, to_string(region.status), dump_json(to_json(region.confirm)),
             verdict.created)
       .run();
   return {};

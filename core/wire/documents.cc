@@ -12,6 +12,7 @@ Json to_json(const Comparison& comparison) { return write_document(comparison); 
 Json to_json(const Finding& finding) { return write_document(finding); }
 Json to_json(const CheckResult& result) { return write_document(result); }
 Json to_json(const Region& region) { return write_document(region); }
+Json to_json(const RegionScore& score) { return write_document(score); }
 Json to_json(const RegionSample& sample) { return write_document(sample); }
 Json to_json(const GeneratorHealth& health) { return write_document(health); }
 Json to_json(const ContractFacts& facts) { return write_document(facts); }
@@ -28,6 +29,9 @@ Result<Finding> finding_from_json(const Json& json, const std::string& path) {
 }
 Result<Region> region_from_json(const Json& json, const std::string& path) {
   return read_document<Region>(json, path, Age::stored);
+}
+Result<RegionScore> region_score_from_json(const Json& json, const std::string& path) {
+  return read_document<RegionScore>(json, path);
 }
 Result<Verdict> verdict_from_json(const Json& json, const std::string& path) {
   return read_document<Verdict>(json, path);

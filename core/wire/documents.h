@@ -18,6 +18,7 @@ Json to_json(const Comparison& comparison);
 Json to_json(const Finding& finding);
 Json to_json(const CheckResult& result);
 Json to_json(const Region& region);
+Json to_json(const RegionScore& score);
 Json to_json(const RegionSample& sample);
 Json to_json(const GeneratorHealth& health);
 Json to_json(const ContractFacts& facts);
@@ -30,6 +31,7 @@ Json to_json(const Waiver& waiver);
 Result<Finding> finding_from_json(const Json& json, const std::string& path);
 // It may be a row that an earlier version stored.
 Result<Region> region_from_json(const Json& json, const std::string& path);
+Result<RegionScore> region_score_from_json(const Json& json, const std::string& path);
 Result<Verdict> verdict_from_json(const Json& json, const std::string& path);
 Result<Waiver> waiver_from_json(const Json& json, const std::string& path);
 
