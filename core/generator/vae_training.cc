@@ -17,10 +17,12 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/document_writer.h"
 #include "core/base/json.h"
 #include "core/base/random.h"
 #include "core/base/sha256.h"
 #include "core/generator/training_checkpoint.h"
+#include "core/settings/fields.h"
 #include "core/torch/model.h"
 #include "core/torch/thread_team.h"
 #include "core/torch/torch_tools.h"
@@ -92,13 +94,11 @@ class Trainer {
 
 // Everything that the weights depend on.
 std::string Trainer::key() const {
+  DocumentWriter settings;
+  describe_making(settings, settings_);
   Sha256 hash;
   hash.field("vae-training-1").field(describe_machine(1)).field(images_.digest()).field(vae_.digest());
-  for (const auto number :
-       {std::int64_t{settings_.latent}, epochs_, std::int64_t{settings_.batch}, static_cast<std::int64_t>(seed_)}) {
-    hash.field(std::to_string(number));
-  }
-  for (const double number : {settings_.beta, settings_.learning_rate}) hash.field(dump_json(Json(number)));
+  hash.field(std::to_string(epochs_)).field(std::to_string(seed_)).field(dump_json(settings.take()));
   return hash.hex();
 }
 
