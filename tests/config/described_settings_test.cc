@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "config/fields.h"
+#include "config/job_fields.h"
 #include "tests/support/described.h"
 
 namespace defuse {
@@ -13,9 +14,10 @@ using described::members;
 template <class S>
 class DescribedSettings : public ::testing::Test {};
 using Structs =
-    ::testing::Types<InputSettings, IdxSource, FolderSource, NpySource, DataSettings, GeneratorSettings, ContractSettings,
-                   AccuracySettings, NegativeFlipSettings, KnownRegionSettings, RegionSettings, SpotlightSettings,
-                   EmbeddingSettings, NoiseFloorSettings, WorkerSettings, RegistrySettings, CacheSettings>;
+    ::testing::Types<InputSettings, IdxSource, FolderSource, NpySource, DataSettings, GeneratorSettings,
+                     ContractSettings, AccuracySettings, NegativeFlipSettings, KnownRegionSettings, RegionSettings,
+                     SpotlightSettings, EmbeddingSettings, NoiseFloorSettings, WorkerSettings, RegistrySettings,
+                     CacheSettings, JobSpec, ArtifactRef, SiblingRef, KnownRegionRef, DataStanding, JudgementHistory>;
 TYPED_TEST_SUITE(DescribedSettings, Structs);
 
 TYPED_TEST(DescribedSettings, EveryMember) { EXPECT_EQ(fields<TypeParam>(), members<TypeParam>()); }

@@ -9,6 +9,7 @@
 
 #include "core/base/document_reader.h"
 #include "core/base/document_writer.h"
+#include "core/base/schema_writer.h"
 
 namespace defuse {
 namespace described {
@@ -165,6 +166,24 @@ TEST(Describe, TextsHaveAGreatestLength) {
   EXPECT_EQ(error_of(changed("/name", std::string(form::kMaxText + 1, 'x'))), "whole.name: longer than 65536 bytes");
   EXPECT_EQ(error_of(changed("/parts/0/name", std::string(201, 'x'))),
             "whole.parts[0].name: expected a plain file name");
+}
+
+TEST(Describe, TheSchemaNamesEveryFieldAndItsForm) {
+  const Json schema = schema_of<Whole>();
+  const Json written = sample();
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : written.items()) keys.push_back(key);
+  EXPECT_EQ(schema["required"], Json(keys));
+  const Json& fields = schema["properties"];
+  EXPECT_EQ(fields["schema"], Json({{"const", "whole/v1"}}));
+  EXPECT_EQ(fields["bad"]["type"], "boolean");
+  EXPECT_EQ(fields["counts"], Json({{"type", "array"}, {"items", {{"type", "integer"}, {"minimum", 0}}}}));
+  EXPECT_EQ(fields["first"]["properties"]["colour"], Json({{"enum", {"red", "green"}}}));
+  EXPECT_EQ(fields["second"]["type"], Json({"object", "null"}));
+  EXPECT_EQ(fields["parts"]["items"], fields["first"]);
+  EXPECT_EQ(fields["ys"]["items"], Json({{"type", "integer"}, {"minimum", -1}}));
+  EXPECT_EQ(fields["chosen"]["type"], Json({"integer", "null"}));
+  EXPECT_EQ(fields["share"], Json({{"type", "number"}, {"minimum", 0.0}, {"maximum", 1.0}}));
 }
 
 }  // namespace
