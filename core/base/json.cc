@@ -5,7 +5,6 @@
 
 namespace defuse {
 namespace {
-const Json kNull = nullptr;
 const Json kEmptyObject = Json::object();
 const Json kEmptyArray = Json::array();
 }  // namespace
@@ -77,12 +76,6 @@ std::optional<std::string> JsonReader::optional_text(const char* key) {
   return text(key);
 }
 
-std::optional<double> JsonReader::optional_number(const char* key) {
-  const auto it = object_->find(key);
-  if (it == object_->end() || it->is_null()) return std::nullopt;
-  return number(key);
-}
-
 const Json& JsonReader::object(const char* key) {
   const Json* value = find(key, "an object");
   if (value && value->is_object()) return *value;
@@ -95,11 +88,6 @@ const Json& JsonReader::array(const char* key) {
   if (value && value->is_array()) return *value;
   problem(key, "expected a list");
   return kEmptyArray;
-}
-
-const Json& JsonReader::any(const char* key) {
-  const auto it = object_->find(key);
-  return it == object_->end() ? kNull : *it;
 }
 
 Result<void> JsonReader::status() const {

@@ -18,7 +18,8 @@ Result<Json> parse_json(std::string_view text, std::string_view name_for_errors)
 // Never throws: bytes that are not UTF-8 become U+FFFD. indent < 0 gives one line.
 std::string dump_json(const Json& value, int indent = -1);
 
-// A cursor over one object of untrusted JSON. The first problem is remembered; read everything, then ask `status()`.
+// A cursor over one object of untrusted JSON, for what is read in one place alone; a struct that travels is described
+// (describe.h). The first problem is remembered; read everything, then ask `status()`.
 //   JsonReader r(value, "verdict"); v.reason = r.text("reason"); v.n = r.integer("n"); TRY_OK(r.status());
 class JsonReader {
  public:
@@ -29,10 +30,8 @@ class JsonReader {
   double number(const char* key);  // null is NaN: JSON has no other way to say it
   bool boolean(const char* key);
   std::optional<std::string> optional_text(const char* key);  // absent or null is nullopt
-  std::optional<double> optional_number(const char* key);
-  const Json& object(const char* key);  // an empty object if it is not one
-  const Json& array(const char* key);   // an empty array if it is not one
-  const Json& any(const char* key);     // null if absent
+  const Json& object(const char* key);                        // an empty object if it is not one
+  const Json& array(const char* key);                         // an empty array if it is not one
   void problem(const char* key, const std::string& what);
 
   const std::string& path() const { return path_; }
