@@ -1,9 +1,9 @@
 // The daemon's life: versions come, change and go, workers fail, the daemon restarts, the configuration is read again.
-#include "core/wire/documents.h"
 #include "daemon/app.h"
 
 #include <boost/asio/post.hpp>
 
+#include "core/wire/documents.h"
 #include "tests/daemon/whole_daemon.h"
 
 namespace defuse {

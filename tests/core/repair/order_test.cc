@@ -1,8 +1,9 @@
 // What a correction is asked to mend, by what a gate found and what people said of it.
 #include "core/repair/order.h"
-#include "core/wire/documents.h"
 
 #include <gtest/gtest.h>
+
+#include "core/wire/documents.h"
 
 namespace defuse {
 namespace {

@@ -16,10 +16,10 @@ template <class S>
 class Described : public ::testing::Test {};
 using Structs =
     ::testing::Types<Finding, CheckResult, CheckOutcome, Verdict, Waiver, FourCounts, Comparison, ConfusionCell,
-                   Confusion, GeneratorHealth, ContractFacts, BothWays, NoiseLimit, SiblingValues, NoiseFloor,
-                   RegionScore, RegionMember, RegionSample, RegionNeighbour, RegionNovelty, MapPoint, VersionMap,
-                   ArtifactRef, StationTime, WorkerResult, CorrectionSettings, RegionToMend, CorrectionOrder,
-                   RegionRate, CorrectionScore, CorrectionRun, CorrectionResult>;
+                     Confusion, GeneratorHealth, ContractFacts, BothWays, NoiseLimit, SiblingValues, NoiseFloor,
+                     RegionScore, RegionMember, RegionSample, RegionNeighbour, RegionNovelty, MapPoint, VersionMap,
+                     ArtifactRef, StationTime, WorkerResult, CorrectionSettings, RegionToMend, CorrectionOrder,
+                     RegionRate, CorrectionScore, CorrectionRun, CorrectionResult>;
 TYPED_TEST_SUITE(Described, Structs);
 
 TYPED_TEST(Described, EveryMember) { EXPECT_EQ(fields<TypeParam>(), members<TypeParam>()); }
