@@ -11,8 +11,8 @@
 
 namespace defuse {
 
-// A class and not an alias, so that the compiler refuses a result that nobody looks at: a failed write that is dropped is
-// how evidence gets lost. Where a failure truly does not matter, `harmless` says why.
+// A class and not an alias, so that the compiler refuses a result that nobody looks at: a failed write that is dropped
+// is how evidence gets lost. Where a failure truly does not matter, `harmless` says why.
 template <class T>
 class [[nodiscard]] Result : public tl::expected<T, Error> {
  public:
