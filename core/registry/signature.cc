@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "core/base/ascii.h"
 #include "core/base/sha256.h"
 #include "core/registry/candidate.h"
 #include "core/registry/ed25519.h"
@@ -33,12 +34,6 @@ std::string names_of(const std::vector<SigningKey>& keys) {
   return names;
 }
 
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
-
 // The text of a key of a JSON object; empty if it is absent or no text.
 std::string text_at(const Json& object, const std::string& key) {
   if (!object.is_object()) return {};
@@ -59,13 +54,13 @@ std::string problem_with_manifest(const Candidate& candidate) {
   };
   if (auto problem = about("model", candidate.model); !problem.empty()) return problem;
   if (auto problem = about("version", candidate.version); !problem.empty()) return problem;
-  const auto digest = lower(text_at(*json, "sha256"));
+  const auto digest = lower_ascii(text_at(*json, "sha256"));
   if (digest != candidate.digest)
     return digest.empty() ? std::string("the signed manifest.json names no sha256 of model.pt")
                           : "the signed manifest.json promises another model.pt: sha256 " + digest.substr(0, 64) +
                                 ", not " + candidate.digest;
   const auto files = json->find("files");
-  const auto labels = files == json->end() ? std::string() : lower(text_at(*files, std::string(kLabelsName)));
+  const auto labels = files == json->end() ? std::string() : lower_ascii(text_at(*files, std::string(kLabelsName)));
   if (labels == candidate.labels_sha256) return {};
   if (labels.empty())
     return "labels.txt lies beside model.pt, but the signed manifest.json names no files.\"labels.txt\"";

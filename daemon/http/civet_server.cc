@@ -14,6 +14,7 @@
 #include <string>
 #include <thread>
 
+#include "core/base/ascii.h"
 #include "core/base/url.h"
 #include "daemon/api/api.h"
 #include "daemon/http/connection.h"
@@ -26,13 +27,6 @@ using std::chrono::milliseconds;
 constexpr const char* kThreads = "20";  // more than kInnerPlaces
 constexpr std::uint64_t kFileBlock = 64 << 10;
 
-std::string lower(const char* text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return out;
-}
-
 std::string text_or_empty(const char* text) { return text == nullptr ? "" : text; }
 
 ApiRequest request_of(const mg_request_info& info, bool loopback) {
@@ -43,7 +37,7 @@ ApiRequest request_of(const mg_request_info& info, bool loopback) {
   request.loopback = loopback;
   for (int i = 0; i < info.num_headers; ++i) {
     const auto& header = info.http_headers[i];
-    auto [slot, fresh] = request.headers.emplace(lower(header.name), text_or_empty(header.value));
+    auto [slot, fresh] = request.headers.emplace(lower_ascii(header.name), text_or_empty(header.value));
     if (!fresh) slot->second += ", " + text_or_empty(header.value);  // two Hosts name no host
   }
   if (const auto remote = request.headers.extract(kRemoteHeader)) request.remote = remote.mapped();

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/ascii.h"
 #include "daemon/http/civet_server.h"
 
 namespace defuse {
@@ -30,13 +31,6 @@ std::string text_of(const ApiRequest& request, const std::string& secret) {
   add(kRemoteHeader, request.remote);
   if (!request.body.empty()) add("Content-Length", std::to_string(request.body.size()));
   return text + "\r\n" + request.body;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
 }
 
 template <class T>
@@ -98,7 +92,7 @@ bool Relay::read_head() {
   }
   if (head_.event_stream)  // what is sent is the front's, and has no length
     std::erase_if(head_.headers, [](const auto& header) {
-      const auto name = lower(header.first);
+      const auto name = lower_ascii(header.first);
       return name == "content-length" || name == "content-type";
     });
   if (bodiless_ || head_.status == 204 || head_.status == 304) left_ = 0;
@@ -106,7 +100,7 @@ bool Relay::read_head() {
 }
 
 void Relay::note_header(std::string_view name, std::string value) {
-  const auto plain = lower(name);
+  const auto plain = lower_ascii(name);
   if (plain == "connection" || plain == "date" || plain == "keep-alive") return;
   if (plain == kEventHeader) {
     head_.event_stream = number_of(std::string_view(value), head_.event_id);

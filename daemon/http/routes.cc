@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/ascii.h"
 #include "core/base/base64.h"
 #include "core/base/url.h"
 #include "daemon/api/call.h"
@@ -119,19 +120,13 @@ std::string header(const ApiRequest& request, const char* name) {
   return found == request.headers.end() ? "" : found->second;
 }
 
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return text;
-}
-
 // Browsers cannot send a bearer token by themselves, so reading (never acting: a browser would send it to any page's
 // request) also takes it as the password of Basic authentication.
 std::string token_text(const ApiRequest& request, Access access) {
   const std::string value = header(request, "authorization");
   const auto space = value.find(' ');
   if (space == std::string::npos) return "";
-  const std::string scheme = lower(value.substr(0, space));
+  const std::string scheme = lower_ascii(value.substr(0, space));
   if (scheme == "bearer") return value.substr(space + 1);
   if (scheme != "basic" || access == Access::operate) return "";
   const auto pair = base64_decoded(std::string_view(value).substr(space + 1));
@@ -199,7 +194,7 @@ std::optional<ApiResponse> refuse_other_sites(const ApiRequest& request) {
   if (!request.headers.contains("origin")) return std::nullopt;
   const auto origin = header(request, "origin");
   const auto scheme = origin.find("://");
-  if (scheme != std::string::npos && lower(origin.substr(scheme + 3)) == lower(header(request, "host")))
+  if (scheme != std::string::npos && lower_ascii(origin.substr(scheme + 3)) == lower_ascii(header(request, "host")))
     return std::nullopt;
   return problem_response(403, "pages of other sites may link here, but not ask or act (Origin)");
 }
@@ -208,7 +203,7 @@ std::optional<ApiResponse> refuse_other_sites(const ApiRequest& request) {
 bool body_is_json(const ApiRequest& request) {
   if (request.body.empty()) return true;
   const auto type = header(request, "content-type");
-  auto essence = lower(type.substr(0, type.find(';')));
+  auto essence = lower_ascii(type.substr(0, type.find(';')));
   while (!essence.empty() && essence.back() == ' ') essence.pop_back();
   return essence == "application/json";
 }
