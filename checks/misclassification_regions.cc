@@ -26,7 +26,7 @@ struct Judge {
 
   bool violates(const Region& region) const {
     const bool confirmed = region.status == RegionStatus::new_bug || region.status == RegionStatus::worse;
-    return confirmed && has_incumbent && (generated_usable || region.evidence != "generated");
+    return confirmed && has_incumbent && (generated_usable || region.evidence != RegionEvidence::generated);
   }
 };
 
@@ -56,7 +56,7 @@ Finding finding_of(const Region& region, const RegionSettings& settings, const J
   f.sentence = region.sentence;
   if (!judge.has_incumbent) return f;
   f.incumbent_value = region.confirm.incumbent_error;
-  f.limit = region.measure == "clear_flips" ? settings.min_clear_increase : settings.min_increase;
+  f.limit = region.measure == Measure::clear_flips ? settings.min_clear_increase : settings.min_increase;
   f.lower = region.confirm.net_lower;
   f.upper = 1;
   f.p = region.confirm.p_raw;

@@ -38,7 +38,9 @@ Result<GateFindings> found_by_gate(Store& store, const StateFolder& state, const
   found.said.clear();
   for (const auto& region : found.regions) {
     TRY(known, store.region(region.id));
-    if (known) found.said[region.id] = known->human_label;
+    if (!known) continue;
+    TRY(said, RegionLabel::from(known->human_label));
+    found.said[region.id] = said;
   }
   return found;
 }

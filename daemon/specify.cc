@@ -20,7 +20,8 @@ Result<std::vector<KnownRegionRef>> known_regions(Store& store, const StateFolde
   TRY(rows, store.regions(model));
   std::vector<KnownRegionRef> known;
   for (const auto& row : rows) {
-    const bool bug = row.confirmed || row.human_label == "confirmed";
+    TRY(said, RegionLabel::from(row.human_label));
+    const bool bug = row.confirmed || said.word() == RegionLabel::Word::confirmed;
     if (!bug || row.frozen.empty()) continue;
     TRY(scores, store.region_scores(row.id));
     if (!scores.empty() && scores.front().digest == digest) continue;
@@ -30,12 +31,10 @@ Result<std::vector<KnownRegionRef>> known_regions(Store& store, const StateFolde
     }
     KnownRegionRef ref;
     ref.id = row.id;
-    ref.label = row.label;
+    ref.label = said.named_class().value_or(row.label);
     ref.predicted_as = row.predicted_as;
     ref.first_version = row.first_version;
-    ref.ambiguous = row.human_label == "ambiguous" || row.human_label == "unrealistic";
-    if (row.human_label.starts_with("class:"))
-      ref.label = static_cast<std::int32_t>(std::stoi(row.human_label.substr(6)));
+    ref.ambiguous = said.without_class();
     ref.images = state.absolute(row.frozen);
     ref.cluster = row.frozen_cluster;
     known.push_back(std::move(ref));
@@ -124,7 +123,8 @@ Result<JudgeRequest> judge_request(Store& store, const Config& config, const Sta
   request.waivers = std::move(waivers);
   TRY(regions, store.regions(spec.model));
   for (const auto& row : regions) {
-    if (!row.human_label.empty()) request.labels[row.id] = row.human_label;
+    TRY(said, RegionLabel::from(row.human_label));
+    if (said != RegionLabel()) request.labels[row.id] = said;
     RegionFingerprint fingerprint{row.id, row.label, row.predicted_as, {}, {}};
     for (const auto& member : row.region.members) fingerprint.members.push_back(member.seed);
     request.earlier.push_back(std::move(fingerprint));

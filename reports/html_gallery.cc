@@ -30,11 +30,11 @@ class Album {
     Data picture;
     picture.set("uri", "data:image/png;base64," + base64(bytes));
     picture.set("tone", right ? "right" : "wrong");
-    picture.set("made", sample.kind == "generated" ? " made" : "");
+    picture.set("made", sample.kind == ImageKind::generated ? " made" : "");
     picture.set("fine", png_width(bytes) > kSmallPicture ? "fine" : "");
     picture.set("now", now);
     if (!was.empty()) picture.set("was", was);
-    picture.set("alt", (sample.kind == "generated" ? "Generated picture of " : "Picture of ") +
+    picture.set("alt", (sample.kind == ImageKind::generated ? "Generated picture of " : "Picture of ") +
                            class_name(report_, truth) + ", read as " + now +
                            (was.empty() ? "" : "; " + incumbent_name(report_) + " reads it as " + was));
     list.push_back(picture);
@@ -98,8 +98,8 @@ Data facts(const Region& region) {
   list.push_back(fact("p", probability(region.confirm.p_raw) + "; adjusted " + probability(region.confirm.p_adjusted)));
   list.push_back(fact("Real images", counts_words(region.confirm.real)));
   list.push_back(fact("Generated images", counts_words(region.confirm.generated)));
-  list.push_back(fact(
-      "Where", "within " + number(region.radius) + " of its centre in the space “" + clean(region.space, 60) + "”"));
+  list.push_back(fact("Where", "within " + number(region.radius) + " of its centre in the space “" +
+                                   std::string(to_string(region.space)) + "”"));
   return list;
 }
 

@@ -37,7 +37,7 @@ Json confusion_json(const Report& report) {
 
 Json picture_json(const Report& report, const RegionSample& sample) {
   return {{"picture", picture_of(sample)},
-          {"kind", sample.kind == "generated" ? "generated" : "real"},
+          {"kind", to_string(sample.kind)},
           {"candidate", name_of(report, sample.candidate_predicted)},
           {"incumbent", sample.incumbent_predicted < 0 ? "" : name_of(report, sample.incumbent_predicted)}};
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "core/regions/label.h"
 #include "reports/text.h"
 
 namespace defuse {
@@ -219,10 +220,15 @@ std::string status_meaning(RegionStatus status) {
 }
 
 std::string evidence_words(const Region& region) {
-  if (region.evidence == "real") return "seen on real images";
-  if (region.evidence == "generated") return "seen on generated images only";
-  if (region.evidence == "both") return "seen on real and on generated images";
-  return "";
+  switch (region.evidence) {
+    case RegionEvidence::real:
+      return "seen on real images";
+    case RegionEvidence::generated:
+      return "seen on generated images only";
+    case RegionEvidence::both:
+      break;
+  }
+  return "seen on real and on generated images";
 }
 
 std::string region_title(const Report& report, const Region& region) {
@@ -234,12 +240,22 @@ std::string region_title(const Report& report, const Region& region) {
 
 std::string person_label(const Report& report, const std::string& region) {
   const auto it = report.region_labels.find(region);
-  if (it == report.region_labels.end() || it->second.empty()) return "";
-  if (it->second == "confirmed") return "a person confirmed its label";
-  if (it->second == "ambiguous") return "a person called its label ambiguous: not counted";
-  if (it->second == "unrealistic") return "a person called its images unrealistic: not counted";
-  if (it->second.starts_with("class:")) return "a person says that it shows class " + clean(it->second.substr(6), 80);
-  return "a person says: " + clean(it->second, 200);
+  if (it == report.region_labels.end()) return "";
+  const auto label = RegionLabel::from(it->second);
+  if (!label) return "a person says: " + clean(it->second, 200);
+  switch (label->word()) {
+    case RegionLabel::Word::none:
+      break;
+    case RegionLabel::Word::confirmed:
+      return "a person confirmed its label";
+    case RegionLabel::Word::ambiguous:
+      return "a person called its label ambiguous: not counted";
+    case RegionLabel::Word::unrealistic:
+      return "a person called its images unrealistic: not counted";
+    case RegionLabel::Word::shows_class:
+      return "a person says that it shows class " + std::to_string(*label->named_class());
+  }
+  return "";
 }
 
 std::string finding_value(const Finding& finding, double value) {

@@ -168,7 +168,7 @@ NoiseLimit placed(NoiseLimit limit, const NoiseFloor& floor, Rate rate, std::int
 
 }  // namespace
 
-double largest_harm(const std::vector<Region>& regions, std::string_view measure, std::int64_t min_support) {
+double largest_harm(const std::vector<Region>& regions, Measure measure, std::int64_t min_support) {
   double largest = 0;
   for (const Region& region : regions) {
     const bool other = region.status == RegionStatus::inherited || region.status == RegionStatus::fixed;

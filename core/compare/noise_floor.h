@@ -60,9 +60,9 @@ struct NoiseFloor {
   bool made() const { return problem.empty(); }
 };
 
-// The largest lower bound of the net flip rate on unseen seeds, of regions with enough seeds to block that measure this
-// ("flips" or "clear_flips"); 0 if none is above.
-double largest_harm(const std::vector<Region>& regions, std::string_view measure, std::int64_t min_support);
+// The largest lower bound of the net flip rate on unseen seeds, of regions with enough seeds to block that count flips
+// so; 0 if none is above.
+double largest_harm(const std::vector<Region>& regions, Measure measure, std::int64_t min_support);
 
 // Why a version is not equally good, whatever its owner says: its accuracy differs significantly (exact McNemar,
 // two-sided, p <= 0.01) and by more than `max_drop`. Empty if nothing speaks against it.

@@ -29,7 +29,7 @@ RegionSample sample_of(const PictureInput& input, std::uint32_t s, int draw) {
   const Seed& seed = input.probes.seeds[s];
   const auto at = s * static_cast<std::size_t>(input.probes.draws) + static_cast<std::size_t>(std::max(draw, 0));
   const auto answer = [&](const ProbeEvaluation& model) { return draw < 0 ? model.real[s] : model.perturbed[at]; };
-  return {.kind = draw < 0 ? "real" : "generated",
+  return {.kind = draw < 0 ? ImageKind::real : ImageKind::generated,
           .split = seed.split,
           .index = seed.index,
           .draw = draw,
@@ -142,7 +142,7 @@ Result<std::vector<RegionSample>> draw_flips(const Comparison& comparison, const
     if (flips.size() == kFlipsShown) break;
     const auto i = static_cast<std::size_t>(index);
     splits.test.read(i, 1, image);
-    RegionSample flip{.kind = "real",
+    RegionSample flip{.kind = ImageKind::real,
                       .split = Split::test,
                       .index = static_cast<std::uint32_t>(index),
                       .draw = -1,

@@ -87,17 +87,18 @@ Result<std::vector<Region>> regions_between(const RegionPair& pair, const Region
       .probes = &pair.probes,
       .candidate = &pair.candidate,
       .incumbent = pair.incumbent,
-      .spaces = {{"codes", &pair.probes.codes,
+      .spaces = {{Space::codes, &pair.probes.codes,
                   [&](std::size_t i, Matrix& codes) { plausible_codes(pair.probes, settings, seed, i, codes); }}},
       .mixture = std::move(distilled.centers),
       .generated_usable = pair.generated_usable,
       .classes = pair.classes};
-  if (!pair.candidate.embeddings.empty()) input.spaces.push_back({"candidate_embedding", &pair.candidate.embeddings});
+  if (!pair.candidate.embeddings.empty())
+    input.spaces.push_back({Space::candidate_embedding, &pair.candidate.embeddings});
   if (pair.incumbent != nullptr && !pair.incumbent->embeddings.empty())
-    input.spaces.push_back({"incumbent_embedding", &pair.incumbent->embeddings});
+    input.spaces.push_back({Space::incumbent_embedding, &pair.incumbent->embeddings});
   Statistics statistics(pair.probes);
   if (!statistics.real().empty())
-    input.spaces.push_back({"image_statistics", &statistics.real(),
+    input.spaces.push_back({Space::image_statistics, &statistics.real(),
                             [&](std::size_t i, Matrix& out) { statistics.of_draws(i, out); }, true});
   if (const auto& only = search.shapes.spaces; !only.empty())
     std::erase_if(input.spaces, [&](const RegionSpace& space) {

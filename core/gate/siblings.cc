@@ -50,8 +50,8 @@ Result<Harm> harm_between(const RegionPair& pair, const RegionSearchSettings& se
   const auto make = [&]() -> Result<Harm> {
     const auto& settings = context.job.settings;
     TRY(regions, regions_between(pair, settings.checks.misclassification_regions, search, settings.seed));
-    return Harm{largest_harm(regions, "flips", search.min_support),
-                largest_harm(regions, "clear_flips", search.min_support)};
+    return Harm{largest_harm(regions, Measure::flips, search.min_support),
+                largest_harm(regions, Measure::clear_flips, search.min_support)};
   };
   const auto save = [](const Harm& harm, const fs::path& folder) -> Result<void> {
     return write_atomically(folder / "meta.json",
@@ -171,9 +171,9 @@ RegionSearchSettings within(const NoiseFloor& floor, RegionSearchSettings defaul
 NoiseFloor with_regions_placed(NoiseFloor floor, const std::vector<Region>& regions,
                                const RegionSearchSettings& search) {
   if (!floor.made() || !std::isfinite(floor.region.limit)) return floor;
-  const auto harm = [&](std::string_view measure) { return largest_harm(regions, measure, search.min_support); };
-  floor.region = with_region_placed(floor.region, flips_of(floor), harm("flips"), search.alpha);
-  floor.clear_region = with_region_placed(floor.clear_region, clear_flips_of(floor), harm("clear_flips"), search.alpha);
+  const auto harm = [&](Measure measure) { return largest_harm(regions, measure, search.min_support); };
+  floor.region = with_region_placed(floor.region, flips_of(floor), harm(Measure::flips), search.alpha);
+  floor.clear_region = with_region_placed(floor.clear_region, clear_flips_of(floor), harm(Measure::clear_flips), search.alpha);
   return floor;
 }
 

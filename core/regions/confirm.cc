@@ -166,7 +166,7 @@ void set_component(const SearchView& view, Region& region) {
 Region measure_region(const SearchView& view, const FrozenRegion& frozen) {
   Region region;
   region.space = view.input.spaces[frozen.space].name;
-  region.evidence = frozen.evidence == ImageKind::real ? "real" : "generated";
+  region.evidence = seen_on(frozen.evidence);
   region.center = frozen.ball.center;
   region.radius = frozen.ball.radius;
   region.label = frozen.label;

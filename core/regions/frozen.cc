@@ -112,8 +112,8 @@ std::vector<FrozenImage> choose_frozen(const Region& region, const ProbeSet& pro
   const FrozenLimits& limits = confirmed ? kConfirmedLimits : kOtherLimits;
   // A merged region counts "both" kinds, but one of generated images by themselves says nothing of its seeds' own
   // images.
-  const bool real = region.evidence != "generated" && region.draws.empty();
-  const bool generated = region.evidence != "real";
+  const bool real = region.evidence != RegionEvidence::generated && region.draws.empty();
+  const bool generated = region.evidence != RegionEvidence::real;
   std::vector<std::uint32_t> seeds;
   for (const auto& member : region.members) seeds.push_back(member.seed);
   auto inside = draws_inside(region, probes);

@@ -27,7 +27,9 @@ double shared_members(const Region& a, const Region& b) {
 }
 
 bool balls_touch(const Region& a, const Region& b) {
-  if (a.shape != "ball" || b.shape != "ball" || a.space != b.space || a.center.size() != b.center.size()) return false;
+  if (a.shape != RegionShape::ball || b.shape != RegionShape::ball || a.space != b.space ||
+      a.center.size() != b.center.size())
+    return false;
   double squared = 0;
   for (std::size_t j = 0; j < a.center.size(); ++j) {
     const double step = static_cast<double>(a.center[j]) - static_cast<double>(b.center[j]);
@@ -69,7 +71,7 @@ std::vector<Region> merge_regions(std::vector<Region> regions) {
     if (same == kept.end()) {
       kept.push_back(std::move(region));
     } else if (same->evidence != region.evidence) {
-      same->evidence = "both";
+      same->evidence = RegionEvidence::both;
     }
   }
   return kept;

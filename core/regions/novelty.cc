@@ -46,14 +46,24 @@ std::vector<double> deviations(const Matrix& points) {
   return unit;
 }
 
-Scaled space_of(std::string_view name, const NoveltyInput& input) {
-  const Matrix* points = name == "codes"                                               ? &input.probes.codes
-                         : name == "candidate_embedding"                               ? &input.candidate.embeddings
-                         : name == "image_statistics"                                  ? &input.probes.statistics
-                         : name == "incumbent_embedding" && input.incumbent != nullptr ? &input.incumbent->embeddings
-                                                                                       : nullptr;
+const Matrix* points_of(Space space, const NoveltyInput& input) {
+  switch (space) {
+    case Space::codes:
+      return &input.probes.codes;
+    case Space::candidate_embedding:
+      return &input.candidate.embeddings;
+    case Space::incumbent_embedding:
+      return input.incumbent != nullptr ? &input.incumbent->embeddings : nullptr;
+    case Space::image_statistics:
+      return &input.probes.statistics;
+  }
+  return nullptr;
+}
+
+Scaled space_of(Space space, const NoveltyInput& input) {
+  const Matrix* points = points_of(space, input);
   if (points == nullptr || points->empty() || points->rows != input.probes.seeds.size()) return {};
-  return {points, name == "image_statistics" ? deviations(*points) : std::vector<double>(points->cols, 1.0)};
+  return {points, space == Space::image_statistics ? deviations(*points) : std::vector<double>(points->cols, 1.0)};
 }
 
 std::vector<double> middle_of(const Region& region, const Matrix& points) {
@@ -72,7 +82,7 @@ std::vector<RegionNeighbour> described(std::vector<Found> found, const NoveltyIn
   std::vector<RegionNeighbour> out;
   for (const auto& [distance, s] : std::span(found).first(shown)) {
     const Seed& seed = input.probes.seeds[s];
-    out.push_back({{.kind = "real",
+    out.push_back({{.kind = ImageKind::real,
                     .split = seed.split,
                     .index = seed.index,
                     .draw = -1,

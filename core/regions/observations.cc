@@ -79,7 +79,7 @@ Result<void> check_search_input(const RegionSearchInput& input, const RegionSear
   for (const RegionSpace& space : input.spaces) {
     if (space.points == nullptr || space.points->rows != seeds || space.points->cols == 0 ||
         space.points->data.size() != space.points->rows * space.points->cols) {
-      return refuse("space \"" + space.name + "\" has no point for every seed");
+      return refuse("space \"" + std::string(to_string(space.name)) + "\" has no point for every seed");
     }
   }
   if (!input.mixture.means.empty() && input.mixture.component_of_seed.size() != seeds) {

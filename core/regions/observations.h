@@ -13,8 +13,6 @@
 
 namespace defuse {
 
-enum class ImageKind { real, generated };
-
 struct SeedObservation {
   FourCounts counts;
   bool usable = false;
@@ -23,9 +21,6 @@ struct SeedObservation {
   double candidate_error = 0;  // in [0, 1]
   double incumbent_error = 0;  // in [0, 1]; 0 without an incumbent
 };
-
-// How a change of answers is counted: every flip, or clear ones only.
-enum class Measure { flips, clear_flips };
 
 struct DrawObservation {
   bool usable = false;  // plausible, and its seed's reconstruction is recognised

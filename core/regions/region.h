@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/evidence/evaluation.h"
+#include "core/regions/kinds.h"
 #include "core/stats/four_counts.h"
 
 namespace defuse {
@@ -50,7 +51,7 @@ struct RegionMember {
 
 // One image of a region, shown to people and kept as a frozen test.
 struct RegionSample {
-  std::string kind;  // "real" or "generated"
+  ImageKind kind = ImageKind::real;
   Split split = Split::test;
   std::uint32_t index = 0;  // of the seed image in its split
   int draw = -1;            // perturbation number; -1 for a real image
@@ -80,18 +81,17 @@ struct RegionNovelty {
 struct Region {
   std::string id;  // "r-" and 12 hex; kept across releases while it is the same bug
   RegionStatus status = RegionStatus::suspected;
-  std::string space;           // "codes", "candidate_embedding" or "incumbent_embedding"
-  std::string evidence;        // "real", "generated" or "both": which images made the search see it
-  std::string shape = "ball";  // or "half_space"
-  std::string measure =
-      "flips";  // or "clear_flips" (clear_flips.h): what net_flip_rate and net_lower of a regression count
-  std::vector<float> center;       // [d] in that space; a half-space's direction w
-  double radius = 0;               // a half-space is w . x >= radius
-  std::int32_t label = 0;          // true class of its members
-  std::int32_t predicted_as = -1;  // the candidate's commonest wrong answer there
-  double predicted_as_share = 0;   // share of the wrong answers that are it
-  bool regression = false;         // found by the gate's question, confirmed or not; not written to results
-  int component = -1;              // mixture component that most of its error codes belong to; -1 if none
+  Space space = Space::codes;
+  RegionEvidence evidence = RegionEvidence::real;
+  RegionShape shape = RegionShape::ball;
+  Measure measure = Measure::flips;  // what net_flip_rate and net_lower of a regression count
+  std::vector<float> center;         // [d] in that space; a half-space's direction w
+  double radius = 0;                 // a half-space is w . x >= radius
+  std::int32_t label = 0;            // true class of its members
+  std::int32_t predicted_as = -1;    // the candidate's commonest wrong answer there
+  double predicted_as_share = 0;     // share of the wrong answers that are it
+  bool regression = false;           // found by the gate's question, confirmed or not; not written to results
+  int component = -1;                // mixture component that most of its error codes belong to; -1 if none
   RegionScore discover;
   RegionScore confirm;
   std::vector<RegionMember> members;  // both halves, nearest first

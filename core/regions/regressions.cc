@@ -188,9 +188,9 @@ std::optional<JudgedRegion> judge(const SearchView& view, const RegressionKind& 
   const Cut& shown = first ? *found_on_first : *found_on_second;
   Region region;
   region.space = view.input.spaces[shown.space].name;
-  region.shape = shown.half_space ? "half_space" : "ball";
-  region.evidence = kind.evidence == ImageKind::real ? "real" : "generated";
-  region.measure = kind.measure == Measure::flips ? "flips" : "clear_flips";
+  region.shape = shown.half_space ? RegionShape::half_space : RegionShape::ball;
+  region.evidence = seen_on(kind.evidence);
+  region.measure = kind.measure;
   region.center = shown.vector;
   region.radius = shown.half_space ? shown.limit : std::sqrt(shown.limit);
   region.label = label;

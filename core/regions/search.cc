@@ -34,8 +34,6 @@ namespace {
 // because a ball that also holds some of the pocket's surroundings has more held-back images to be confirmed with.
 constexpr double kScanLimit = 0.5;
 
-constexpr std::array kImageKinds{ImageKind::real, ImageKind::generated};
-
 double score_for(Question question, const SeedObservation& o) {
   if (!o.usable) return std::numeric_limits<double>::quiet_NaN();
   switch (question) {
@@ -176,7 +174,7 @@ class ClassSearch {
     const Matrix middles = own > 0 ? mixture_centers(view_.input.mixture, seeds) : Matrix();
     for (std::size_t s = 0; s < view_.input.spaces.size(); ++s) {
       ClassSpace space(*view_.input.spaces[s].points, seeds);
-      const bool of_codes = view_.input.spaces[s].name == "codes" && middles.cols == space.points().cols;
+      const bool of_codes = view_.input.spaces[s].name == Space::codes && middles.cols == space.points().cols;
       for (std::size_t q = 0; q < own; ++q) questions[q].extra_centers = of_codes ? &middles : nullptr;
       auto balls = scan_balls(space, questions, scan_);
       for (std::size_t q = 0; q < own; ++q) {

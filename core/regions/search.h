@@ -18,7 +18,7 @@
 namespace defuse {
 
 struct RegionSpace {
-  std::string name;                // "codes", "candidate_embedding", "incumbent_embedding"
+  Space name = Space::codes;
   const Matrix* points = nullptr;  // [seeds, d]
   // Writes a seed's generated images by themselves, [draws, d]; empty if the space knows only seeds. Safe from several
   // threads.
@@ -35,8 +35,8 @@ struct MixtureCenters {
 // One test of the gate's question, confirmed or not: what was looked at.
 struct RegressionTest {
   std::int32_t label = 0;
-  std::string evidence;    // "real" or "generated"
-  std::string measure;     // "flips" or "clear_flips"
+  RegionEvidence evidence = RegionEvidence::real;
+  Measure measure = Measure::flips;
   std::int64_t seeds = 0;  // unseen ones inside
   double net = 0;
   double lower = -1;  // at the test's level
@@ -62,8 +62,7 @@ struct SearchShapes {
   bool half_spaces = true;
   bool real = true;
   bool generated = true;
-  std::vector<std::string>
-      spaces{};  // names of the only spaces to search in; empty = all. A space that a pair lacks is not made up for.
+  std::vector<Space> spaces{};  // the only spaces to search in; empty = all. One that a pair lacks is not made up for.
 };
 
 struct RegionSearchSettings {

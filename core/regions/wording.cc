@@ -18,7 +18,7 @@ std::int64_t incumbent_wrong(const FourCounts& c) { return c.positive_flips + c.
 // "of 24 held-back images the new model gets 22 wrong, the old one 1"
 std::string evidence(const Region& region, bool has_incumbent) {
   const RegionScore& score = region.confirm;
-  if (region.evidence == "real") {
+  if (region.evidence == RegionEvidence::real) {
     std::string text = "of " + std::to_string(score.real.total()) + " held-back images the new model gets " +
                        std::to_string(candidate_wrong(score.real)) + " wrong";
     if (has_incumbent) text += ", the old one " + std::to_string(incumbent_wrong(score.real));

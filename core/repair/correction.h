@@ -12,6 +12,7 @@
 #include "core/base/json.h"
 #include "core/base/result.h"
 #include "core/compare/comparison.h"
+#include "core/regions/kinds.h"
 #include "core/verdict/verdict.h"
 
 namespace defuse {
@@ -40,9 +41,9 @@ Result<CorrectionSettings> correction_settings_from_json(const Json& json, const
 
 struct RegionToMend {
   std::string id;
-  std::int32_t label = 0;            // what its images show, by the data or by a person's word
-  std::string evidence;              // "real", "generated", "both": which images are its
-  std::vector<std::uint32_t> seeds;  // members, into the probe set's seeds
+  std::int32_t label = 0;                          // what its images show, by the data or by a person's word
+  RegionEvidence evidence = RegionEvidence::real;  // which images are its
+  std::vector<std::uint32_t> seeds;                // members, into the probe set's seeds
 };
 
 struct CorrectionOrder {

@@ -11,6 +11,7 @@
 #include "core/repair/correction.h"
 #include "core/wire/limits.h"
 #include "core/wire/measure_fields.h"
+#include "core/wire/region_fields.h"
 
 namespace defuse {
 
@@ -47,7 +48,7 @@ template <class V, Is<RegionToMend> T>
 void describe(V& v, T& s) {
   v.field("id", s.id, form::FileName{});
   v.field("label", s.label, form::kClassIndex);
-  v.field("evidence", s.evidence);
+  v.field("evidence", s.evidence, kEvidenceName);
   v.list("seeds", s.seeds, limits::kMembers);
 }
 

@@ -1,9 +1,6 @@
 #include "core/repair/order.h"
 
 #include <algorithm>
-#include <charconv>
-#include <optional>
-#include <string_view>
 
 #include "core/wire/documents.h"
 #include "core/wire/limits.h"
@@ -11,26 +8,14 @@
 namespace defuse {
 namespace {
 
-// The class that people named, if they named one.
-std::optional<std::int32_t> named_class(std::string_view said) {
-  if (!said.starts_with("class:")) return std::nullopt;
-  said.remove_prefix(6);
-  std::int32_t number = -1;
-  const auto parsed = std::from_chars(said.data(), said.data() + said.size(), number);
-  return parsed.ec == std::errc() && number >= 0 ? std::optional(number) : std::nullopt;
-}
-
-// Nobody could say what its images are to be called.
-bool without_label(const std::string& said) { return said == "ambiguous" || said == "unrealistic"; }
-
-bool is_bug(const Region& region, const std::string& said) {
-  if (without_label(said) || named_class(said) == region.predicted_as) return false;
-  if (said == "confirmed" && region.status != RegionStatus::fixed) return true;
+bool is_bug(const Region& region, const RegionLabel& said) {
+  if (said.without_class() || said.named_class() == region.predicted_as) return false;
+  if (said.word() == RegionLabel::Word::confirmed && region.status != RegionStatus::fixed) return true;
   return region.status == RegionStatus::new_bug || region.status == RegionStatus::worse;
 }
 
-RegionToMend to_mend(const Region& region, const std::string& said) {
-  RegionToMend mend{region.id, named_class(said).value_or(region.label), region.evidence, {}};
+RegionToMend to_mend(const Region& region, const RegionLabel& said) {
+  RegionToMend mend{region.id, said.named_class().value_or(region.label), region.evidence, {}};
   for (const auto& member : region.members) mend.seeds.push_back(member.seed);
   return mend;
 }
@@ -51,7 +36,7 @@ Result<GateFindings> gate_findings_from_json(const Json& report, const std::stri
   for (std::size_t i = 0; i < regions.size(); ++i) {
     TRY(region, region_from_json(regions[i], name + ".regions[" + std::to_string(i) + "]"));
     if (const auto said = regions[i].find("label_by_person"); said != regions[i].end() && said->is_string())
-      found.said[region.id] = said->get<std::string>();
+      if (const auto label = RegionLabel::from(said->get_ref<const std::string&>())) found.said[region.id] = *label;
     found.regions.push_back(std::move(region));
   }
   return found;
@@ -65,12 +50,12 @@ Result<CorrectionOrder> correction_order(const GateFindings& found, const std::v
   std::vector<std::string> missing = named;
   for (const auto& region : found.regions) {
     const auto word = found.said.find(region.id);
-    const std::string said = word == found.said.end() ? "" : word->second;
+    const RegionLabel said = word == found.said.end() ? RegionLabel() : word->second;
     const auto asked = std::find(missing.begin(), missing.end(), region.id);
     if (asked != missing.end()) {
-      if (without_label(said))
-        return fail(ErrorCode::conflict, "region " + region.id + " cannot be mended: people called it " + said +
-                                             ", so there is no label to be learnt");
+      if (said.without_class())
+        return fail(ErrorCode::conflict, "region " + region.id + " cannot be mended: people called it " +
+                                             to_string(said) + ", so there is no label to be learnt");
       std::erase(missing, region.id);
     } else if (!named.empty() || !is_bug(region, said)) {
       continue;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/json.h"
+#include "core/regions/label.h"
 #include "core/repair/correction.h"
 #include "core/verdict/job.h"
 
@@ -16,7 +17,7 @@ struct GateFindings {
   std::string digest;        // of the version that was judged
   std::string probe_digest;  // of the probe set that the members are counted in
   std::vector<Region> regions;
-  std::map<std::string, std::string> said;  // by people, when the report was written: "confirmed", "class:<n>", …
+  std::map<std::string, RegionLabel> said;  // by people, when the report was written
 };
 Result<GateFindings> gate_findings_from_json(const Json& report, const std::string& name_for_errors);
 

@@ -25,8 +25,8 @@ std::vector<std::int32_t> plausible_draws(const ProbeSet& probes, std::uint32_t 
 // The images of one seed that bear a region's evidence.
 std::vector<std::int32_t> images_of(const RegionToMend& region, const ProbeSet& probes, std::uint32_t seed) {
   std::vector<std::int32_t> images;
-  if (region.evidence != "generated") images.push_back(-1);
-  if (region.evidence != "real") {
+  if (region.evidence != RegionEvidence::generated) images.push_back(-1);
+  if (region.evidence != RegionEvidence::real) {
     const auto draws = plausible_draws(probes, seed);
     images.insert(images.end(), draws.begin(), draws.end());
   }

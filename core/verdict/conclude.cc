@@ -1,11 +1,9 @@
 #include "core/verdict/conclude.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <set>
-#include <string_view>
 #include <utility>
 
 namespace defuse {
@@ -42,16 +40,14 @@ std::string renamed(const std::string& text, const RegionIds& ids) {
 }
 
 // What a person's label takes away from a finding of that region, or nothing.
-std::optional<std::string> set_aside(const std::string& label, const WorkerResult& result, const std::string& region) {
-  if (label == "ambiguous") return "a person called its label ambiguous";
-  if (label == "unrealistic") return "a person called its images unrealistic";
-  if (!label.starts_with("class:")) return std::nullopt;
-  std::int32_t named = -1;
-  const auto digits = std::string_view(label).substr(6);
-  if (std::from_chars(digits.data(), digits.data() + digits.size(), named).ec != std::errc()) return std::nullopt;
+std::optional<std::string> set_aside(const RegionLabel& label, const WorkerResult& result, const std::string& region) {
+  if (label.word() == RegionLabel::Word::ambiguous) return "a person called its label ambiguous";
+  if (label.word() == RegionLabel::Word::unrealistic) return "a person called its images unrealistic";
+  const auto named = label.named_class();
+  if (!named) return std::nullopt;
   // The label changed to what the candidate says there: then it was right. Any other class and it is wrong still.
   for (const auto& found : result.regions)
-    if (found.id == region && named >= 0 && named == found.predicted_as)
+    if (found.id == region && *named == found.predicted_as)
       return "a person named the class that the candidate predicts";
   return std::nullopt;
 }
@@ -227,10 +223,12 @@ Report conclude(WorkerResult result, const ModelSettings& settings, const std::v
       report.verdict.warnings.push_back(std::move(worn));
   }
   for (const auto& region : result.regions)
-    if (const auto label = labels.find(region.id); label != labels.end()) report.region_labels.insert(*label);
+    if (const auto label = labels.find(region.id); label != labels.end())
+      report.region_labels.emplace(label->first, to_string(label->second));
   for (const auto& check : result.checks)
     for (const auto& finding : check.findings)
-      if (const auto label = labels.find(finding.region); label != labels.end()) report.region_labels.insert(*label);
+      if (const auto label = labels.find(finding.region); label != labels.end())
+        report.region_labels.emplace(label->first, to_string(label->second));
   report.result = std::move(result);
   return report;
 }

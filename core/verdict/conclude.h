@@ -10,6 +10,7 @@
 
 #include "core/base/clock.h"
 #include "core/regions/identity.h"
+#include "core/regions/label.h"
 #include "core/settings/settings.h"
 #include "core/verdict/job.h"
 #include "core/verdict/report.h"
@@ -17,8 +18,8 @@
 
 namespace defuse {
 
-// Region id -> what people say of it: "confirmed", "ambiguous", "unrealistic" or "class:<n>".
-using RegionLabels = std::map<std::string, std::string>;
+// Region id -> what people say of it.
+using RegionLabels = std::map<std::string, RegionLabel>;
 
 // Ids that a worker gave, which knows no earlier releases -> the ids the regions are to have. One entry for every
 // region.

@@ -14,15 +14,8 @@ namespace defuse {
 inline constexpr form::OneOf kStatusName{std::array{RegionStatus::new_bug, RegionStatus::worse, RegionStatus::inherited,
                                                     RegionStatus::fixed, RegionStatus::suspected}};
 
-// Of a sample: which images it is one of.
-struct SampleKind : form::Text {
-  std::string read(const Json& json, std::string& out) const {
-    std::string why = Text::read(json, out);
-    if (why.empty() && out != "real" && out != "generated") why = "expected real or generated";
-    return why;
-  }
-  Json schema() const { return {{"enum", Json::array({"real", "generated"})}}; }
-};
+inline constexpr form::OneOf kImageKindName{kImageKinds};
+inline constexpr form::OneOf kEvidenceName{kRegionEvidence};
 
 struct SplitName : form::Text {
   std::string read(const Json& json, Split& out) const {
@@ -76,7 +69,7 @@ void describe(V& v, T& s) {
 
 template <class V, Is<RegionSample> T>
 void describe(V& v, T& s) {
-  v.field("kind", s.kind, SampleKind{});
+  v.field("kind", s.kind, kImageKindName);
   v.field("split", s.split, SplitName{});
   v.field("index", s.index);
   v.field("draw", s.draw, form::Whole{-1});  // -1: a real image
@@ -104,10 +97,10 @@ template <class V, Is<Region> T>
 void describe(V& v, T& s) {
   v.field("id", s.id, form::FileName{});
   v.field("status", s.status, kStatusName);
-  v.field("space", s.space);
-  v.field("evidence", s.evidence);
-  v.field("shape", s.shape);
-  v.field("measure", s.measure);
+  v.field("space", s.space, form::OneOf{kSpaces});
+  v.field("evidence", s.evidence, kEvidenceName);
+  v.field("shape", s.shape, form::OneOf{kRegionShapes});
+  v.field("measure", s.measure, form::OneOf{kMeasures});
   v.list("center", s.center, limits::kDimensions);
   v.field("radius", s.radius);
   v.field("label", s.label, form::kClassIndex);

@@ -2,6 +2,7 @@
 // legal, carries it out on its own strand and writes the audit row.
 #include <algorithm>
 
+#include "core/regions/label.h"
 #include "core/wire/documents.h"
 #include "daemon/api/handlers.h"
 
@@ -52,10 +53,11 @@ Result<std::vector<std::string>> versions_of(const Json& body) {
   return versions;
 }
 
-bool is_region_label(const std::string& label) {
-  if (label.empty() || label == "confirmed" || label == "ambiguous" || label == "unrealistic") return true;
-  return label.starts_with("class:") && label.size() > 6 && label.size() <= 12 &&
-         label.find_first_not_of("0123456789", 6) == std::string::npos;
+constexpr std::int32_t kMostClass = 999'999;  // a model with more classes is none that this gate could judge
+
+bool is_region_label(const std::string& text) {
+  const auto label = RegionLabel::from(text);
+  return label && label->named_class().value_or(0) <= kMostClass;
 }
 
 // As narrow as possible, dated, reasoned: whoever reads the list in half a year must know what it covers and why.

@@ -57,7 +57,7 @@ Json region_summary(const RegionRow& row) {
           {"status", to_string(row.region.status)},
           {"label", row.label},
           {"predicted_as", row.predicted_as},
-          {"evidence", row.region.evidence},
+          {"evidence", to_string(row.region.evidence)},
           {"sentence", row.region.sentence},
           {"first_version", row.first_version},
           {"last_version", row.last_version},

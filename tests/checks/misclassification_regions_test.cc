@@ -39,7 +39,7 @@ struct Scene {
     input.alpha = 0.0125;
   }
 
-  Region& add(RegionStatus status, const std::string& id, const std::string& evidence = "real") {
+  Region& add(RegionStatus status, const std::string& id, RegionEvidence evidence = RegionEvidence::real) {
     Region region;
     region.id = id;
     region.status = status;
@@ -157,9 +157,9 @@ TEST(MisclassificationRegions, WeakGeneratorIsInconclusiveNeverPass) {
 TEST(MisclassificationRegions, WeakGeneratorDoesNotHideARegionOfRealImages) {
   Scene scene;
   scene.generator.usable = false;
-  scene.add(RegionStatus::new_bug, "r-generated", "generated");
+  scene.add(RegionStatus::new_bug, "r-generated", RegionEvidence::generated);
   EXPECT_EQ(scene.run().state, VerdictState::inconclusive);
-  scene.add(RegionStatus::new_bug, "r-real", "real");
+  scene.add(RegionStatus::new_bug, "r-real", RegionEvidence::real);
   EXPECT_EQ(scene.run().state, VerdictState::fail);
 }
 
@@ -168,7 +168,7 @@ TEST(MisclassificationRegions, WeakGeneratorDoesNotHideARegionOfRealImages) {
 TEST(MisclassificationRegions, ThinEvidenceIsAFindingBesideTheViolations) {
   Scene scene;
   scene.generator.usable = false;
-  scene.add(RegionStatus::new_bug, "r-real", "real");
+  scene.add(RegionStatus::new_bug, "r-real", RegionEvidence::real);
   const auto result = scene.run();
   EXPECT_EQ(result.state, VerdictState::fail);
   EXPECT_TRUE(std::any_of(result.findings.begin(), result.findings.end(),

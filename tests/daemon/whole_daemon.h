@@ -220,7 +220,7 @@ struct Daemon : testing::Test {
     Region region;
     region.id = kRegion;
     region.status = RegionStatus::new_bug;
-    region.space = "codes";
+    region.space = Space::codes;
     region.label = 1;
     region.predicted_as = 0;
     region.members = {{1, 0.1}, {2, 0.2}, {3, 0.3}};

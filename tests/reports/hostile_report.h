@@ -22,7 +22,7 @@ inline Report hostile_report() {
   for (Finding& f : r.verdict.findings) f.id = f.check = f.subject = f.sentence = f.waiver = kHostile;
   for (CheckResult& c : r.result.checks) c.check = c.reason = c.detectable = kHostile;
   for (Region& g : r.result.regions) {
-    g.id = g.space = g.evidence = g.sentence = kHostile;
+    g.id = g.sentence = kHostile;
     for (RegionSample& s : g.samples) s.picture = "../../etc/passwd";
   }
   for (std::string& name : r.result.classes) name = kHostile;

@@ -36,7 +36,7 @@ RegionScore score(std::int64_t seeds, double candidate, double incumbent) {
 RegionSample sample(const std::string& picture, std::uint32_t index, int draw, std::int32_t candidate,
                     std::int32_t incumbent) {
   RegionSample s;
-  s.kind = draw < 0 ? "real" : "generated";
+  s.kind = draw < 0 ? ImageKind::real : ImageKind::generated;
   s.split = draw < 0 ? Split::test : Split::train;
   s.index = index;
   s.draw = draw;
@@ -171,8 +171,8 @@ Region region(std::size_t number) {
   Region r;
   r.id = region_id(number);
   r.status = static_cast<RegionStatus>(number < 4 ? number : 4);
-  r.space = number % 2 == 0 ? "codes" : "candidate_embedding";
-  r.evidence = number % 3 == 0 ? "both" : "generated";
+  r.space = number % 2 == 0 ? Space::codes : Space::candidate_embedding;
+  r.evidence = number % 3 == 0 ? RegionEvidence::both : RegionEvidence::generated;
   r.center = {0.25F, -1.5F, 0.1F};
   r.radius = 1.75;
   r.label = number == 0 ? 7 : static_cast<std::int32_t>(number % 10);

@@ -118,7 +118,7 @@ void describe(const GatePair& pair, const CheckResult& result, GateAnswer& answe
     const auto& region = answer.regions[i];
     if (violating.count(region.id) != 0) answer.blocking.push_back(i);
     if (!region.regression) continue;
-    const double limit = limit_of(settings, region.measure == "clear_flips" ? Measure::clear_flips : Measure::flips);
+    const double limit = limit_of(settings, region.measure);
     answer.score = std::max(answer.score, region.confirm.net_lower);
     answer.margin = std::max(answer.margin, (region.confirm.net_lower - limit) / (1 - limit));
   }

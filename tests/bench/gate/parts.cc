@@ -3,15 +3,9 @@
 #include <sstream>
 
 namespace defuse::bench {
-namespace {
-
-const std::vector<std::string> kSpaces = {"codes", "candidate_embedding", "incumbent_embedding", "image_statistics"};
-
-}  // namespace
-
 std::vector<Part> part_columns() {
   std::vector<Part> parts;
-  for (const auto& space : kSpaces) parts.push_back({"space_" + space, {.spaces = {space}}});
+  for (const Space space : kSpaces) parts.push_back({"space_" + std::string(to_string(space)), {.spaces = {space}}});
   parts.push_back({"shape_balls", {.half_spaces = false}});
   parts.push_back({"shape_half_spaces", {.balls = false}});
   parts.push_back({"alone_real", {.generated = false}});

@@ -41,7 +41,7 @@ std::int64_t false_ones(const std::vector<std::vector<std::uint32_t>>& slices, c
 // the generated images inside (or, for a region of seeds, of all their plausible perturbations).
 double precision_of(const Region& region, const Pair& pair) {
   if (pair.planted.empty() || region.members.empty()) return 0;
-  if (region.evidence == "real") return match(members_of(region), pair.planted).precision;
+  if (region.evidence == RegionEvidence::real) return match(members_of(region), pair.planted).precision;
   const auto& probes = pair.world->probes();
   const auto draws = static_cast<std::size_t>(probes.draws);
   std::int64_t images = 0, planted = 0;
@@ -114,8 +114,8 @@ void describe_regions(const GateAnswer& answer, const Pair& pair, Json& out) {
   out["recall_all"] = json_number(all.empty() || truth.empty() ? kNone : match(all, one).recall);
   out["shown"] = shown;
   out["false_shown"] = false_shown;
-  out["evidence"] = first != nullptr ? Json(first->evidence) : Json(nullptr);
-  out["space"] = first != nullptr ? Json(first->space) : Json(nullptr);
+  out["evidence"] = first != nullptr ? Json(to_string(first->evidence)) : Json(nullptr);
+  out["space"] = first != nullptr ? Json(to_string(first->space)) : Json(nullptr);
   out["worst"] = std::move(worst);
 }
 

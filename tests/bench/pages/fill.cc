@@ -100,8 +100,8 @@ NewRegion region_of(int index, int version) {
   auto& region = made.region;
   region.id = region_id(index);
   region.status = kStatus[(index + version) % 5];
-  region.space = "codes";
-  region.evidence = "both";
+  region.space = Space::codes;
+  region.evidence = RegionEvidence::both;
   region.center.assign(32, 0.25F);
   region.radius = 2;
   region.label = index % 10;
@@ -112,7 +112,7 @@ NewRegion region_of(int index, int version) {
   for (std::uint32_t seed = 0; seed < 60; ++seed) region.members.push_back({seed * 7, 0.5});
   for (int i = 0; i < 12; ++i) {
     RegionSample sample;
-    sample.kind = i % 2 == 0 ? "real" : "generated";
+    sample.kind = i % 2 == 0 ? ImageKind::real : ImageKind::generated;
     sample.index = static_cast<std::uint32_t>(i);
     sample.candidate_predicted = region.predicted_as;
     sample.incumbent_predicted = region.label;

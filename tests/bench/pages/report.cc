@@ -93,7 +93,7 @@ void write_documents(const fs::path& folder, const std::vector<Region>& regions)
   result.comparison.emplace();
   result.comparison->overall = {9700, 120, 90, 90};
   for (int i = 0; i < kFlips; ++i) {
-    RegionSample flip{.kind = "real",
+    RegionSample flip{.kind = ImageKind::real,
                       .candidate_predicted = (i + 1) % kClasses,
                       .incumbent_predicted = i % kClasses,
                       .picture = picture_name(i % kClasses, i % kSamples)};

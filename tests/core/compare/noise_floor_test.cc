@@ -67,12 +67,12 @@ TEST(NoiseFloorRegions, OnlyRegressionsWithEnoughSeedsCount) {
   thin.confirm.net_lower = 0.8;
   bug.confirm.seeds = clear.confirm.seeds = 30;
   bug.confirm.net_lower = 0.3;
-  clear.measure = "clear_flips";
+  clear.measure = Measure::clear_flips;
   clear.confirm.net_lower = 0.15;
   const std::vector<Region> regions = {fixed, thin, bug, clear};
-  EXPECT_EQ(largest_harm(regions, "flips", 10), 0.3);
-  EXPECT_EQ(largest_harm(regions, "clear_flips", 10), 0.15);
-  EXPECT_EQ(largest_harm({}, "flips", 10), 0);
+  EXPECT_EQ(largest_harm(regions, Measure::flips, 10), 0.3);
+  EXPECT_EQ(largest_harm(regions, Measure::clear_flips, 10), 0.15);
+  EXPECT_EQ(largest_harm({}, Measure::flips, 10), 0);
 }
 
 TEST(NoiseFloorSiblings, SignificantAndLargeDifferenceOfAccuracyContradictsEquality) {

@@ -57,7 +57,7 @@ class SiblingsStation : public testing::BandLine {
     return nullptr;
   }
   // Limits of the findings on regions: what the check was held to.
-  static std::vector<double> region_limits(const WorkerResult& result, const std::string& measure) {
+  static std::vector<double> region_limits(const WorkerResult& result, Measure measure) {
     std::vector<double> limits;
     for (const auto& region : result.regions)
       if (const auto* f = find(result, "misclassification_regions/" + region.id); f && region.measure == measure)
@@ -100,8 +100,8 @@ TEST_F(SiblingsStation, EquallyGoodVersionsSetTheLimitsThatTheChecksHoldTheCandi
   EXPECT_EQ(floor.region.default_limit, defaults.min_increase);
   EXPECT_GT(floor.region.limit, defaults.min_increase) << "they break all of their faintest images: that widens it";
   EXPECT_LE(floor.region.limit, 0.9);
-  const auto limits = region_limits(result, "flips");
-  const auto clear_limits = region_limits(result, "clear_flips");
+  const auto limits = region_limits(result, Measure::flips);
+  const auto clear_limits = region_limits(result, Measure::clear_flips);
   ASSERT_FALSE(limits.empty() && clear_limits.empty()) << "a class that is lost makes a region";
   for (const double limit : limits) EXPECT_DOUBLE_EQ(limit, floor.region.limit);
   for (const double limit : clear_limits) EXPECT_DOUBLE_EQ(limit, floor.clear_region.limit);
@@ -151,7 +151,7 @@ TEST_F(SiblingsStation, OneThatCannotBeRunMakesNoFloorAndItsNeighbourAloneSetsNo
   EXPECT_TRUE(std::isnan(floor.flips.limit));
   EXPECT_TRUE(std::isnan(floor.region.limit));
   // The candidate is held to the configured limits, and told that there is no floor.
-  for (const double limit : region_limits(result, "flips"))
+  for (const double limit : region_limits(result, Measure::flips))
     EXPECT_DOUBLE_EQ(limit, job_.settings.checks.misclassification_regions.min_increase);
   EXPECT_EQ(find(result, "negative_flips/floor/overall"), nullptr);
   const auto* missing = find(result, "negative_flips/floor");

@@ -38,7 +38,7 @@ struct Probe {
   }
 };
 
-Region region_of(std::vector<std::uint32_t> seeds, const std::string& evidence) {
+Region region_of(std::vector<std::uint32_t> seeds, RegionEvidence evidence) {
   Region region;
   region.status = RegionStatus::new_bug;
   region.evidence = evidence;
@@ -48,14 +48,14 @@ Region region_of(std::vector<std::uint32_t> seeds, const std::string& evidence) 
 
 TEST(FrozenTest, OfARegionOfGeneratedImagesHoldsTheDrawsInsideAndNoOthers) {
   Probe probe;
-  auto region = region_of({7, 3}, "generated");
+  auto region = region_of({7, 3}, RegionEvidence::generated);
   region.draws = {76, 79, 34};  // draws 6 and 9 of seed 7, draw 4 of seed 3
   EXPECT_THAT(probe.frozen(region), ElementsAre(FrozenImage{7, 6}, FrozenImage{3, 4}, FrozenImage{7, 9}));
 }
 
 TEST(FrozenTest, OfDrawsThatARealRegionWasMergedIntoStillHoldsOnlyDrawsInside) {
   Probe probe;
-  auto region = region_of({7, 3}, "both");
+  auto region = region_of({7, 3}, RegionEvidence::both);
   region.draws = {76, 34};
   region.predicted_as = 1;
   probe.candidate.real[5] = 1;  // fails alike between the two, but none of its draws is inside
@@ -64,14 +64,15 @@ TEST(FrozenTest, OfDrawsThatARealRegionWasMergedIntoStillHoldsOnlyDrawsInside) {
 
 TEST(FrozenTest, OfRealImagesHoldsNoGeneratedOnes) {
   const Probe probe;
-  EXPECT_THAT(probe.frozen(region_of({2, 4}, "real")), ElementsAre(FrozenImage{2, -1}, FrozenImage{4, -1}));
+  EXPECT_THAT(probe.frozen(region_of({2, 4}, RegionEvidence::real)),
+              ElementsAre(FrozenImage{2, -1}, FrozenImage{4, -1}));
 }
 
 TEST(FrozenTest, SpreadsTheDrawsOfSeedsOverAllMoves) {
   const Probe probe;
   std::vector<std::uint32_t> seeds;
   for (std::uint32_t s = 0; s < 10; ++s) seeds.push_back(s);
-  const auto frozen = probe.frozen(region_of(seeds, "generated"));
+  const auto frozen = probe.frozen(region_of(seeds, RegionEvidence::generated));
   std::vector<int> times(kDraws, 0);
   std::set<std::pair<std::uint32_t, int>> once;
   for (const auto& image : frozen) {
@@ -86,15 +87,15 @@ TEST(FrozenTest, SpreadsTheDrawsOfSeedsOverAllMoves) {
 TEST(FrozenTest, KeepsPlausibleDrawsOnlyAndRealImagesWhereThereIsNone) {
   Probe probe;
   for (int q = 0; q < kDraws; ++q) probe.probes.plausible[static_cast<std::size_t>(q)] = q == 8;
-  EXPECT_THAT(probe.frozen(region_of({0}, "generated")), ElementsAre(FrozenImage{0, 8}));
+  EXPECT_THAT(probe.frozen(region_of({0}, RegionEvidence::generated)), ElementsAre(FrozenImage{0, 8}));
   probe.probes.plausible[8] = 0;
-  EXPECT_THAT(probe.frozen(region_of({0}, "generated")), ElementsAre(FrozenImage{0, -1}));
+  EXPECT_THAT(probe.frozen(region_of({0}, RegionEvidence::generated)), ElementsAre(FrozenImage{0, -1}));
 }
 
 TEST(FrozenTest, GivesEverySeedItsFirstImageBeforeAnyItsSecondWhereRoomIsShort) {
   const Probe probe;
   const std::size_t pixels = (64UL << 20) / sizeof(float) / 3;  // room for three images
-  const auto frozen = probe.frozen(region_of({1, 2}, "both"), pixels);
+  const auto frozen = probe.frozen(region_of({1, 2}, RegionEvidence::both), pixels);
   ASSERT_EQ(frozen.size(), 3U);
   EXPECT_EQ(frozen[0], (FrozenImage{1, -1}));
   EXPECT_EQ(frozen[1], (FrozenImage{2, -1}));
@@ -103,7 +104,7 @@ TEST(FrozenTest, GivesEverySeedItsFirstImageBeforeAnyItsSecondWhereRoomIsShort) 
 
 TEST(FrozenTest, AddsSeedsAroundASmallRealRegionThatFailAlike) {
   Probe probe;
-  auto region = region_of({10, 11, 14, 15}, "real");
+  auto region = region_of({10, 11, 14, 15}, RegionEvidence::real);
   region.predicted_as = 1;
   probe.candidate.real[12] = 1;
   probe.candidate.real[13] = 2;  // fails, but otherwise
@@ -116,13 +117,15 @@ TEST(FrozenTest, OfAnUnconfirmedRegionIsSmaller) {
   const Probe probe;
   std::vector<std::uint32_t> seeds;
   for (std::uint32_t s = 0; s < 60; ++s) seeds.push_back(s);
-  auto region = region_of(seeds, "real");
+  auto region = region_of(seeds, RegionEvidence::real);
   EXPECT_EQ(probe.frozen(region).size(), 60U);
   region.status = RegionStatus::suspected;
   EXPECT_EQ(probe.frozen(region).size(), 40U);
 }
 
-TEST(FrozenTest, OfARegionWithoutMembersIsEmpty) { EXPECT_THAT(Probe().frozen(region_of({}, "both")), IsEmpty()); }
+TEST(FrozenTest, OfARegionWithoutMembersIsEmpty) {
+  EXPECT_THAT(Probe().frozen(region_of({}, RegionEvidence::both)), IsEmpty());
+}
 
 }  // namespace
 }  // namespace defuse

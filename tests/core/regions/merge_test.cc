@@ -10,8 +10,8 @@ namespace {
 Region make(RegionStatus status, std::uint32_t first, std::uint32_t count, double net = 0.5) {
   Region region;
   region.status = status;
-  region.space = "codes";
-  region.evidence = "real";
+  region.space = Space::codes;
+  region.evidence = RegionEvidence::real;
   region.label = 7;
   region.predicted_as = 1;
   region.center = {0, 0};
@@ -43,17 +43,17 @@ TEST(MergeRegions, OneMixtureComponentAndTouchingBallsMakeThemOne) {
   b.predicted_as = 2;
   EXPECT_FALSE(same_bug(a, b));
   b.predicted_as = 1;
-  b.space = "candidate_embedding";
+  b.space = Space::candidate_embedding;
   EXPECT_FALSE(same_bug(a, b));
 }
 
 TEST(MergeRegions, TheMoreImportantOneStaysAndNamesBothKindsOfEvidence) {
   Region generated = make(RegionStatus::worse, 0, 40);
-  generated.evidence = "generated";
+  generated.evidence = RegionEvidence::generated;
   const auto merged = merge_regions({generated, make(RegionStatus::new_bug, 5, 40)});
   ASSERT_EQ(merged.size(), 1u);
   EXPECT_EQ(merged[0].status, RegionStatus::new_bug);
-  EXPECT_EQ(merged[0].evidence, "both");
+  EXPECT_EQ(merged[0].evidence, RegionEvidence::both);
 }
 
 TEST(MergeRegions, AGainNeverHidesHarmBesideIt) {

@@ -26,7 +26,7 @@ struct Line {
       candidate.real.push_back(7);
     }
     candidate.real[3] = candidate.real[10 + 30] = candidate.real[10 + 40] = 1;
-    region.space = "codes";
+    region.space = Space::codes;
     region.members = {{2, 0}, {4, 0}};  // their middle is 3
   }
   std::optional<RegionNovelty> look() const { return novelty_of(region, {probes, candidate, nullptr, 5}); }
@@ -62,7 +62,7 @@ TEST(Novelty, MeasuresRandomPairsOfTrainingImages) {
 
 TEST(Novelty, ImageStatisticsCountInTheirStandardDeviations) {
   Line line;
-  line.region.space = "image_statistics";
+  line.region.space = Space::image_statistics;
   const auto found = line.look();
   ASSERT_TRUE(found);
   EXPECT_EQ(found->nearest_wrong[0].image.index, 30U);
@@ -72,9 +72,9 @@ TEST(Novelty, ImageStatisticsCountInTheirStandardDeviations) {
 
 TEST(Novelty, SaysNothingWhereThereIsNothingToMeasure) {
   Line line;
-  line.region.space = "incumbent_embedding";
+  line.region.space = Space::incumbent_embedding;
   EXPECT_FALSE(line.look()) << "there is no incumbent";
-  line.region.space = "codes";
+  line.region.space = Space::codes;
   line.region.members.clear();
   EXPECT_FALSE(line.look());
 }

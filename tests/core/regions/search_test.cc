@@ -60,11 +60,11 @@ TEST(RegionSearch, FindsAPlantedPocketAndDescribesIt) {
   EXPECT_EQ(bug.label, 7);
   EXPECT_EQ(bug.predicted_as, 1);  // (7 + 4) mod 10
   EXPECT_GE(bug.predicted_as_share, 0.9);
-  EXPECT_EQ(bug.space, "codes");
+  EXPECT_EQ(bug.space, Space::codes);
   EXPECT_EQ(bug.center.size(), 8u);
   EXPECT_GE(precision(world, bug), 0.7);
   EXPECT_LE(bug.confirm.p_adjusted, 0.0125);
-  EXPECT_EQ(bug.measure, "clear_flips");
+  EXPECT_EQ(bug.measure, Measure::clear_flips);
   EXPECT_GE(bug.confirm.net_lower, 0.20);
   EXPECT_GE(bug.confirm.seeds, 10);
   EXPECT_LT(bug.confirm.incumbent_error, 0.1);
@@ -201,12 +201,12 @@ TEST(RegionSearch, AGeneratorThatProvesNothingIsNoEvidence) {
   const auto with = found_in(world.input());
   ASSERT_FALSE(with.empty());
   EXPECT_EQ(with.front().status, RegionStatus::new_bug);
-  EXPECT_EQ(with.front().evidence, "generated");
+  EXPECT_EQ(with.front().evidence, RegionEvidence::generated);
   EXPECT_THAT(with.front().sentence, HasSubstr("generated variations"));
   RegionSearchInput input = world.input();
   input.generated_usable = false;
   for (const Region& region : found_in(input)) {
-    EXPECT_EQ(region.evidence, "real");
+    EXPECT_EQ(region.evidence, RegionEvidence::real);
     EXPECT_EQ(region.confirm.generated.total(), 0);
     EXPECT_FALSE(blocks(region));
   }
@@ -316,7 +316,7 @@ TEST(RegionSearch, RefusesWhatDoesNotFitTogether) {
   EXPECT_THAT(message(other.input()), HasSubstr("label is outside"));
   RegionSearchInput short_space = world.input();
   const Matrix few(3, 8);
-  short_space.spaces.push_back({"candidate_embedding", &few});
+  short_space.spaces.push_back({Space::candidate_embedding, &few});
   EXPECT_THAT(message(short_space), HasSubstr("candidate_embedding"));
   RegionSearchInput nothing;
   EXPECT_THAT(message(nothing), HasSubstr("needs"));

@@ -97,7 +97,7 @@ TEST(CorrectionJson, ComesBackAsItWas) {
   EXPECT_EQ(dump_json(to_json(*again)), dump_json(json));
   CorrectionOrder order;
   order.probe_digest = "abc";
-  order.regions = {{"r-0123456789ab", 7, "both", {1, 2, 3}}};
+  order.regions = {{"r-0123456789ab", 7, RegionEvidence::both, {1, 2, 3}}};
   order.settings.distillation = Distillation::kl;
   const auto read = correction_order_from_json(to_json(order));
   ASSERT_TRUE(read) << read.error().describe();

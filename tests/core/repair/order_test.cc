@@ -12,8 +12,8 @@ Region region(const std::string& id, RegionStatus status) {
   Region found;
   found.id = id;
   found.status = status;
-  found.space = "codes";
-  found.evidence = "both";
+  found.space = Space::codes;
+  found.evidence = RegionEvidence::both;
   found.label = 7;
   found.predicted_as = 1;
   found.members = {{3, 0.1}, {8, 0.2}};
@@ -42,17 +42,20 @@ TEST(CorrectionOrder, TakesEveryNewAndWorseRegionWithItsMembers) {
   ASSERT_EQ(ids(order), "r-new r-worse ");
   EXPECT_EQ(order->probe_digest, "p1");
   EXPECT_EQ(order->regions[0].label, 7);
-  EXPECT_EQ(order->regions[0].evidence, "both");
+  EXPECT_EQ(order->regions[0].evidence, RegionEvidence::both);
   EXPECT_EQ(order->regions[0].seeds, (std::vector<std::uint32_t>{3, 8}));
 }
 
 TEST(CorrectionOrder, PeoplesWordsCountAsInTheGate) {
   auto found = findings();
-  found.said = {{"r-new", "ambiguous"}, {"r-worse", "class:3"}, {"r-inherited", "confirmed"}, {"r-fixed", "confirmed"}};
+  found.said = {{"r-new", RegionLabel::Word::ambiguous},
+                {"r-worse", RegionLabel::of_class(3)},
+                {"r-inherited", RegionLabel::Word::confirmed},
+                {"r-fixed", RegionLabel::Word::confirmed}};
   const auto order = correction_order(found, {}, {});
   ASSERT_EQ(ids(order), "r-worse r-inherited ") << "what is fixed needs no mending";
   EXPECT_EQ(order->regions[0].label, 3);
-  found.said = {{"r-new", "unrealistic"}, {"r-worse", "class:1"}};
+  found.said = {{"r-new", RegionLabel::Word::unrealistic}, {"r-worse", RegionLabel::of_class(1)}};
   EXPECT_EQ(ids(correction_order(found, {}, {})), "conflict") << "class 1 is what the version says there: it is right";
 }
 
@@ -61,7 +64,7 @@ TEST(CorrectionOrder, NamedRegionsAreTakenWhateverTheirState) {
   EXPECT_EQ(ids(correction_order(found, {"r-suspected", "r-new"}, {})), "r-new r-suspected ");
   EXPECT_EQ(ids(correction_order(found, {"r-new", "r-new"}, {})), "r-new ");
   EXPECT_EQ(ids(correction_order(found, {"r-new", "r-gone"}, {})), "not_found");
-  found.said = {{"r-new", "ambiguous"}};
+  found.said = {{"r-new", RegionLabel::Word::ambiguous}};
   const auto refused = correction_order(found, {"r-new"}, {});
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("people called it ambiguous"), std::string::npos);
@@ -74,7 +77,7 @@ TEST(CorrectionOrder, ReportsAreReadStrictly) {
   report["regions"][0]["label_by_person"] = "class:4";
   const auto found = gate_findings_from_json(report, "report.json");
   ASSERT_TRUE(found) << found.error().describe();
-  EXPECT_EQ(found->said.at("r-new"), "class:4");
+  EXPECT_EQ(found->said.at("r-new"), RegionLabel::of_class(4));
   EXPECT_EQ(found->regions[0].members.size(), 2U);
   report["regions"][0].erase("label");
   EXPECT_FALSE(gate_findings_from_json(report, "report.json"));

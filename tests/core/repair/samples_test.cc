@@ -26,7 +26,7 @@ struct World {
         candidate.perturbed.push_back(q == 0 ? 2 : 1);
       }
     }
-    RegionToMend region{"r-0123456789ab", 1, "both", {}};
+    RegionToMend region{"r-0123456789ab", 1, RegionEvidence::both, {}};
     for (std::uint32_t s = 30; s < 200; ++s) region.seeds.push_back(s);
     order.regions.push_back(region);
   }
@@ -62,9 +62,9 @@ TEST(Divide, ASeedLiesOnOneSideAndTestSeedsAreHeldOut) {
 
 TEST(Divide, EvidenceSaysWhichImagesARegionHas) {
   World world;
-  world.order.regions[0].evidence = "real";
+  world.order.regions[0].evidence = RegionEvidence::real;
   for (const auto& sample : divide(world.order, world.probes, world.candidate, 1000).tuning) EXPECT_EQ(sample.draw, -1);
-  world.order.regions[0].evidence = "generated";
+  world.order.regions[0].evidence = RegionEvidence::generated;
   for (const auto& sample : divide(world.order, world.probes, world.candidate, 1000).tuning) EXPECT_GE(sample.draw, 0);
 }
 
@@ -92,7 +92,7 @@ TEST(Divide, LimitsTakeSeedsInTurn) {
 
 TEST(Divide, ARegionOfTestImagesAloneCannotBeLearntFrom) {
   World world;
-  world.order.regions.push_back({"r-ba9876543210", 1, "real", {0, 1, 2, 3, 4, 5, 60, 61}});
+  world.order.regions.push_back({"r-ba9876543210", 1, RegionEvidence::real, {0, 1, 2, 3, 4, 5, 60, 61}});
   const auto divided = divide(world.order, world.probes, world.candidate, 1000);
   ASSERT_EQ(divided.left_out.size(), 1U);
   EXPECT_NE(divided.left_out[0].find("r-ba9876543210"), std::string::npos);

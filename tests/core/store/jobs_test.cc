@@ -216,7 +216,7 @@ class StoreCorrections : public StoreTest {
   static CorrectionOrder order(const std::string& region = "r-0123456789ab") {
     CorrectionOrder order;
     order.probe_digest = "p1";
-    order.regions = {{region, 7, "both", {1, 5, 9}}};
+    order.regions = {{region, 7, RegionEvidence::both, {1, 5, 9}}};
     return order;
   }
   std::int64_t mend(const CorrectionOrder& wanted) {

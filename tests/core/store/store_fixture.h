@@ -87,8 +87,8 @@ class StoreTest : public ::testing::Test {
     NewRegion found;
     found.region.id = id;
     found.region.status = status;
-    found.region.space = "codes";
-    found.region.evidence = "both";
+    found.region.space = Space::codes;
+    found.region.evidence = RegionEvidence::both;
     found.region.center = {0.5F, -1.25F};
     found.region.radius = 2;
     found.region.label = 7;

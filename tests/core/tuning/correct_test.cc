@@ -100,7 +100,7 @@ TEST_F(Correct, MembersOfAnotherProbeSetAreRefused) {
 
 TEST_F(Correct, NothingToLearnFromIsAnError) {
   auto order = CorrectionOrder{};
-  order.regions = {{"r-0123456789ab", 1, "real", {0, 1, 2}}};
+  order.regions = {{"r-0123456789ab", 1, RegionEvidence::real, {0, 1, 2}}};
   const auto result = mend(order);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::invalid_input);

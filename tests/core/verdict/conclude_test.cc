@@ -93,44 +93,46 @@ TEST(Conclude, ConfirmedRegionFailsAndTheReportHoldsEverything) {
 }
 
 TEST(Conclude, APersonsWordThatImagesAreNoEvidenceTurnsTheFindingIntoANote) {
-  for (const char* label : {"ambiguous", "unrealistic", "class:5"}) {
+  for (const char* word : {"ambiguous", "unrealistic", "class:5"}) {
+    const auto label = RegionLabel::from(word).value();
     const auto report = conclude(one_bad_region(), ModelSettings{}, {}, {{kRegionA, label}}, kNow, {});
-    EXPECT_EQ(report.verdict.state, VerdictState::pass) << label;
+    EXPECT_EQ(report.verdict.state, VerdictState::pass) << word;
     const auto& finding = report.result.checks.back().findings.front();
     EXPECT_EQ(finding.decision, Decision::note);
     EXPECT_NE(finding.sentence.find("Not counted"), std::string::npos);
-    EXPECT_EQ(report.region_labels.at(kRegionA), label);
+    EXPECT_EQ(report.region_labels.at(kRegionA), word);
   }
 }
 
 TEST(Conclude, ConfirmedLabelOrAnotherClassStillFails) {
-  EXPECT_EQ(state_with(one_bad_region(), {{kRegionA, "confirmed"}}), VerdictState::fail);
-  EXPECT_EQ(state_with(one_bad_region(), {{kRegionA, "class:8"}}), VerdictState::fail);
-  EXPECT_EQ(state_with(one_bad_region(), {{kRegionB, "ambiguous"}}), VerdictState::fail);
+  EXPECT_EQ(state_with(one_bad_region(), {{kRegionA, RegionLabel::Word::confirmed}}), VerdictState::fail);
+  EXPECT_EQ(state_with(one_bad_region(), {{kRegionA, RegionLabel::of_class(8)}}), VerdictState::fail);
+  EXPECT_EQ(state_with(one_bad_region(), {{kRegionB, RegionLabel::Word::ambiguous}}), VerdictState::fail);
 }
 
 TEST(Conclude, SettingOneRegionAsideLeavesTheOthers) {
   auto result = one_bad_region();
   result.checks.back().findings.push_back(finding_of("misclassification_regions", kRegionB, Decision::violation));
   result.regions.push_back(region_of(kRegionB, 1, 7, {9}));
-  EXPECT_EQ(state_with(result, {{kRegionA, "ambiguous"}}), VerdictState::fail);
-  EXPECT_EQ(state_with(result, {{kRegionA, "ambiguous"}, {kRegionB, "unrealistic"}}), VerdictState::pass);
+  EXPECT_EQ(state_with(result, {{kRegionA, RegionLabel::Word::ambiguous}}), VerdictState::fail);
+  EXPECT_EQ(state_with(result, {{kRegionA, RegionLabel::Word::ambiguous}, {kRegionB, RegionLabel::Word::unrealistic}}),
+            VerdictState::pass);
 }
 
 TEST(Conclude, LabelsNeverTurnErrorOrMissingEvidenceIntoPass) {
   auto error = one_bad_region();
   error.checks.back().state = VerdictState::error;  // of the whole check, with no finding that says so
-  EXPECT_EQ(state_with(error, {{kRegionA, "ambiguous"}}), VerdictState::error);
+  EXPECT_EQ(state_with(error, {{kRegionA, RegionLabel::Word::ambiguous}}), VerdictState::error);
 
   auto undecided = one_bad_region();
   undecided.checks.back().findings.push_back(finding_of("misclassification_regions", "", Decision::undecided));
-  EXPECT_EQ(state_with(undecided, {{kRegionA, "ambiguous"}}), VerdictState::inconclusive);
+  EXPECT_EQ(state_with(undecided, {{kRegionA, RegionLabel::Word::ambiguous}}), VerdictState::inconclusive);
 
   auto weak_generator = one_bad_region();
   weak_generator.generator->usable = false;
-  EXPECT_EQ(state_with(weak_generator, {{kRegionA, "ambiguous"}}), VerdictState::inconclusive);
+  EXPECT_EQ(state_with(weak_generator, {{kRegionA, RegionLabel::Word::ambiguous}}), VerdictState::inconclusive);
   weak_generator.generator.reset();
-  EXPECT_EQ(state_with(weak_generator, {{kRegionA, "ambiguous"}}), VerdictState::inconclusive);
+  EXPECT_EQ(state_with(weak_generator, {{kRegionA, RegionLabel::Word::ambiguous}}), VerdictState::inconclusive);
 }
 
 TEST(Conclude, LabelsReachReopenedRegionsToo) {
@@ -139,7 +141,7 @@ TEST(Conclude, LabelsReachReopenedRegionsToo) {
   result.checks[3] =
       check_of("known_regions", VerdictState::fail, {finding_of("known_regions", kRegionB, Decision::violation)});
   EXPECT_EQ(state_with(result, {}), VerdictState::fail);
-  EXPECT_EQ(state_with(result, {{kRegionB, "ambiguous"}}), VerdictState::pass);
+  EXPECT_EQ(state_with(result, {{kRegionB, RegionLabel::Word::ambiguous}}), VerdictState::pass);
 }
 
 TEST(Conclude, WorkerCannotSwitchItsOwnChecksOff) {
@@ -170,8 +172,9 @@ TEST(Conclude, NoIncumbentIsInconclusiveNeverPass) {
 }
 
 TEST(Conclude, TheSameInputsGiveTheSameReport) {
-  const auto once = conclude(one_bad_region(), ModelSettings{}, {}, {{kRegionA, "ambiguous"}}, kNow, {});
-  const auto twice = conclude(once.result, ModelSettings{}, {}, {{kRegionA, "ambiguous"}}, kNow, {});
+  const auto once =
+      conclude(one_bad_region(), ModelSettings{}, {}, {{kRegionA, RegionLabel::Word::ambiguous}}, kNow, {});
+  const auto twice = conclude(once.result, ModelSettings{}, {}, {{kRegionA, RegionLabel::Word::ambiguous}}, kNow, {});
   EXPECT_EQ(once.verdict.state, twice.verdict.state);
   EXPECT_EQ(dump_json(to_json(once.result)), dump_json(to_json(twice.result)));
 }

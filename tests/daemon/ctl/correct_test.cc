@@ -36,7 +36,7 @@ class CtlCorrect : public ::testing::Test {
     world.judge("1", "one", VerdictState::fail);
     token = world.make_token("ann", Scope::operate);
     CorrectionOrder order;
-    order.regions = {{"r-0123456789ab", 7, "both", {1}}};
+    order.regions = {{"r-0123456789ab", 7, RegionEvidence::both, {1}}};
     job =
         world.store->enqueue_correction("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"}).value();
     world.actions.correction_job = job;

@@ -155,8 +155,8 @@ TEST_F(Acting, ListsWaiversAndSaysWhichAreLive) {
 TEST_F(Acting, LabelsAreChecked) {
   NewRegion region;
   region.region.id = "r-0123456789ab";
-  region.region.space = "codes";
-  region.region.evidence = "real";
+  region.region.space = Space::codes;
+  region.region.evidence = RegionEvidence::real;
   world.judge("1", "one", VerdictState::fail, "", {}, {region});
   const std::string path = "/v1/regions/r-0123456789ab/label";
   for (const std::string label : {"confirmed", "ambiguous", "unrealistic", "class:12", ""})

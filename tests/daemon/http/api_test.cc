@@ -22,13 +22,13 @@ NewRegion some_region(const std::string& id, const std::string& picture) {
   NewRegion made;
   made.region.id = id;
   made.region.status = RegionStatus::new_bug;
-  made.region.space = "codes";
-  made.region.evidence = "both";
+  made.region.space = Space::codes;
+  made.region.evidence = RegionEvidence::both;
   made.region.label = 7;
   made.region.predicted_as = 1;
   made.region.sentence = "7s that lean <to the right>.";
   RegionSample sample;
-  sample.kind = "real";
+  sample.kind = ImageKind::real;
   sample.picture = picture;
   made.region.samples = {sample};
   return made;

@@ -26,7 +26,7 @@ class CorrectionApi : public ::testing::Test {
   }
   std::int64_t queue() {
     CorrectionOrder order;
-    order.regions = {{kRegion, 7, "both", {1, 2}}};
+    order.regions = {{kRegion, 7, RegionEvidence::both, {1, 2}}};
     order.settings = few_settings();
     return world.store->enqueue_correction("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"})
         .value();

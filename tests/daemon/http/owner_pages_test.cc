@@ -32,15 +32,15 @@ class OwnerPages : public ::testing::Test {
     NewRegion made;
     made.region.id = id;
     made.region.status = status;
-    made.region.space = "codes";
-    made.region.evidence = "both";
+    made.region.space = Space::codes;
+    made.region.evidence = RegionEvidence::both;
     made.region.label = 7;
     made.region.predicted_as = 1;
     made.region.sentence = "7s that lean " + kHostile;
     made.region.confirm.seeds = 10;
     made.region.confirm.candidate_error = error;
     RegionSample sample;
-    sample.kind = "real";
+    sample.kind = ImageKind::real;
     sample.picture = "region-1-0.png";
     made.region.samples = {sample};
     return made;

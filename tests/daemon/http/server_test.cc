@@ -139,7 +139,7 @@ TEST_F(Server, StreamsEventsAndEndsThemWithTheServer) {
 
 TEST_F(Server, AFileIsSentInBlocksAndWhole) {
   world.release("1", "one");
-  const CorrectionOrder order{"", {{"r-0123456789ab", 7, "both", {1}}}, few_settings()};
+  const CorrectionOrder order{"", {{"r-0123456789ab", 7, RegionEvidence::both, {1}}}, few_settings()};
   const auto id =
       world.store->enqueue_correction("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"}).value();
   world.start(id);
