@@ -155,8 +155,9 @@ void JobRunner::start(std::int64_t id) {
   }
   const auto& spec = current_->spec;
   if (const auto problem = distrusted(store_, *live_.config(), spec); !problem.empty()) return give_up(problem);
-  spdlog::info("job {} ({}, digest {}): {} started, against {}", id, name_of(spec), spec.candidate.digest.substr(0, 12),
-               current_->order ? "correction" : "gate", spec.incumbent ? spec.incumbent->version : "no incumbent");
+  spdlog::info("job {} ({}, digest {}): {} started, against {}", id, name_of(spec),
+               spec.candidate.digest.str().substr(0, 12), current_->order ? "correction" : "gate",
+               spec.incumbent ? spec.incumbent->version.str() : "no incumbent");
   const WorkerLimits limits{spec.worker.timeout, spec.worker.memory};
   const auto started = supervisor_.start(
       state_.job(id), limits,

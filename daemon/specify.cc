@@ -47,17 +47,18 @@ Result<std::vector<KnownRegionRef>> known_regions(Store& store, const StateFolde
 Result<JobSpec> specify(Store& store, const Config& config, const StateFolder& state, const JobRow& job) {
   JobSpec spec;
   spec.id = job.id;
-  spec.model = job.model;
+  spec.model = ModelName(job.model);
   TRY(version, store.version(job.model, job.version));
   if (!version) return fail(ErrorCode::not_found, "no version " + job.model + "/" + job.version);
-  spec.candidate = {job.version, job.digest, version->artifact};
+  spec.candidate = {Version(job.version), Digest(job.digest), version->artifact};
   spec.candidate_labels = version->labels;
   TRY(promotions, store.promotions(job.model));
   if (const auto other = opponent(job.digest, promotions)) {
     // Its answers are usually cached by digest; if they are not and the file is gone, the worker says so, and it is an
     // error.
     TRY(row, store.version_by_digest(job.model, other->digest));
-    spec.incumbent = ArtifactRef{other->version, other->digest, row ? row->artifact : std::filesystem::path()};
+    spec.incumbent =
+        ArtifactRef{Version(other->version), Digest(other->digest), row ? row->artifact : std::filesystem::path()};
   }
   const auto settings = config.models.find(job.model);
   if (settings == config.models.end()) return fail(ErrorCode::not_found, "model " + job.model + " is not configured");
@@ -66,7 +67,7 @@ Result<JobSpec> specify(Store& store, const Config& config, const StateFolder& s
   if (spec.settings.noise_floor.wanted()) {
     TRY(versions, store.versions(job.model));
     spec.siblings = siblings_of(spec.settings.noise_floor, job.model, versions, promotions, job.digest,
-                                spec.incumbent ? spec.incumbent->digest : std::string());
+                                spec.incumbent ? spec.incumbent->digest : Digest());
   }
   for (auto& sibling : spec.siblings) {  // one that nobody vouches for shows nothing, and is not loaded
     if (!sibling.problem.empty()) continue;

@@ -310,8 +310,8 @@ const CheckOutcome* outcome_of(const Report& report, std::string_view check) {
 }
 
 std::string report_address(const Report& report) {
-  return "/v1/models/" + url_escaped(report.model.substr(0, 200)) + "/versions/" +
-         url_escaped(report.version.substr(0, 200)) + "/report";
+  return "/v1/models/" + url_escaped(report.model.str().substr(0, 200)) + "/versions/" +
+         url_escaped(report.version.str().substr(0, 200)) + "/report";
 }
 
 std::vector<const Region*> regions_by_status(const Report& report) {

@@ -21,6 +21,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/json.h"
+#include "core/base/names.h"
 
 namespace defuse::form {
 
@@ -32,6 +33,20 @@ struct Text {
   std::string read(const Json& json, std::string& out) const;
   Json write(const std::string& value) const { return value; }
   Json schema() const { return {{"type", "string"}}; }
+};
+
+struct Name : Text {
+  template <class Tag>
+  std::string read(const Json& json, Named<Tag>& out) const {
+    std::string text;
+    std::string why = Text::read(json, text);
+    if (why.empty()) out = Named<Tag>(std::move(text));
+    return why;
+  }
+  template <class Tag>
+  Json write(const Named<Tag>& value) const {
+    return value.str();
+  }
 };
 
 // Empty, or a file name that stays in its folder and is not hidden.
@@ -171,6 +186,8 @@ template <class T>
 struct Usual;
 template <>
 struct Usual<std::string> : Text {};
+template <class Tag>
+struct Usual<Named<Tag>> : Name {};
 template <>
 struct Usual<std::filesystem::path> : Path {};
 template <>

@@ -25,8 +25,9 @@ inline Json typed(const char* type) { return Json{{"type", type}}; }
 
 // Any text; AnyText may be empty as well.
 struct AnyText {
-  bool read(std::string_view text, std::string& out) const {
-    out = text;
+  template <class T>  // std::string, or a name (core/base/names.h)
+  bool read(std::string_view text, T& out) const {
+    out = T(std::string(text));
     return true;
   }
   std::string wants() const { return "a text"; }
@@ -35,7 +36,10 @@ struct AnyText {
 };
 
 struct Text : AnyText {
-  bool read(std::string_view text, std::string& out) const { return !text.empty() && AnyText::read(text, out); }
+  template <class T>
+  bool read(std::string_view text, T& out) const {
+    return !text.empty() && AnyText::read(text, out);
+  }
 };
 
 // Relative ones are resolved by the decoder, which knows the file's folder.

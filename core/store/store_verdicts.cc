@@ -176,7 +176,7 @@ Result<void> SqliteStore::finish_job(std::int64_t id, JobState final_state, cons
     Move move;
     if (final_state == JobState::failed) move.error = verdict.verdict.reason;
     if (!verdict.incumbent_digest.empty())
-      move.incumbent = ArtifactRef{verdict.incumbent_version, verdict.incumbent_digest, {}};
+      move.incumbent = ArtifactRef{Version(verdict.incumbent_version), Digest(verdict.incumbent_digest), {}};
     TRY_OK(change_state(id, final_state, move));
     VerdictRow row = verdict;
     row.job = id;

@@ -29,11 +29,10 @@ std::string joined(const std::vector<std::string>& parts, const std::string& sep
 // Waivers of this model and version, and which of them covered something.
 class Waivers {
  public:
-  Waivers(const std::string& model, const std::string& version, const std::vector<Waiver>& all, TimePoint now)
-      : now_(now) {
+  Waivers(const ModelName& model, const Version& version, const std::vector<Waiver>& all, TimePoint now) : now_(now) {
     for (const auto& waiver : all) {
-      const bool here = waiver.versions.empty() ||
-                        std::find(waiver.versions.begin(), waiver.versions.end(), version) != waiver.versions.end();
+      const bool here = waiver.versions.empty() || std::find(waiver.versions.begin(), waiver.versions.end(),
+                                                             version.str()) != waiver.versions.end();
       if (waiver.model == model && here && !waiver.finding.empty() && !waiver.id.empty()) relevant_.push_back(&waiver);
     }
   }
@@ -247,7 +246,7 @@ void count(const Judged& judged, Tally& tally) {
 
 }  // namespace
 
-Verdict decide(const std::string& model, const std::string& version, const std::vector<CheckResult>& results,
+Verdict decide(const ModelName& model, const Version& version, const std::vector<CheckResult>& results,
                const Policy& policy, const std::vector<Waiver>& waivers, TimePoint now) {
   Verdict verdict;
   Waivers known(model, version, waivers, now);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/names.h"
 #include "core/compare/confusion.h"
 #include "core/map/latent_map.h"
 #include "core/settings/settings.h"
@@ -17,15 +18,15 @@
 namespace defuse {
 
 struct ArtifactRef {
-  std::string version;
-  std::string digest;
+  Version version;
+  Digest digest;
   std::filesystem::path path;
 };
 
 // A version that is equally good by the user's word: it shows what a retrain alone changes.
 struct SiblingRef {
-  std::string version;
-  std::string digest;
+  Version version;
+  Digest digest;
   std::filesystem::path path;
   std::string problem;  // why it could not be found; empty if it was
 };
@@ -43,7 +44,7 @@ struct KnownRegionRef {
 
 struct JobSpec {
   std::int64_t id = 0;
-  std::string model;
+  ModelName model;
   ArtifactRef candidate;
   std::vector<std::string> candidate_labels;  // labels.txt
   std::optional<ArtifactRef> incumbent;
@@ -67,7 +68,7 @@ struct StationTime {
 // Everything the worker found. What the verdict is made of; the verdict itself is made by the daemon (decide()).
 struct WorkerResult {
   std::int64_t job = 0;
-  std::string model;
+  ModelName model;
   ArtifactRef candidate;
   std::optional<ArtifactRef> incumbent;
   std::string code_version;  // of the stations, part of every cache key

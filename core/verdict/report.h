@@ -15,9 +15,9 @@
 namespace defuse {
 
 struct Report {
-  std::string model;
-  std::string version;
-  std::string digest;
+  ModelName model;
+  Version version;
+  Digest digest;
   TimePoint created;   // the only fields that differ between two runs of the same inputs: this one,
   double seconds = 0;  // this one and stations' times
   Verdict verdict;

@@ -16,9 +16,9 @@ std::vector<SiblingRef> siblings_of(const NoiseFloorSettings& settings, const st
   std::vector<SiblingRef> siblings;
   for (const auto& name : settings.versions) {
     if (const auto* row = find([&](const VersionRow& v) { return v.version == name; }))
-      siblings.push_back({name, row->digest, row->artifact, {}});
+      siblings.push_back({Version(name), Digest(row->digest), row->artifact, {}});
     else
-      siblings.push_back({name, {}, {}, "the registry has no version " + name + " of " + model});
+      siblings.push_back({Version(name), {}, {}, "the registry has no version " + name + " of " + model});
   }
   std::set<std::string> seen = {candidate_digest, incumbent_digest};
   for (std::size_t i = 0; i < promotions.size(); ++i) {  // newest first
@@ -30,7 +30,7 @@ std::vector<SiblingRef> siblings_of(const NoiseFloorSettings& settings, const st
     const auto* row = find([&](const VersionRow& v) {
       return v.digest == promotion.digest && v.current && v.presence == VersionPresence::present;
     });
-    if (row != nullptr) siblings.push_back({promotion.version, promotion.digest, row->artifact, {}});
+    if (row != nullptr) siblings.push_back({Version(promotion.version), Digest(promotion.digest), row->artifact, {}});
   }
   return siblings;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/names.h"
 #include "core/settings/settings.h"
 
 namespace defuse {
@@ -107,7 +108,7 @@ struct Verdict {
 // missing, is error; else an inconclusive one is inconclusive; else pass. A waiver covers violations only: it never
 // turns error or missing evidence into pass. An expired waiver covers nothing and is named. No check at all is error,
 // never pass.
-Verdict decide(const std::string& model, const std::string& version, const std::vector<CheckResult>& results,
+Verdict decide(const ModelName& model, const Version& version, const std::vector<CheckResult>& results,
                const Policy& policy, const std::vector<Waiver>& waivers, TimePoint now);
 
 }  // namespace defuse

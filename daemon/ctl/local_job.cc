@@ -48,11 +48,11 @@ Result<Artifact> artifact_at(const fs::path& given, const std::string& what) {
     return fail(ErrorCode::invalid_input, what + " " + file.string() + " is not a file");
   Artifact artifact;
   const bool in_version_folder = file.filename() == "model.pt";
-  artifact.ref.version = in_version_folder ? file.parent_path().filename().string() : file.stem().string();
-  if (!is_valid_name(artifact.ref.version)) artifact.ref.version = what;
+  const auto name = in_version_folder ? file.parent_path().filename().string() : file.stem().string();
+  artifact.ref.version = Version(is_valid_name(name) ? name : what);
   artifact.ref.path = file;
   TRY(digest, while_doing("while reading the " + what, sha256_file(file)));
-  artifact.ref.digest = std::move(digest);
+  artifact.ref.digest = Digest(std::move(digest));
   if (in_version_folder) {
     auto labels = read_file(file.parent_path() / "labels.txt", kMaxLabels);
     if (labels) artifact.labels = lines_of(*labels);
@@ -79,13 +79,14 @@ Result<JobSpec> specify(const EvaluateRequest& request, const fs::path& out) {
   TRY(candidate, artifact_at(request.candidate, "candidate"));
   JobSpec job;
   job.id = 1;
-  job.model = request.model;
+  job.model = ModelName(request.model);
   job.candidate = std::move(candidate.ref);
   job.candidate_labels = std::move(candidate.labels);
   if (!request.incumbent.empty()) {
     TRY(incumbent, artifact_at(request.incumbent, "incumbent"));
     job.incumbent = std::move(incumbent.ref);
-    if (job.incumbent->version == job.candidate.version) job.incumbent->version += "-incumbent";
+    if (job.incumbent->version == job.candidate.version)
+      job.incumbent->version = Version(job.incumbent->version + "-incumbent");
   }
   for (const auto& path : request.siblings) {
     TRY(sibling, artifact_at(path, "sibling"));
@@ -95,7 +96,7 @@ Result<JobSpec> specify(const EvaluateRequest& request, const fs::path& out) {
   // Versions that the file names stand in a registry, which this gate does not look at.
   if (job.siblings.empty())
     for (const auto& name : job.settings.noise_floor.versions)
-      job.siblings.push_back({name, {}, {}, "name its file with --sibling: this gate looks into no registry"});
+      job.siblings.push_back({Version(name), {}, {}, "name its file with --sibling: this gate looks into no registry"});
   job.worker = config.worker;
   TRY(cache, ready_folder(request.cache.empty() ? out / ".cache" : request.cache));
   job.cache = std::move(cache);

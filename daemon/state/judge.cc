@@ -117,9 +117,9 @@ Result<void> remove_whole(const fs::path& path) {
 
 fs::path report_folder(const JudgeRequest& request) {
   const auto& candidate = request.job.candidate;
-  auto name = candidate.digest.substr(0, 12) + "-" + std::to_string(request.job.id);
+  auto name = candidate.digest.str().substr(0, 12) + "-" + std::to_string(request.job.id);
   if (!request.suffix.empty()) name += "-" + request.suffix;
-  return fs::path("reports") / request.job.model / candidate.version / name;
+  return fs::path("reports") / request.job.model.str() / candidate.version.str() / name;
 }
 
 // Everything of a report into a folder that appears whole. No stored verdict refers to it yet, so one that an

@@ -123,14 +123,15 @@ TEST(Spotlight, WarnsByDefaultSoThatAConfirmedGroupIsToldAndBlocksNothing) {
   fine.decision = Decision::ok;
   other.findings = {fine};
   const Policy policy{.bootstrap = Bootstrap::inconclusive, .has_incumbent = true, .required = {"accuracy"}};
-  const auto warned = decide("digits", "2", {other, result}, policy, {}, TimePoint{});
+  const auto warned = decide(ModelName("digits"), Version("2"), {other, result}, policy, {}, TimePoint{});
   EXPECT_EQ(warned.state, VerdictState::pass) << warned.reason;
   ASSERT_FALSE(warned.warnings.empty());
   EXPECT_NE(warned.warnings.front().find("got worse"), std::string::npos) << warned.warnings.front();
   SpotlightSettings strict;
   strict.mode = CheckMode::block;
-  EXPECT_EQ(decide("digits", "2", {other, judged(&found, "", strict)}, policy, {}, TimePoint{}).state,
-            VerdictState::fail);
+  EXPECT_EQ(
+      decide(ModelName("digits"), Version("2"), {other, judged(&found, "", strict)}, policy, {}, TimePoint{}).state,
+      VerdictState::fail);
 }
 
 // The check behind the real search, on answers of which one model's are no numbers.

@@ -183,11 +183,12 @@ TEST(ConfigJson, TheWholeConfigurationReadsBack) {
 JobSpec unusual_job() {
   JobSpec job;
   job.id = 42;
-  job.model = "digits";
-  job.candidate = {"7", "abc", "/m/digits/7/model.pt"};
+  job.model = ModelName("digits");
+  job.candidate = {Version("7"), Digest("abc"), "/m/digits/7/model.pt"};
   job.candidate_labels = {"one", ""};
-  job.incumbent = ArtifactRef{"6", "def", "/m/digits/6/model.pt"};
-  job.siblings = {{"5", "0a1", "/m/digits/5/model.pt", ""}, {"v 6", "", "", "there is no such version"}};
+  job.incumbent = ArtifactRef{Version("6"), Digest("def"), "/m/digits/6/model.pt"};
+  job.siblings = {{Version("5"), Digest("0a1"), "/m/digits/5/model.pt", ""},
+                  {Version("v 6"), {}, "", "there is no such version"}};
   job.settings = unusual();
   job.worker = unusual_worker();
   job.known_regions = {{"r1", 3, 5, "4", true, "/s/r1.npy", {0, 0, 4294967295U}},

@@ -103,8 +103,8 @@ TEST_F(Daemon, RestartJudgesAResultThatIsThereWithoutRunningAnything) {
     ASSERT_TRUE(before.move_job(*id, JobState::running, {}));
     JobSpec spec;
     spec.id = *id;
-    spec.model = "digits";
-    spec.candidate = {"1", digest("one"), "/registry/digits/1/model.pt"};
+    spec.model = ModelName("digits");
+    spec.candidate = {Version("1"), Digest(digest("one")), "/registry/digits/1/model.pt"};
     spec.settings = digits_settings();
     spec.cache = state.cache();
     const auto prepared = prepare_job(state, spec);

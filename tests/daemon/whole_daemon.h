@@ -184,8 +184,8 @@ struct Daemon : testing::Test {
                       const std::optional<ArtifactRef>& incumbent = std::nullopt) {
     WorkerResult result;
     result.job = 999;
-    result.model = "digits";
-    result.candidate = {version, digest(bytes), "/registry/digits/" + version + "/model.pt"};
+    result.model = ModelName("digits");
+    result.candidate = {Version(version), Digest(digest(bytes)), "/registry/digits/" + version + "/model.pt"};
     result.incumbent = incumbent;
     result.classes = {"0", "1"};
     result.probe_digest = "p1";

@@ -13,7 +13,8 @@ inline const std::string kHostile =
 
 inline Report hostile_report() {
   Report r = report();
-  r.model = r.version = kHostile;
+  r.model = ModelName(kHostile);
+  r.version = Version(kHostile);
   r.cause = kHostile;
   r.verdict.reason = kHostile;
   for (auto* list : {&r.verdict.reasons, &r.verdict.warnings})
@@ -27,7 +28,9 @@ inline Report hostile_report() {
   }
   for (std::string& name : r.result.classes) name = kHostile;
   for (StationTime& s : r.result.stations) s.station = kHostile;
-  r.result.machine = r.result.candidate.version = r.result.incumbent->version = r.digest = kHostile;
+  r.result.machine = kHostile;
+  r.result.candidate.version = r.result.incumbent->version = Version(kHostile);
+  r.digest = Digest(kHostile);
   r.result.generator->usable = false;
   r.result.generator->problem = kHostile;
   r.region_labels = {{kHostile, kHostile}};

@@ -91,7 +91,7 @@ TEST_F(HtmlReport, HostileNamesStayText) {
 
 TEST_F(HtmlReport, CommandsNeverHoldAHostileName) {
   Report report = samples::report();
-  report.model = "$(reboot)";
+  report.model = ModelName("$(reboot)");
   for (Finding& finding : report.verdict.findings) finding.id = "x; reboot";
   for (Region& region : report.result.regions) region.id = "`reboot`";
   for (const std::string& step : next_steps(report)) {

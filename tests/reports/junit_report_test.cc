@@ -75,7 +75,7 @@ TEST(JunitReport, ACheckThatOnlyWarnsIsNeverRedAndAShadowIsNotThere) {
 
 TEST(JunitReport, NamesHoldNoMeasuredNumber) {
   Report later = samples::report();
-  later.version = "8";
+  later.version = Version("8");
   later.created += std::chrono::hours{24};
   later.result.job = 99;
   for (Finding& finding : later.verdict.findings) {

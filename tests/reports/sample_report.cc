@@ -208,9 +208,9 @@ Region region(std::size_t number) {
 WorkerResult worker_result() {
   WorkerResult w;
   w.job = 42;
-  w.model = "digits";
-  w.candidate = {"7", kCandidateDigest, "/srv/models/digits/7/model.pt"};
-  w.incumbent = ArtifactRef{"6", kIncumbentDigest, "/srv/models/digits/6/model.pt"};
+  w.model = ModelName("digits");
+  w.candidate = {Version("7"), Digest(kCandidateDigest), "/srv/models/digits/7/model.pt"};
+  w.incumbent = ArtifactRef{Version("6"), Digest(kIncumbentDigest), "/srv/models/digits/6/model.pt"};
   w.code_version = "1";
   for (int k = 0; k < 10; ++k) w.classes.push_back(std::to_string(k));
   w.test_digest = "4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce";
@@ -262,7 +262,7 @@ Verdict verdict() {
 Waiver waiver() {
   Waiver w;
   w.id = "w-1";
-  w.model = "digits";
+  w.model = ModelName("digits");
   w.finding = region_id(1);
   w.versions = {"7", "8"};
   w.reason = "Known noise in the labels of this corner";
@@ -275,9 +275,9 @@ Waiver waiver() {
 
 Report report() {
   Report r;
-  r.model = "digits";
-  r.version = "7";
-  r.digest = kCandidateDigest;
+  r.model = ModelName("digits");
+  r.version = Version("7");
+  r.digest = Digest(kCandidateDigest);
   r.created = noon();
   r.seconds = 12.34;
   r.verdict = verdict();
@@ -329,9 +329,9 @@ Report inconclusive_report() {
 
 Report error_report() {
   Report r;
-  r.model = "digits";
-  r.version = "8";
-  r.digest = kIncumbentDigest;
+  r.model = ModelName("digits");
+  r.version = Version("8");
+  r.digest = Digest(kIncumbentDigest);
   r.created = noon();
   r.verdict.state = VerdictState::error;
   r.verdict.reason = "The worker could not finish.";

@@ -165,7 +165,8 @@ Result<GateAnswer> judge(const GatePair& pair) {
     if (check->info().id != "contract") results.push_back(check->run(input));  // bench models keep theirs
   Policy policy;
   policy.has_incumbent = true;
-  const auto verdict = decide(pair.world.settings().name, "candidate", results, policy, {}, TimePoint{});
+  const auto verdict =
+      decide(ModelName(pair.world.settings().name), Version("candidate"), results, policy, {}, TimePoint{});
   answer.verdict = to_string(verdict.state);
   for (const auto& result : results) {
     if (result.mode == CheckMode::block && result.state == VerdictState::fail) answer.failed.push_back(result.check);

@@ -178,7 +178,7 @@ class Collector {
 
 Result<std::unique_ptr<World>> World::open(const Source& source, int threads) {
   JobSpec job;
-  job.model = "bench-" + source.name;
+  job.model = ModelName("bench-" + source.name);
   job.settings.name = job.model;
   job.settings.classes = source.classes;
   job.settings.input = source.input;

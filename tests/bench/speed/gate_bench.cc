@@ -32,7 +32,7 @@ Result<JobSpec> job_of(const fs::path& folder) {
   job.cache = folder / "cache";
   job.candidate.path = from_environment("DEFUSED_SPEED_CANDIDATE");
   TRY(digest, sha256_file(job.candidate.path));
-  job.candidate.digest = std::move(digest);
+  job.candidate.digest = Digest(std::move(digest));
   return job;
 }
 

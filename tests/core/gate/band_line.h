@@ -28,7 +28,8 @@ class BandLine : public ::testing::Test {
     save_linear_model(tree_ / "old.pt", band_weights(kShape, kClasses));
     save_linear_model(tree_ / "new.pt", scaled(band_weights(kShape, kClasses), 2.0f));
     auto& settings = job_.settings;
-    settings.name = job_.model = "bands";
+    settings.name = "bands";
+    job_.model = ModelName(settings.name);
     settings.input = {.shape = kShape, .scale = 255, .mean = {}, .std = {}};
     settings.data = {idx("train"), idx("test")};
     settings.generator.kind = GeneratorKind::torchscript;
@@ -59,7 +60,7 @@ class BandLine : public ::testing::Test {
   }
 
   ArtifactRef artifact(const std::string& version, const std::string& file) const {
-    return {version, sha256_file(tree_ / file).value_or("?"), tree_ / file};
+    return {Version(version), Digest(sha256_file(tree_ / file).value_or("?")), tree_ / file};
   }
 
   Result<WorkerResult> run() {

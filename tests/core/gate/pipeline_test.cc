@@ -130,7 +130,7 @@ TEST_F(PipelineTest, ATruncatedCandidateIsAResultInWhichNothingPassesButSize) {
 }
 
 TEST_F(PipelineTest, AnArtifactThatChangedIsNeverJudgedAsTheOldOne) {
-  job_.candidate.digest = std::string(64, '0');
+  job_.candidate.digest = Digest(std::string(64, '0'));
   const auto result = run();
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::unavailable);

@@ -164,7 +164,7 @@ TEST_F(SiblingsStation, OneThatCannotBeRunMakesNoFloorAndItsNeighbourAloneSetsNo
 
 TEST_F(SiblingsStation, OneThatIsNotInTheRegistryMakesNoFloorAndSaysSo) {
   add_two_siblings();
-  job_.siblings.push_back({"9", "", "", "the registry has no version 9 of bands"});
+  job_.siblings.push_back({Version("9"), {}, "", "the registry has no version 9 of bands"});
   const auto made = floor();
   EXPECT_FALSE(made.made());
   EXPECT_EQ(made.problem, "sibling 9: the registry has no version 9 of bands");
@@ -181,9 +181,9 @@ TEST_F(SiblingsStation, OneWhoseFileIsAnotherOneNowIsNotTakenForTheOldOne) {
 
 TEST_F(SiblingsStation, VersionsThatSayNothingAboutNoiseAreLeftOutWithTheReason) {
   add_two_siblings();
-  add_sibling({"incumbent again", job_.incumbent->digest, job_.incumbent->path});
-  add_sibling({"candidate again", job_.candidate.digest, job_.candidate.path});
-  add_sibling({"a again", job_.siblings[0].digest, job_.siblings[0].path});
+  add_sibling({Version("incumbent again"), job_.incumbent->digest, job_.incumbent->path});
+  add_sibling({Version("candidate again"), job_.candidate.digest, job_.candidate.path});
+  add_sibling({Version("a again"), job_.siblings[0].digest, job_.siblings[0].path});
   const auto made = floor();
   EXPECT_TRUE(made.made()) << made.problem;
   EXPECT_EQ(made.counted, 2);
@@ -194,7 +194,7 @@ TEST_F(SiblingsStation, VersionsThatSayNothingAboutNoiseAreLeftOutWithTheReason)
 }
 
 TEST_F(SiblingsStation, WhereEverySiblingIsLeftOutThereIsNoFloor) {
-  add_sibling({"incumbent again", job_.incumbent->digest, job_.incumbent->path});
+  add_sibling({Version("incumbent again"), job_.incumbent->digest, job_.incumbent->path});
   const auto made = floor();
   EXPECT_FALSE(made.made());
   EXPECT_EQ(made.problem, "no sibling is left that counts");

@@ -104,7 +104,7 @@ TEST_F(StoreJobs, EveryStartIsAnAttemptAndForgetsOldProgress) {
   clock_.advance(std::chrono::seconds(3));
   ASSERT_TRUE(store_->move_job(id, JobState::queued, {}));
   EXPECT_EQ(store_->job(id).value()->station, "");
-  ASSERT_TRUE(store_->move_job(id, JobState::running, {.incumbent = ArtifactRef{"0", "d0", ""}}));
+  ASSERT_TRUE(store_->move_job(id, JobState::running, {.incumbent = ArtifactRef{Version("0"), Digest("d0"), ""}}));
   const auto job = store_->job(id).value();
   EXPECT_EQ(job->attempt, 2);
   EXPECT_EQ(job->progress, 0);

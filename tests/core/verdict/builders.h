@@ -71,7 +71,7 @@ inline Policy with_incumbent(std::vector<std::string> required = {}) {
 
 inline Verdict decided(const std::vector<CheckResult>& results, const Policy& policy = with_incumbent(),
                        const std::vector<Waiver>& waivers = {}) {
-  return decide("digits", "8", results, policy, waivers, kNow);
+  return decide(ModelName("digits"), Version("8"), results, policy, waivers, kNow);
 }
 
 inline bool mentions(const std::vector<std::string>& lines, const std::string& text) {

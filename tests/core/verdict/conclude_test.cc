@@ -50,9 +50,9 @@ Region region_of(const std::string& id, std::int32_t label, std::int32_t predict
 WorkerResult one_bad_region() {
   WorkerResult result;
   result.job = 7;
-  result.model = "digits";
-  result.candidate = {"3", "cc", "/x"};
-  result.incumbent = ArtifactRef{"2", "bb", "/y"};
+  result.model = ModelName("digits");
+  result.candidate = {Version("3"), Digest("cc"), "/x"};
+  result.incumbent = ArtifactRef{Version("2"), Digest("bb"), "/y"};
   result.probe_digest = "p1";
   result.generator = GeneratorHealth{};
   result.generator->usable = true;
@@ -68,9 +68,9 @@ WorkerResult one_bad_region() {
 JobSpec job_seven() {
   JobSpec job;
   job.id = 7;
-  job.model = "digits";
-  job.candidate = {"3", "cc", "/x"};
-  job.incumbent = ArtifactRef{"2", "bb", "/y"};
+  job.model = ModelName("digits");
+  job.candidate = {Version("3"), Digest("cc"), "/x"};
+  job.incumbent = ArtifactRef{Version("2"), Digest("bb"), "/y"};
   return job;
 }
 
@@ -256,11 +256,11 @@ TEST(FitsJob, RefusesAResultOfAnotherJobArtifactOrIncumbent) {
   };
   EXPECT_TRUE(fits_job(one_bad_region(), job_seven()));
   EXPECT_TRUE(refused([](WorkerResult& r) { r.job = 8; }));
-  EXPECT_TRUE(refused([](WorkerResult& r) { r.model = "letters"; }));
-  EXPECT_TRUE(refused([](WorkerResult& r) { r.candidate.version = "4"; }));
-  EXPECT_TRUE(refused([](WorkerResult& r) { r.candidate.digest = "dd"; }));
+  EXPECT_TRUE(refused([](WorkerResult& r) { r.model = ModelName("letters"); }));
+  EXPECT_TRUE(refused([](WorkerResult& r) { r.candidate.version = Version("4"); }));
+  EXPECT_TRUE(refused([](WorkerResult& r) { r.candidate.digest = Digest("dd"); }));
   EXPECT_TRUE(refused([](WorkerResult& r) { r.incumbent.reset(); }));
-  EXPECT_TRUE(refused([](WorkerResult& r) { r.incumbent->digest = "dd"; }));
+  EXPECT_TRUE(refused([](WorkerResult& r) { r.incumbent->digest = Digest("dd"); }));
   EXPECT_TRUE(refused([](WorkerResult& r) { r.checks.push_back(r.checks.front()); }));
   EXPECT_TRUE(refused([](WorkerResult& r) { r.regions.push_back(r.regions.front()); }));
 }

@@ -51,9 +51,9 @@ class Evaluate : public ::testing::Test {
   WorkerResult result(VerdictState state) {
     WorkerResult made;
     made.job = 1;
-    made.model = "digits";
-    made.candidate = {"new", sha256_hex("new model"), tree / "new.pt"};
-    made.incumbent = ArtifactRef{"1", sha256_hex("old model"), tree / "digits/1/model.pt"};
+    made.model = ModelName("digits");
+    made.candidate = {Version("new"), Digest(sha256_hex("new model")), tree / "new.pt"};
+    made.incumbent = ArtifactRef{Version("1"), Digest(sha256_hex("old model")), tree / "digits/1/model.pt"};
     made.classes = {"a", "b"};
     for (const char* check : {"contract", "accuracy", "negative_flips", "known_regions", "misclassification_regions"}) {
       CheckResult one;
@@ -132,7 +132,7 @@ TEST_F(Evaluate, WorkerThatDiesIsAnErrorWithItsCauseAndOldReportsGo) {
 
 TEST_F(Evaluate, ResultThatDoesNotFitTheJobIsAnError) {
   auto other = result(VerdictState::pass);
-  other.candidate.digest = sha256_hex("another model");
+  other.candidate.digest = Digest(sha256_hex("another model"));
   worker_leaves(other);
   EXPECT_EQ(run(), 4);
   auto short_of_one = result(VerdictState::pass);
