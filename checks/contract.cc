@@ -29,7 +29,7 @@ Finding rule(const std::string& name, bool holds, const std::string& kept, const
 }
 
 Finding failure(const std::string& name, const std::string& sentence) {
-  Finding finding = rule(name, true, sentence, {});
+  Finding finding = rule(name, /*holds=*/true, sentence, {});
   finding.decision = Decision::error;
   return finding;
 }

@@ -205,7 +205,7 @@ void add_overall(const CheckInput& in, const NegativeFlipSettings& settings, Fam
   const FourCounts& counts = in.comparison->overall;
   const bool own = !settings.max_rate && !settings.max_relative;
   if (settings.max_rate || own) {
-    Tested t{own ? Rule::own : Rule::absolute, false, false, counts,
+    Tested t{own ? Rule::own : Rule::absolute, /*by_class=*/false, /*relative_value=*/false, counts,
              rate_finding("overall", "overall", counts, settings.max_rate.value_or(kOwnRateLimit), in)};
     const double limit = t.finding.limit;
     t.p_of = [own, limit](const FourCounts& c) {
@@ -215,7 +215,8 @@ void add_overall(const CheckInput& in, const NegativeFlipSettings& settings, Fam
   }
   if (settings.max_relative) {
     const double limit = *settings.max_relative;
-    Tested t{Rule::relative, false, true, counts, relative_finding("relative", counts, limit, in)};
+    Tested t{Rule::relative, /*by_class=*/false, /*relative_value=*/true, counts,
+             relative_finding("relative", counts, limit, in)};
     t.p_of = [limit](const FourCounts& c) { return relative_flip_p(c, limit); };
     family.tested.push_back(std::move(t));
   }
@@ -234,13 +235,13 @@ void add_floor(const CheckInput& in, Family& family) {
   if (!floor.made()) return missing(floor.problem);
   if (!std::isfinite(floor.flips.p)) return missing("the siblings' flips could not be counted");
   const FourCounts& counts = in.comparison->overall;
-  Tested rate{Rule::floor, false, false, counts,
+  Tested rate{Rule::floor, /*by_class=*/false, /*relative_value=*/false, counts,
               rate_finding("floor/overall", "overall", counts, floor.flips.limit, in)};
   rate.p_of = [&floor](const FourCounts& c) { return chance_of_flips(floor, c); };
   rate.finding.p = floor.flips.p;
   family.tested.push_back(std::move(rate));
   if (std::isfinite(floor.relative.p)) {
-    Tested relative{Rule::floor, false, true, counts,
+    Tested relative{Rule::floor, /*by_class=*/false, /*relative_value=*/true, counts,
                     relative_finding("floor/relative", counts, floor.relative.limit, in)};
     relative.p_of = [&floor](const FourCounts& c) { return chance_of_relative(floor, c); };
     relative.finding.p = floor.relative.p;
@@ -270,13 +271,13 @@ void add_classes(const CheckInput& in, const NegativeFlipSettings& settings, Fam
       family.rest.push_back(std::move(finding));
       continue;
     }
-    Tested t{own ? Rule::own : Rule::absolute, true, false, counts,
+    Tested t{own ? Rule::own : Rule::absolute, /*by_class=*/true, /*relative_value=*/false, counts,
              rate_finding("class/" + id, subject, counts, limit, in)};
     t.finding.p = own ? std::max(absolute_p(counts, limit), relative_flip_p(counts, kOwnRelativeLimit))
                       : absolute_p(counts, limit);
     family.tested.push_back(std::move(t));
     if (floor == nullptr || k >= floor->class_flips.size() || !std::isfinite(floor->class_flips[k].p)) continue;
-    Tested noise{Rule::floor, true, false, counts,
+    Tested noise{Rule::floor, /*by_class=*/true, /*relative_value=*/false, counts,
                  rate_finding("floor/class/" + id, subject, counts,
                               std::max(floor->class_flips[k].limit, kFloorClassLimit), in)};
     // Single classes differ from retrain to retrain with a heavy tail: what is small is not harm, however rare.

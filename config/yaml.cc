@@ -107,7 +107,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void open(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (stack_.size() >= static_cast<std::size_t>(kMaxYamlDepth)) refuse(mark, "nested too deeply");
-    stack_.push_back({make(kind, mark), anchor, false, {}, {}});
+    stack_.push_back({make(kind, mark), anchor, /*has_key=*/false, {}, {}});
   }
 
   void close() {

@@ -92,8 +92,12 @@ class Finder {
       // What choosing among m windows gains is about ln m nats.
       const std::size_t centers = promising_centers(score_[kinds[q]], of_class.seeds()).size();
       const double chosen_among = std::log(static_cast<double>(centers * view_.settings.neighbourhood.size() + 1));
-      keep_better(best[kinds[q]],
-                  {false, space, false, ball.center, ball.radius * ball.radius, ball.evidence - chosen_among});
+      keep_better(best[kinds[q]], {.draws = false,
+                                   .space = space,
+                                   .half_space = false,
+                                   .vector = ball.center,
+                                   .limit = ball.radius * ball.radius,
+                                   .evidence = ball.evidence - chosen_among});
     }
   }
 
@@ -117,7 +121,7 @@ class Finder {
         for (const std::size_t k : kinds) rows.value[k].push_back(score_[k][s]);
       }
       const bool whole_class = rows.points.rows == of_class.usable().size();
-      take_half_spaces(rows, kinds, space, false, whole_class ? &of_class : nullptr, best);
+      take_half_spaces(rows, kinds, space, /*draws=*/false, whole_class ? &of_class : nullptr, best);
     }
   }
 
@@ -136,7 +140,7 @@ class Finder {
         for (const std::size_t k : kinds) rows.value[k].push_back(net_of(o, kRegressionKinds[k].measure));
       }
     }
-    take_half_spaces(rows, kinds, space, true, nullptr, best);
+    take_half_spaces(rows, kinds, space, /*draws=*/true, nullptr, best);
   }
 
   void take_half_spaces(const Rows& rows, const std::vector<std::size_t>& kinds, std::size_t space, bool draws,
@@ -150,10 +154,14 @@ class Finder {
       if (whole_class == nullptr && !own) own.emplace(rows.points);
       const ClassShape& shape = whole_class != nullptr ? whole_class->shape() : *own;
       auto found = best_half_space(rows.points, value, rows.group, rows.kind, settings, &shape);
-      if (found) keep_better(best[k], {draws, space, true, std::move(found->direction), found->cut, found->evidence});
+      if (found)
+        keep_better(best[k],
+                    {draws, space, /*half_space=*/true, std::move(found->direction), found->cut, found->evidence});
       if (!view_.input.spaces[space].axes) continue;
       found = best_axis(rows.points, value, rows.group, settings);
-      if (found) keep_better(best[k], {draws, space, true, std::move(found->direction), found->cut, found->evidence});
+      if (found)
+        keep_better(best[k],
+                    {draws, space, /*half_space=*/true, std::move(found->direction), found->cut, found->evidence});
     }
   }
 

@@ -114,9 +114,9 @@ void MovingBall<Real>::list(std::span<const double> center, double radius) {
       measured_at_[i] = way_;
     }
     if (farthest <= surely_inside) {
-      put(i, true);
+      put(i, /*inside=*/true);
     } else if (nearest > surely_outside) {
-      put(i, false);
+      put(i, /*inside=*/false);
     } else {
       listed_.push_back(static_cast<std::uint32_t>(i));
     }

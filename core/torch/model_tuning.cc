@@ -92,7 +92,8 @@ double TorchModel::State::seconds(const Way& way, std::size_t batch, std::span<c
   double best = std::numeric_limits<double>::infinity();
   for (int pass = 0; pass < 2; ++pass) {
     const double begun = cpu_seconds();
-    const auto ran = catching(ErrorCode::internal, name, [&] { return answers(way, batch, images, false); });
+    const auto ran =
+        catching(ErrorCode::internal, name, [&] { return answers(way, batch, images, /*want_embedding=*/false); });
     if (!ran) break;
     best = std::min(best, cpu_seconds() - begun);
   }

@@ -215,7 +215,7 @@ class Mender {
     teacher_.row_of.assign(splits_->train.size(), -1);
     TRY_OK(read(used, [&](std::size_t first, std::span<const float> block) -> Result<void> {
       const std::size_t n = std::min(kBlock, used.size() - first);
-      TRY(output, model->run(block, n, false));
+      TRY(output, model->run(block, n, /*want_embeddings=*/false));
       if (teacher_.logits.empty()) teacher_.logits = Matrix(used.size(), output.logits.cols);
       std::copy(output.logits.data.begin(), output.logits.data.end(), teacher_.logits.row(first).begin());
       for (std::size_t i = 0; i < n; ++i) teacher_.row_of[used[first + i]] = static_cast<std::int32_t>(first + i);

@@ -86,7 +86,7 @@ class Tuner {
   }
 
   void save(const fs::path& file) {
-    set_training(module_, false, false);
+    set_training(module_, /*training=*/false, /*batch_norm=*/false);
     for (at::Tensor& weight : weights_) weight.mutable_grad() = at::Tensor();
     module_.save(file.string());
   }
@@ -237,7 +237,7 @@ Result<void> fine_tune(const ArtifactRef& artifact, const InputSettings& input, 
                     " has no weights to tune: torch.jit.freeze has made them constants of its graph. Export it with "
                     "torch.jit.script(model).save(...) or torch.jit.trace(...), without torch.jit.freeze");
   return catching(ErrorCode::invalid_input, "while tuning " + name, [&]() -> Result<void> {
-    set_training(module, true, settings.update_batch_norm);
+    set_training(module, /*training=*/true, settings.update_batch_norm);
     at::manual_seed(settings.seed);  // what dropout draws
     Tuner tuner(module, weights, input, gives_probabilities, train, plan, settings);
     const auto batch = static_cast<std::size_t>(settings.batch);

@@ -95,8 +95,8 @@ void Console::table(const std::vector<std::string>& head, const std::vector<std:
     while (!text.empty() && text.back() == ' ') text.pop_back();
     out_ << text << '\n';
   };
-  write(head, false);
-  for (const auto& row : rows) write(row, true);
+  write(head, /*coloured=*/false);
+  for (const auto& row : rows) write(row, /*coloured=*/true);
 }
 
 std::string Console::until(const std::string& time) {
