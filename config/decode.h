@@ -15,6 +15,7 @@
 
 #include "config/yaml.h"
 #include "core/base/describe.h"
+#include "core/base/names.h"
 #include "core/base/result.h"
 #include "core/registry/source.h"
 #include "core/settings/text_forms.h"
@@ -65,6 +66,10 @@ class Decoder {
 
   // What is described for other documents too: it must be given, and not be empty.
   void field(const char* key, std::string& value) { field(key, value, Text{}, "", Need::required); }
+  template <class Tag>
+  void field(const char* key, Named<Tag>& value) {
+    field(key, value, Text{}, "", Need::required);
+  }
   void field(const char* key, std::filesystem::path& value) { field(key, value, Path{}, "", Need::required); }
 
   template <class T, class Form>

@@ -1,6 +1,7 @@
 // What the search for regions depends on, for the keys of the cache. Descriptions (core/base/describe.h).
 #pragma once
 #include "core/base/describe.h"
+#include "core/base/forms.h"
 #include "core/regions/search.h"
 
 namespace defuse {
@@ -11,7 +12,7 @@ void describe(V& v, T& s) {
   v.field("half_spaces", s.half_spaces);
   v.field("real", s.real);
   v.field("generated", s.generated);
-  v.list("spaces", s.spaces, s.spaces.size());
+  v.list("spaces", s.spaces, s.spaces.size(), form::OneOf{kSpaces});
 }
 
 // All but `threads`, which change nothing in the result.

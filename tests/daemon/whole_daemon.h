@@ -244,7 +244,7 @@ struct Daemon : testing::Test {
     ASSERT_TRUE(judged("two"));
     ASSERT_EQ(verdict("two")->verdict.state, VerdictState::fail);
   }
-  ArtifactRef one() { return {"1", digest("one"), "/registry/digits/1/model.pt"}; }
+  ArtifactRef one() { return {Version("1"), Digest(digest("one")), "/registry/digits/1/model.pt"}; }
 };
 
 }  // namespace defuse

@@ -354,7 +354,7 @@ TEST(Columns, EveryPartLeavesSomethingOutAndNoTwoAreTheSame) {
   for (const auto& part : part_columns()) {
     const auto& s = part.shapes;
     std::string what = {s.balls ? 'b' : '-', s.half_spaces ? 'h' : '-', s.real ? 'r' : '-', s.generated ? 'g' : '-'};
-    for (const auto& space : s.spaces) what += " " + space;
+    for (const auto& space : s.spaces) what += " " + std::string(to_string(space));
     EXPECT_NE(what, "bhrg") << part.name << " is the whole search";
     EXPECT_TRUE(seen.insert(what).second) << part.name;
   }

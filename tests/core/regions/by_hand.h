@@ -60,7 +60,7 @@ struct World {
     in.probes = &probes;
     in.candidate = &candidate;
     in.incumbent = &incumbent;
-    in.spaces = {{"codes", &probes.codes}};
+    in.spaces = {{Space::codes, &probes.codes}};
     in.classes = classes;
     return in;
   }

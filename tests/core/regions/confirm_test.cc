@@ -110,8 +110,8 @@ TEST(MeasureRegion, TakesTheClassWithinTheRadiusNearestFirst) {
   EXPECT_DOUBLE_EQ(region.members[0].distance, 0.25);
   EXPECT_DOUBLE_EQ(region.members[2].distance, 1);
   EXPECT_EQ(region.label, 0);
-  EXPECT_EQ(region.space, "codes");
-  EXPECT_EQ(region.evidence, "real");
+  EXPECT_EQ(region.space, Space::codes);
+  EXPECT_EQ(region.evidence, RegionEvidence::real);
 }
 
 TEST(MeasureRegion, ScoresEachHalfByItself) {

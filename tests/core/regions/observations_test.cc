@@ -333,9 +333,9 @@ INSTANTIATE_TEST_SUITE_P(
                 [](World& w, Input&, Settings&) { w.probes.plausible.pop_back(); }},
         Refusal{"negative_draws", "whether it is plausible", [](World& w, Input&, Settings&) { w.probes.draws = -1; }},
         Refusal{"space_too_short", "space \"codes\"", [](World& w, Input&, Settings&) { --w.probes.codes.rows; }},
-        Refusal{"space_of_nothing", "space \"nowhere\"",
+        Refusal{"space_of_nothing", "space \"image_statistics\"",
                 [](World&, Input& in, Settings&) {
-                  in.spaces.push_back({"nowhere", nullptr});
+                  in.spaces.push_back({Space::image_statistics, nullptr});
                 }},
         Refusal{"mixture_without_components", "which component",
                 [](World&, Input& in, Settings&) { in.mixture.means = Matrix(2, 1); }},

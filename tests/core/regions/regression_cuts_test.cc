@@ -297,7 +297,7 @@ TEST(LookForCuts, TheOrderInWhichSpacesAreLookedAtDoesNotMatter) {
   Matrix noise(look.world().probes.codes.rows, 4);
   RandomStream random(3);
   for (float& v : noise.data) v = static_cast<float>(random.normal());
-  look.input().spaces.push_back({"noise", &noise});
+  look.input().spaces.push_back({Space::candidate_embedding, &noise});
   Cuts forward, backward;
   look.look(0, 7, Half::discover, forward);
   look.look(1, 7, Half::discover, forward);
@@ -400,7 +400,7 @@ TEST(LookForCuts, OneAxisIsTriedWhereAxesMeanSomething) {
     world.incumbent.real_margin[s] = 4;
   }
   Look look(std::move(world));
-  look.input().spaces = {{.name = "statistics", .points = &statistics, .axes = true}};
+  look.input().spaces = {{.name = Space::image_statistics, .points = &statistics, .axes = true}};
   const auto best = look.cuts(7, Half::discover);
   ASSERT_TRUE(best[kRealClear]);
   EXPECT_TRUE(best[kRealClear]->half_space);
@@ -431,7 +431,7 @@ TEST(LookForCuts, FindsABugOfGeneratedImagesByTheirOwnCodes) {
   Matrix means(n, 3);  // of the seeds, which know nothing of it
   for (float& v : means.data) v = static_cast<float>(random.normal());
   Look look(std::move(world));
-  look.input().spaces = {{.name = "codes", .points = &means, .draws = [&](std::size_t s, Matrix& out) {
+  look.input().spaces = {{.name = Space::codes, .points = &means, .draws = [&](std::size_t s, Matrix& out) {
                             out = Matrix(draws, 3);
                             std::copy_n(codes.data.begin() + static_cast<std::ptrdiff_t>(s * draws * 3), draws * 3,
                                         out.data.begin());

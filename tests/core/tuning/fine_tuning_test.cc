@@ -46,7 +46,9 @@ class FineTuning : public ::testing::Test {
     return out;
   }
 
-  ArtifactRef artifact(const char* file) const { return {"", sha256_file(tree_ / file).value_or(""), tree_ / file}; }
+  ArtifactRef artifact(const char* file) const {
+    return {{}, Digest(sha256_file(tree_ / file).value_or("")), tree_ / file};
+  }
 
   Result<void> tune(const char* from, const TuningPlan& plan, const char* to, bool probabilities = false) {
     return fine_tune(
