@@ -173,7 +173,8 @@ NoiseFloor with_regions_placed(NoiseFloor floor, const std::vector<Region>& regi
   if (!floor.made() || !std::isfinite(floor.region.limit)) return floor;
   const auto harm = [&](Measure measure) { return largest_harm(regions, measure, search.min_support); };
   floor.region = with_region_placed(floor.region, flips_of(floor), harm(Measure::flips), search.alpha);
-  floor.clear_region = with_region_placed(floor.clear_region, clear_flips_of(floor), harm(Measure::clear_flips), search.alpha);
+  floor.clear_region =
+      with_region_placed(floor.clear_region, clear_flips_of(floor), harm(Measure::clear_flips), search.alpha);
   return floor;
 }
 
