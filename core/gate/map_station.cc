@@ -71,11 +71,12 @@ Result<StoredMap> make_map(const ProbeSet& probes, const Splits& splits, const S
   };
   const ThreadTeam team(context.job.worker.threads);
   const auto spread = [&](std::size_t tasks, const std::function<void(std::size_t)>& work) {
-    // The work itself cannot fail.
-    (void)team.run(tasks, [&](std::size_t task) -> Result<void> {
-      work(task);
-      return {};
-    });
+    harmless(team.run(tasks,
+                      [&](std::size_t task) -> Result<void> {
+                        work(task);
+                        return {};
+                      }),
+             "the work itself cannot fail");
   };
   StoredMap out;
   TRY(map, latent_map(probes, kMapSeeds, context.job.settings.seed, spread, go_on));

@@ -637,6 +637,22 @@ TEST_F(StationsTest, DamagedAnswersAreMadeAgain) {
   });
 }
 
+TEST_F(StationsTest, AnotherModelsAnswersToTheProbeSetAreNotTaken) {
+  const auto own = answered();
+  ASSERT_TRUE(own);
+  const auto entry = entries("answers").front();
+  use("old.pt");
+  ASSERT_TRUE(answered());
+  const auto all = entries("answers");
+  ASSERT_EQ(all.size(), 2U);
+  fs::remove_all(entry);
+  fs::copy(all[0] == entry ? all[1] : all[0], entry, fs::copy_options::recursive);
+  use("new.pt");
+  const auto again = answered();
+  ASSERT_TRUE(again);
+  expect_same(own->answers, again->answers);
+}
+
 TEST_F(StationsTest, AnswersThatDoNotFollowFromTheirLogitsAreNotTaken) {
   const auto whole = answered();
   ASSERT_TRUE(whole);
