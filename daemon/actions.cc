@@ -96,13 +96,13 @@ Result<std::int64_t> App::evaluate(const std::string& model, const std::string& 
 }
 
 // The report may be large: it is read on the caller's thread. Only what follows from it is for the strand.
-Result<std::int64_t> App::correct(const std::string& model, const std::string& version, const CorrectionRequest& wanted,
+Result<std::int64_t> App::correct(const std::string& model, const std::string& version, const RepairRequest& wanted,
                                   const std::string& who) {
   TRY(reader, live_.store());
   TRY(seen, reader->version(model, version));
   if (!seen) return fail(ErrorCode::not_found, "no version " + version + " of model " + model);
   TRY(found, found_by_gate(*reader, state_, *seen));
-  TRY(order, correction_order(found, wanted.regions, wanted.settings));
+  TRY(order, repair_order(found, wanted.regions, wanted.settings));
   return on_strand<std::int64_t>(
       [this, order = std::move(order), digest = seen->digest, model, version, who]() -> Result<std::int64_t> {
         TRY(row, present_version(model, version));
@@ -110,9 +110,9 @@ Result<std::int64_t> App::correct(const std::string& model, const std::string& v
           return fail(ErrorCode::conflict, model + "/" + version + " was replaced by another file just now");
         Json regions = Json::array();
         for (const auto& region : order.regions) regions.push_back(region.id);
-        TRY(id, jobs_.enqueue_correction(row, order,
-                                         {who, "correct", model + "/" + version,
-                                          Json{{"digest", row.digest}, {"regions", std::move(regions)}}}));
+        TRY(id, jobs_.enqueue_repair(row, order,
+                                     {who, "correct", model + "/" + version,
+                                      Json{{"digest", row.digest}, {"regions", std::move(regions)}}}));
         jobs_.advance();
         return id;
       });

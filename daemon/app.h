@@ -75,7 +75,7 @@ class App final : public Actions {
 
   // Actions: any thread.
   Result<std::int64_t> evaluate(const std::string& model, const std::string& version, const std::string& who) override;
-  Result<std::int64_t> correct(const std::string& model, const std::string& version, const CorrectionRequest& wanted,
+  Result<std::int64_t> correct(const std::string& model, const std::string& version, const RepairRequest& wanted,
                                const std::string& who) override;
   Result<void> promote(const std::string& model, const std::string& version, const std::string& reason,
                        bool override_verdict, const std::string& who) override;

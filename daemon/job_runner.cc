@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "daemon/specify.h"
-#include "daemon/state/correction_job.h"
 #include "daemon/state/orphans.h"
+#include "daemon/state/repair_job.h"
 
 namespace defuse {
 namespace {
@@ -52,7 +52,7 @@ Result<void> JobRunner::recover() {
     if (!spec) spdlog::warn("job {}: its record cannot be read, so it runs again: {}", job.id, spec.error().describe());
     auto order = order_of(job);
     if (!order) spdlog::warn("job {}: its order cannot be read: {}", job.id, order.error().describe());
-    const bool finished = order && (*order ? has_correction(state_, job.id) : has_result(state_, job.id));
+    const bool finished = order && (*order ? has_repair(state_, job.id) : has_result(state_, job.id));
     if (!current_ && spec && finished) {
       spdlog::info("job {} ({}/{}): its worker had finished before the restart; {} its result", job.id, job.model,
                    job.version, *order ? "taking in" : "judging");
@@ -138,7 +138,7 @@ void JobRunner::start(std::int64_t id) {
     if (!row) return fail(ErrorCode::not_found, "no job " + std::to_string(id));
     TRY(spec, specify(store_, *live_.config(), state_, *row));
     TRY(order, order_of(*row));
-    TRY_OK(order ? prepare_correction(state_, spec, *order) : prepare_job(state_, spec));
+    TRY_OK(order ? prepare_repair(state_, spec, *order) : prepare_job(state_, spec));
     TRY(earlier, store_.verdict(spec.model, spec.candidate.digest));
     const std::int64_t replaces = earlier && !order ? earlier->job : 0;
     cache_.job_begins();
@@ -185,7 +185,7 @@ void JobRunner::worker_ended(std::int64_t id, const WorkerExit& exit) {
   spdlog::info("job {} ({}): worker ended after {:.1f} s{}{}", id, name_of(current_->spec),
                static_cast<double>(exit.ran.count()) / 1000.0, exit.clean ? "" : ": ", exit.cause);
   if (exit.clean) return judge();
-  // A correction's order that no longer fits the line's probe set will not fit it at the next attempt either.
+  // A repair's order that no longer fits the line's probe set will not fit it at the next attempt either.
   const auto code = exit.reported ? exit.reported->code : ErrorCode::internal;
   failed({exit.cause, is_hopeless(code) || (current_->order && code == ErrorCode::conflict)});
 }
@@ -237,7 +237,7 @@ void JobRunner::failed(const WorkerFailure& failure) {
 }
 
 void JobRunner::give_up(const std::string& cause) {
-  if (current_->order) return end_correction(JobState::failed, cause);
+  if (current_->order) return end_repair(JobState::failed, cause);
   current_->judging = true;
   JudgeRequest request;
   request.state = state_;

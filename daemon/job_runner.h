@@ -38,8 +38,7 @@ class JobRunner {
   void advance();
 
   Result<std::int64_t> enqueue(const VersionRow& version, std::int64_t priority, const AuditEntry& audit);
-  Result<std::int64_t> enqueue_correction(const VersionRow& version, const CorrectionOrder& order,
-                                          const AuditEntry& audit);
+  Result<std::int64_t> enqueue_repair(const VersionRow& version, const RepairOrder& order, const AuditEntry& audit);
   Result<void> cancel(std::int64_t job, const std::string& who);
   // Decides the latest verdict of this artifact again, from the stored result, in the background. Without running
   // anything.
@@ -66,7 +65,7 @@ class JobRunner {
     std::string station;
     double fraction = 0;
     std::int64_t replaces = 0;  // job whose result nobody needs once this one is judged; 0 if none
-    std::optional<CorrectionOrder> order = std::nullopt;  // a correction's: taken in instead of judged
+    std::optional<RepairOrder> order = std::nullopt;  // a repair's: taken in instead of judged
   };
   void start(std::int64_t id);
   void worker_ended(std::int64_t id, const WorkerExit& exit);
@@ -75,11 +74,11 @@ class JobRunner {
   void failed(const WorkerFailure& failure);
   void give_up(const std::string& cause);
   void finish(JobState state, const Judged& judged);
-  Result<std::optional<CorrectionOrder>> order_of(const JobRow& job);
+  Result<std::optional<RepairOrder>> order_of(const JobRow& job);
   void take_in();
-  void taken_in(const Result<CorrectionResult>& taken);
-  void end_correction(JobState state, const std::string& words);
-  std::vector<std::filesystem::path> outlived_corrections(const std::string& model);
+  void taken_in(const Result<RepairResult>& taken);
+  void end_repair(JobState state, const std::string& words);
+  std::vector<std::filesystem::path> outlived_repairs(const std::string& model);
   void note_queued(std::int64_t id, const VersionRow& version, JobKind kind);
   void let_go();
   void progress(std::int64_t id, const std::string& station, double fraction);

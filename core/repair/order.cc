@@ -14,8 +14,8 @@ bool is_bug(const Region& region, const RegionLabel& said) {
   return region.status == RegionStatus::new_bug || region.status == RegionStatus::worse;
 }
 
-RegionToMend to_mend(const Region& region, const RegionLabel& said) {
-  RegionToMend mend{region.id, said.named_class().value_or(region.label), region.evidence, {}};
+RegionToRepair to_mend(const Region& region, const RegionLabel& said) {
+  RegionToRepair mend{region.id, said.named_class().value_or(region.label), region.evidence, {}};
   for (const auto& member : region.members) mend.seeds.push_back(member.seed);
   return mend;
 }
@@ -42,9 +42,9 @@ Result<GateFindings> gate_findings_from_json(const Json& report, const std::stri
   return found;
 }
 
-Result<CorrectionOrder> correction_order(const GateFindings& found, const std::vector<std::string>& named,
-                                         const CorrectionSettings& settings) {
-  CorrectionOrder order;
+Result<RepairOrder> repair_order(const GateFindings& found, const std::vector<std::string>& named,
+                                 const RepairSettings& settings) {
+  RepairOrder order;
   order.settings = settings;
   order.probe_digest = found.probe_digest;
   std::vector<std::string> missing = named;
@@ -69,8 +69,8 @@ Result<CorrectionOrder> correction_order(const GateFindings& found, const std::v
   return order;
 }
 
-Json correction_manifest(const JobSpec& job, const CorrectionOrder& order, const CorrectionResult& result,
-                         const std::string& digest, const std::string& created_by) {
+Json repair_manifest(const JobSpec& job, const RepairOrder& order, const RepairResult& result,
+                     const std::string& digest, const std::string& created_by) {
   Json regions = Json::array();
   for (const auto& region : order.regions) regions.push_back(region.id);
   const auto& chosen = result.runs[*result.chosen];

@@ -1,4 +1,4 @@
-// What a correction is to mend: from the report of a version's gate and from what people say of its regions. Shared by
+// What a repair is to mend: from the report of a version's gate and from what people say of its regions. Shared by
 // the daemon and by `defusectl correct`. Pure.
 #pragma once
 #include <map>
@@ -7,12 +7,12 @@
 
 #include "core/base/json.h"
 #include "core/regions/label.h"
-#include "core/repair/correction.h"
+#include "core/repair/repair.h"
 #include "core/verdict/job.h"
 
 namespace defuse {
 
-// What of report.json a correction needs.
+// What of report.json a repair needs.
 struct GateFindings {
   std::string digest;        // of the version that was judged
   std::string probe_digest;  // of the probe set that the members are counted in
@@ -24,11 +24,11 @@ Result<GateFindings> gate_findings_from_json(const Json& report, const std::stri
 // The regions named; or else every new and worse one, and those that people confirmed as a bug, less those that people
 // set aside (as the gate does: ambiguous, unrealistic, or of the class that the version predicts). A class that people
 // named is the one that is learnt. `not_found` for a region that the gate did not find, `conflict` if nothing is left.
-Result<CorrectionOrder> correction_order(const GateFindings& found, const std::vector<std::string>& named,
-                                         const CorrectionSettings& settings);
+Result<RepairOrder> repair_order(const GateFindings& found, const std::vector<std::string>& named,
+                                 const RepairSettings& settings);
 
 // manifest.json of a tuned model: its digest, and where it comes from.
-Json correction_manifest(const JobSpec& job, const CorrectionOrder& order, const CorrectionResult& result,
-                         const std::string& digest, const std::string& created_by);
+Json repair_manifest(const JobSpec& job, const RepairOrder& order, const RepairResult& result,
+                     const std::string& digest, const std::string& created_by);
 
 }  // namespace defuse

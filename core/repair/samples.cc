@@ -23,7 +23,7 @@ std::vector<std::int32_t> plausible_draws(const ProbeSet& probes, std::uint32_t 
 }
 
 // The images of one seed that bear a region's evidence.
-std::vector<std::int32_t> images_of(const RegionToMend& region, const ProbeSet& probes, std::uint32_t seed) {
+std::vector<std::int32_t> images_of(const RegionToRepair& region, const ProbeSet& probes, std::uint32_t seed) {
   std::vector<std::int32_t> images;
   if (region.evidence != RegionEvidence::generated) images.push_back(-1);
   if (region.evidence != RegionEvidence::real) {
@@ -97,13 +97,13 @@ bool kept_for_validation(std::uint32_t train_index, std::uint64_t seed) {
   return mix64(train_index ^ mix64(seed ^ kSeedSalt)) % kParts == 0;
 }
 
-DividedSamples divide(const CorrectionOrder& order, const ProbeSet& probes, const ProbeEvaluation& candidate,
+DividedSamples divide(const RepairOrder& order, const ProbeSet& probes, const ProbeEvaluation& candidate,
                       std::size_t most) {
   DividedSamples out;
   std::vector<OfSeed> tuning, validation, held_out;
   std::unordered_set<std::uint32_t> taken;
   for (std::uint32_t r = 0; r < order.regions.size(); ++r) {
-    const RegionToMend& region = order.regions[r];
+    const RegionToRepair& region = order.regions[r];
     std::vector<OfSeed> to_tune, to_validate, to_judge;
     for (const std::uint32_t s : region.seeds) {
       if (s >= probes.seeds.size() || taken.contains(s)) continue;

@@ -1,8 +1,8 @@
-// Which images a correction is tuned on and which it is judged by. Seeds are divided, never images: perturbations of
+// Which images a repair is tuned on and which it is judged by. Seeds are divided, never images: perturbations of
 // one image lie on one side. Pure; deterministic; Torch-free.
 //   tuning       region images of training seeds, five of six seeds
 //   validation   of the sixth: the choice of lambda is made on them
-//   held out     of test seeds: the correction is judged on them
+//   held out     of test seeds: the repair is judged on them
 #pragma once
 #include <cstdint>
 #include <span>
@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/evidence/evaluation.h"
-#include "core/repair/correction.h"
+#include "core/repair/repair.h"
 
 namespace defuse {
 
@@ -33,7 +33,7 @@ struct DividedSamples {
 
 // `candidate`: the answers of the version to be mended, which say what an error is. A seed in several regions counts in
 // the first. At most `most` samples of each kind (seeds in turn, so that none is left out before its second image).
-DividedSamples divide(const CorrectionOrder& order, const ProbeSet& probes, const ProbeEvaluation& candidate,
+DividedSamples divide(const RepairOrder& order, const ProbeSet& probes, const ProbeEvaluation& candidate,
                       std::size_t most);
 
 }  // namespace defuse

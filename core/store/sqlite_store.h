@@ -39,10 +39,9 @@ class SqliteStore final : public Store {
 
   Result<std::int64_t> enqueue(const std::string& model, const std::string& version, const std::string& digest,
                                std::int64_t priority, const AuditEntry& audit) override;
-  Result<std::int64_t> enqueue_correction(const std::string& model, const std::string& version,
-                                          const std::string& digest, const CorrectionOrder& order,
-                                          const AuditEntry& audit) override;
-  Result<CorrectionOrder> correction_order(std::int64_t job) override;
+  Result<std::int64_t> enqueue_repair(const std::string& model, const std::string& version, const std::string& digest,
+                                      const RepairOrder& order, const AuditEntry& audit) override;
+  Result<RepairOrder> repair_order(std::int64_t job) override;
   Result<std::vector<JobRow>> corrections(const std::string& model, const std::string& digest,
                                           std::size_t limit) override;
   Result<std::optional<JobRow>> next_job(TimePoint now) override;

@@ -17,7 +17,7 @@
 #include "core/base/result.h"
 #include "core/registry/candidate.h"
 #include "core/registry/diff.h"
-#include "core/repair/correction.h"
+#include "core/repair/repair.h"
 #include "core/verdict/job.h"
 #include "core/verdict/records.h"
 
@@ -206,15 +206,15 @@ class Store {
   virtual Result<std::optional<VersionRow>> version_by_digest(const std::string& model, const std::string& digest) = 0;
 
   // -- jobs: at most one of a kind that is not final per (model, digest). Where it matters which kind, functions are
-  // about gates: a correction judges nothing.
+  // about gates: a repair judges nothing.
   virtual Result<std::int64_t> enqueue(const std::string& model, const std::string& version, const std::string& digest,
                                        std::int64_t priority,
                                        const AuditEntry& audit) = 0;  // returns the open one if any
   // Behind every gate. Returns the open one if it has the same order; `conflict` if it has another.
-  virtual Result<std::int64_t> enqueue_correction(const std::string& model, const std::string& version,
-                                                  const std::string& digest, const CorrectionOrder& order,
-                                                  const AuditEntry& audit) = 0;
-  virtual Result<CorrectionOrder> correction_order(std::int64_t job) = 0;  // `not_found` for a gate
+  virtual Result<std::int64_t> enqueue_repair(const std::string& model, const std::string& version,
+                                              const std::string& digest, const RepairOrder& order,
+                                              const AuditEntry& audit) = 0;
+  virtual Result<RepairOrder> repair_order(std::int64_t job) = 0;  // `not_found` for a gate
   // Newest first; of every version where `digest` is empty.
   virtual Result<std::vector<JobRow>> corrections(const std::string& model, const std::string& digest,
                                                   std::size_t limit) = 0;

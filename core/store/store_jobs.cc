@@ -14,8 +14,8 @@
 namespace defuse {
 namespace {
 
-// A gate's is never below 0 (its time), so a correction waits for all of them.
-constexpr std::int64_t kCorrectionPriority = -1;
+// A gate's is never below 0 (its time), so a repair waits for all of them.
+constexpr std::int64_t kRepairPriority = -1;
 
 Result<JobRow> read_job(Query& row) {
   JobRow job;
@@ -89,9 +89,9 @@ Result<std::int64_t> SqliteStore::enqueue(const std::string& model, const std::s
   });
 }
 
-Result<std::int64_t> SqliteStore::enqueue_correction(const std::string& model, const std::string& version,
-                                                     const std::string& digest, const CorrectionOrder& order,
-                                                     const AuditEntry& audit) {
+Result<std::int64_t> SqliteStore::enqueue_repair(const std::string& model, const std::string& version,
+                                                 const std::string& digest, const RepairOrder& order,
+                                                 const AuditEntry& audit) {
   return database_->write("queueing a correction", [&]() -> Result<std::int64_t> {
     const auto wanted = dump_json(to_json(order));
     {
@@ -107,7 +107,7 @@ Result<std::int64_t> SqliteStore::enqueue_correction(const std::string& model, c
                                              " already, with other regions or settings; wait for it or cancel it");
       }
     }
-    return insert_job(JobKind::correction, {model, version, digest}, kCorrectionPriority, wanted, audit);
+    return insert_job(JobKind::repair, {model, version, digest}, kRepairPriority, wanted, audit);
   });
 }
 
@@ -130,13 +130,13 @@ Result<std::int64_t> SqliteStore::insert_job(JobKind kind, const JobKey& key, st
   return id;
 }
 
-Result<CorrectionOrder> SqliteStore::correction_order(std::int64_t job) {
-  return database_->read("reading a correction's order", [&]() -> Result<CorrectionOrder> {
+Result<RepairOrder> SqliteStore::repair_order(std::int64_t job) {
+  return database_->read("reading a correction's order", [&]() -> Result<RepairOrder> {
     auto row = database_->query("SELECT order_json FROM jobs WHERE id = ? AND kind = 'correction'").with(job);
     const auto name = "order of job " + std::to_string(job);
     if (!row.next()) return fail(ErrorCode::not_found, "no correction has number " + std::to_string(job));
     TRY(json, or_corrupt(parse_json(row.text(), name), name));
-    return or_corrupt(correction_order_from_json(json), name);
+    return or_corrupt(repair_order_from_json(json), name);
   });
 }
 

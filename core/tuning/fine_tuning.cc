@@ -49,7 +49,7 @@ std::vector<at::Tensor> weights_of(const torch::jit::Module& module) {
 class Tuner {
  public:
   Tuner(const torch::jit::Module& module, std::vector<at::Tensor> weights, const InputSettings& input,
-        bool probabilities, const Dataset& train, const TuningPlan& plan, const CorrectionSettings& settings)
+        bool probabilities, const Dataset& train, const TuningPlan& plan, const RepairSettings& settings)
       : module_(module),
         weights_(std::move(weights)),
         input_(input),
@@ -203,7 +203,7 @@ class Tuner {
   bool probabilities_;
   const Dataset& train_;
   const TuningPlan& plan_;
-  const CorrectionSettings& settings_;
+  const RepairSettings& settings_;
   torch::optim::SGD optimiser_;
   RandomStream random_;
   std::vector<std::size_t> sample_order_;
@@ -212,7 +212,7 @@ class Tuner {
 
 }  // namespace
 
-std::vector<std::uint32_t> training_order(std::span<const std::uint32_t> images, const CorrectionSettings& settings) {
+std::vector<std::uint32_t> training_order(std::span<const std::uint32_t> images, const RepairSettings& settings) {
   const std::size_t wanted = static_cast<std::size_t>(settings.steps) * static_cast<std::size_t>(settings.batch);
   std::vector<std::uint32_t> order, shuffled(images.begin(), images.end());
   RandomStream random(settings.seed, kOrderSalt);
@@ -226,8 +226,7 @@ std::vector<std::uint32_t> training_order(std::span<const std::uint32_t> images,
 
 Result<void> fine_tune(const ArtifactRef& artifact, const InputSettings& input, bool gives_probabilities,
                        const Dataset& train, std::span<const std::uint32_t> order, const TuningPlan& plan,
-                       const CorrectionSettings& settings, const std::function<bool(int step)>& stop,
-                       const fs::path& out) {
+                       const RepairSettings& settings, const std::function<bool(int step)>& stop, const fs::path& out) {
   const std::string name = short_name(artifact.path);
   TRY(module, load_script(artifact.path, torch::Device(torch::kCPU), artifact.digest));
   const auto weights = weights_of(module);

@@ -14,7 +14,7 @@
 
 #include "core/base/matrix.h"
 #include "core/data/dataset.h"
-#include "core/repair/correction.h"
+#include "core/repair/repair.h"
 #include "core/repair/samples.h"
 #include "core/settings/settings.h"
 #include "core/verdict/job.h"
@@ -43,14 +43,14 @@ struct TuningPlan {
 };
 
 // Training images in the order in which they are used, `batch` at a time; the same for every plan.
-std::vector<std::uint32_t> training_order(std::span<const std::uint32_t> images, const CorrectionSettings& settings);
+std::vector<std::uint32_t> training_order(std::span<const std::uint32_t> images, const RepairSettings& settings);
 
 // `invalid_input` for a module that has no weights to tune (says how to export it), whose forward pass cannot be
 // differentiated or whose loss stops being a number; `unavailable` if the file is no longer what its digest says.
 // `stop` is asked before each step: `cancelled`.
 Result<void> fine_tune(const ArtifactRef& artifact, const InputSettings& input, bool gives_probabilities,
                        const Dataset& train, std::span<const std::uint32_t> order, const TuningPlan& plan,
-                       const CorrectionSettings& settings, const std::function<bool(int step)>& stop,
+                       const RepairSettings& settings, const std::function<bool(int step)>& stop,
                        const std::filesystem::path& out);
 
 // Whether it calls dropout, which draws random numbers.

@@ -4,10 +4,10 @@
 
 namespace defuse {
 
-std::string_view to_string(JobKind kind) { return kind == JobKind::correction ? "correction" : "gate"; }
+std::string_view to_string(JobKind kind) { return kind == JobKind::repair ? "correction" : "gate"; }
 
 Result<JobKind> job_kind_from(std::string_view text) {
-  for (const auto kind : {JobKind::gate, JobKind::correction})
+  for (const auto kind : {JobKind::gate, JobKind::repair})
     if (to_string(kind) == text) return kind;
   return fail(ErrorCode::invalid_input, "no such kind of job: '" + std::string(text) + "'");
 }

@@ -13,8 +13,8 @@
 namespace defuse {
 
 enum class JobKind {
-  gate,        // judges a version; the only kind with a verdict
-  correction,  // mends one (core/correct)
+  gate,    // judges a version; the only kind with a verdict
+  repair,  // mends one (core/tuning)
 };
 
 std::string_view to_string(JobKind kind);

@@ -1,4 +1,4 @@
-// Corrections: ordering one, and what a finished one left. Files are found by a job's number only.
+// Repairs: ordering one, and what a finished one left. Files are found by a job's number only.
 #include "daemon/api/corrections.h"
 
 #include "core/verdict/job.h"
@@ -35,11 +35,11 @@ Result<std::vector<std::string>> regions_of(const Json& body) {
 }
 
 // What is left out is as `defusectl correct` has it.
-Result<CorrectionSettings> settings_of(const Json& body) {
-  Json settings = to_json(CorrectionSettings{});
+Result<RepairSettings> settings_of(const Json& body) {
+  Json settings = to_json(RepairSettings{});
   for (const auto& item : body.items())
     if (item.key() != "regions" && !item.value().is_null()) settings[item.key()] = item.value();
-  return correction_settings_from_json(settings, "body");
+  return repair_settings_from_json(settings, "body");
 }
 
 Result<std::string> read_kept(const Call& call, const JobRow& job, const char* name, std::uint64_t most) {
@@ -50,7 +50,7 @@ Result<std::string> read_kept(const Call& call, const JobRow& job, const char* n
 
 // The tuned model's manifest; `not_found`, with the reason, where no model was chosen.
 Result<Json> manifest_of(const Call& call, const JobRow& job) {
-  TRY(result, correction_result(call, job));
+  TRY(result, repair_result(call, job));
   if (!result.chosen)
     return fail(ErrorCode::not_found, "job " + std::to_string(job.id) + " chose no model: " + result.reason);
   TRY(text, read_kept(call, job, "manifest.json", kMaxManifest));
@@ -58,7 +58,7 @@ Result<Json> manifest_of(const Call& call, const JobRow& job) {
 }
 
 Result<JobRow> finished(const Call& call) {
-  TRY(job, correction_job(call));
+  TRY(job, repair_job(call));
   if (job.state == JobState::done) return job;
   const auto words = "job " + std::to_string(job.id) + " is " + std::string(to_string(job.state));
   if (!is_final(job.state)) return fail(ErrorCode::unavailable, words);
@@ -67,25 +67,25 @@ Result<JobRow> finished(const Call& call) {
 
 }  // namespace
 
-Result<JobRow> correction_job(const Call& call) {
+Result<JobRow> repair_job(const Call& call) {
   TRY(store, call.read.store());
   TRY(job, store->job(std::stoll(call.at("job"))));
   if (!job) return fail(ErrorCode::not_found, "no job " + call.at("job"));
-  if (job->kind != JobKind::correction)
+  if (job->kind != JobKind::repair)
     return fail(ErrorCode::not_found, "job " + call.at("job") + " is a gate: it left a report, not a correction");
   return std::move(*job);
 }
 
-Result<CorrectionResult> correction_result(const Call& call, const JobRow& job) {
+Result<RepairResult> repair_result(const Call& call, const JobRow& job) {
   TRY(text, read_kept(call, job, "correction.json", kMaxResultBytes));
   TRY(json, parse_json(text, "correction.json"));
-  return correction_result_from_json(json);
+  return repair_result_from_json(json);
 }
 
 Answer correct(const Call& call) {
   TRY(body, body_of(call, {"regions", "lambdas", "steps", "batch", "learning_rate", "max_loss", "distillation",
                            "distillation_weight", "update_batch_norm"}));
-  CorrectionRequest wanted;
+  RepairRequest wanted;
   TRY(regions, regions_of(body));
   TRY(settings, settings_of(body));
   wanted.regions = std::move(regions);
@@ -94,7 +94,7 @@ Answer correct(const Call& call) {
   TRY_OK(known_model(call, *store));
   TRY(job, call.actions.correct(call.at("model"), call.at("version"), wanted, call.who()));
   auto response = json_response({{"job", job},
-                                 {"kind", to_string(JobKind::correction)},
+                                 {"kind", to_string(JobKind::repair)},
                                  {"model", call.at("model")},
                                  {"version", call.at("version")},
                                  {"state", "queued"}},
@@ -105,9 +105,9 @@ Answer correct(const Call& call) {
 
 Answer correction(const Call& call) {
   TRY(job, finished(call));
-  TRY(result, correction_result(call, job));
+  TRY(result, repair_result(call, job));
   TRY(store, call.read.store());
-  TRY(order, store->correction_order(job.id));
+  TRY(order, store->repair_order(job.id));
   TRY(version, store->version_by_digest(job.model, job.digest));
   Json regions = Json::array();
   for (const auto& region : order.regions)
@@ -128,7 +128,7 @@ Answer correction(const Call& call) {
                         {"picture", job_url(job) + ".svg"}});
 }
 
-Answer correction_picture(const Call& call) {
+Answer repair_picture(const Call& call) {
   TRY(job, finished(call));
   TRY(picture, read_kept(call, job, "sweep.svg", kMaxPicture));
   ApiResponse response;
@@ -139,13 +139,13 @@ Answer correction_picture(const Call& call) {
   return response;
 }
 
-Answer correction_manifest(const Call& call) {
+Answer repair_manifest(const Call& call) {
   TRY(job, finished(call));
   TRY(manifest, manifest_of(call, job));
   return json_response(manifest);
 }
 
-Answer correction_model(const Call& call) {
+Answer repair_model(const Call& call) {
   TRY(job, finished(call));
   TRY(manifest, manifest_of(call, job));
   const auto digest = manifest.find("sha256");

@@ -12,7 +12,7 @@
 #include "config/config.h"
 #include "core/base/result.h"
 #include "core/registry/source.h"
-#include "core/repair/correction.h"
+#include "core/repair/repair.h"
 #include "core/store/store.h"
 #include "core/wire/sandbox_state.h"
 
@@ -53,9 +53,9 @@ class ReadModel {
   virtual std::vector<Event> events_after(std::uint64_t id, std::chrono::milliseconds wait) const = 0;
 };
 
-struct CorrectionRequest {
+struct RepairRequest {
   std::vector<std::string> regions;  // empty: every new or worse one that people did not set aside
-  CorrectionSettings settings;
+  RepairSettings settings;
 };
 
 class Actions {
@@ -63,9 +63,9 @@ class Actions {
   virtual ~Actions() = default;
   virtual Result<std::int64_t> evaluate(const std::string& model, const std::string& version,
                                         const std::string& who) = 0;
-  // Returns the job. `conflict` where there is nothing to mend, or where another correction of that version is open.
+  // Returns the job. `conflict` where there is nothing to mend, or where another repair of that version is open.
   virtual Result<std::int64_t> correct(const std::string& model, const std::string& version,
-                                       const CorrectionRequest& wanted, const std::string& who) = 0;
+                                       const RepairRequest& wanted, const std::string& who) = 0;
   virtual Result<void> promote(const std::string& model, const std::string& version, const std::string& reason,
                                bool override_verdict, const std::string& who) = 0;
   virtual Result<std::string> rollback(const std::string& model, const std::string& reason, const std::string& who) = 0;

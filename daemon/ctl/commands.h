@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
-#include "core/repair/correction.h"
+#include "core/repair/repair.h"
 #include "daemon/client/remote.h"
 #include "daemon/ctl/console.h"
 
@@ -106,15 +106,15 @@ struct VerifyRequest {
   std::filesystem::path config;             // whose keys count as well
 };
 int verify(Console& console, const VerifyRequest& request);  // 0 valid, 1 anything else
-struct WantedCorrection {
+struct WantedRepair {
   std::string model;
   std::string version;
   std::vector<std::string> regions;  // ids; empty: those that the gate found and people did not set aside
-  CorrectionSettings settings;
+  RepairSettings settings;
   std::filesystem::path out;  // folder for the tuned model
 };
 struct CorrectRequest {
-  WantedCorrection wanted;
+  WantedRepair wanted;
   std::filesystem::path config;
   std::filesystem::path candidate;  // the version to be mended
   std::filesystem::path incumbent;  // the one in production; empty: none
@@ -122,18 +122,18 @@ struct CorrectRequest {
   std::filesystem::path cache;      // empty: that of the gate's report
 };
 int correct(Console& console, const CorrectRequest& request);
-// The table of a correction's runs, and what the chosen one mended.
-void tell_correction(Console& console, const CorrectionResult& result);
+// The table of a repair's runs, and what the chosen one mended.
+void tell_repair(Console& console, const RepairResult& result);
 
 // -- by the daemon (correct_remote.cc)
-struct RemoteCorrection {
-  WantedCorrection wanted;
+struct RemoteRepair {
+  WantedRepair wanted;
   std::string job;  // follows this one instead of ordering one
   std::chrono::milliseconds timeout{std::chrono::hours(2)};
   std::chrono::milliseconds poll{1000};
   std::chrono::milliseconds patience{std::chrono::minutes(1)};  // as WaitRequest
 };
-int correct(const Remote& remote, Console& console, const RemoteCorrection& request);
+int correct(const Remote& remote, Console& console, const RemoteRepair& request);
 
 // 30m, 90s, 1.5h, 14d; `invalid_input` otherwise.
 Result<std::chrono::milliseconds> parse_span(const std::string& text);

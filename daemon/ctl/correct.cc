@@ -13,7 +13,7 @@
 #include "daemon/ctl/commands.h"
 #include "daemon/ctl/local_job.h"
 #include "reports/text.h"
-#include "reports/write_correction.h"
+#include "reports/write_repair.h"
 
 namespace defuse::ctl {
 namespace {
@@ -21,21 +21,21 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxReport = 256ULL << 20;
 
-Result<CorrectionOrder> order_from(const CorrectRequest& request, const JobSpec& job) {
+Result<RepairOrder> order_from(const CorrectRequest& request, const JobSpec& job) {
   const auto file = request.gate / "report.json";
   TRY(text, while_doing("while reading the gate's report", read_file(file, kMaxReport)));
   TRY(report, parse_json(text, file.string()));
   TRY(found, gate_findings_from_json(report, file.string()));
   if (found.digest != job.candidate.digest)
     return fail(ErrorCode::conflict, file.string() + " is about another file than " + job.candidate.path.string());
-  return correction_order(found, request.wanted.regions, request.wanted.settings);
+  return repair_order(found, request.wanted.regions, request.wanted.settings);
 }
 
-Result<CorrectionResult> result_of(const fs::path& work) {
+Result<RepairResult> result_of(const fs::path& work) {
   const auto file = work / "result" / "correction.json";
   TRY(text, read_file(file, kMaxResultBytes));
   TRY(json, parse_json(text, file.string()));
-  return correction_result_from_json(json);
+  return repair_result_from_json(json);
 }
 
 std::string share(double value) { return std::isnan(value) ? "" : percent(value); }
@@ -49,7 +49,7 @@ std::string flip_rate(const std::optional<FourCounts>& flips) { return flips ? f
 
 }  // namespace
 
-void tell_correction(Console& console, const CorrectionResult& result) {
+void tell_repair(Console& console, const RepairResult& result) {
   std::vector<std::vector<std::string>> rows = {{"(before)", "", share(result.before.regions),
                                                  share(result.before.test), "", flip_rate(result.incumbent_flips), ""}};
   for (std::size_t i = 0; i < result.runs.size(); ++i) {
@@ -99,13 +99,13 @@ int correct(Console& console, const CorrectRequest& request) {
   }
   const auto result = result_of(work->path());
   if (!result) return std::max<int>(console.failed(result.error()), kError);
-  const auto written = write_correction(*job, *order, *result, work->path() / "result" / "model.pt", *out,
-                                        "defusectl correct " DEFUSED_VERSION);
+  const auto written = write_repair(*job, *order, *result, work->path() / "result" / "model.pt", *out,
+                                    "defusectl correct " DEFUSED_VERSION);
   if (!written) return std::max<int>(console.failed(written.error()), kError);
   if (console.json) {
     console.print(to_json(*result));
   } else {
-    tell_correction(console, *result);
+    tell_repair(console, *result);
     if (result->chosen) console.say("model: " + (*out / "model.pt").string());
     console.say("report: " + (*out / "correction.md").string() + ", " + (*out / "sweep.svg").string());
   }

@@ -16,17 +16,17 @@ namespace fs = std::filesystem;
 using Steady = std::chrono::steady_clock;
 
 // Only what differs from the defaults, which are the daemon's.
-Json body_of(const RemoteCorrection& request) {
+Json body_of(const RemoteRepair& request) {
   Json body = Json::object();
   if (!request.wanted.regions.empty()) body["regions"] = request.wanted.regions;
-  const Json defaults = to_json(CorrectionSettings{});
+  const Json defaults = to_json(RepairSettings{});
   const Json settings = to_json(request.wanted.settings);
   for (const auto& item : settings.items())
     if (item.value() != defaults[item.key()]) body[item.key()] = item.value();
   return body;
 }
 
-Result<std::string> order(const Remote& remote, const RemoteCorrection& request) {
+Result<std::string> order(const Remote& remote, const RemoteRepair& request) {
   TRY(answer,
       remote.act("POST", version_path(request.wanted.model, request.wanted.version) + "/correct", body_of(request)));
   const auto job = answer.find("job");
@@ -44,7 +44,7 @@ std::string describe(const Json& job) {
 }
 
 // The end of the job: kPass if it is done; else the exit code, and why is said.
-int follow(const Remote& remote, Console& console, const std::string& job, const RemoteCorrection& request) {
+int follow(const Remote& remote, Console& console, const std::string& job, const RemoteRepair& request) {
   const auto deadline = Steady::now() + request.timeout;
   auto last_answer = Steady::now();
   std::string words = "nothing was heard";
@@ -107,7 +107,7 @@ Result<void> fetch(const Remote& remote, const std::string& job, const Json& cor
 
 }  // namespace
 
-int correct(const Remote& remote, Console& console, const RemoteCorrection& request) {
+int correct(const Remote& remote, Console& console, const RemoteRepair& request) {
   const bool keeps = !request.wanted.out.empty();
   if (keeps)
     if (const auto fine = free_folder(request.wanted.out); !fine) return console.failed(fine.error());
@@ -118,12 +118,12 @@ int correct(const Remote& remote, Console& console, const RemoteCorrection& requ
   const auto answer = remote.get("/v1/jobs/" + *job + "/correction");
   if (!answer) return std::max<int>(console.failed(answer.error()), kError);
   const auto found = answer->find("result");
-  const auto result = correction_result_from_json(found == answer->end() ? Json() : *found);
+  const auto result = repair_result_from_json(found == answer->end() ? Json() : *found);
   if (!result) return std::max<int>(console.failed(result.error()), kError);
   if (console.json)
     console.print(*answer);
   else
-    tell_correction(console, *result);
+    tell_repair(console, *result);
   if (!result->chosen) return kFail;
   if (keeps) {
     if (const auto got = fetch(remote, *job, *answer, request.wanted.out); !got)

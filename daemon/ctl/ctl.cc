@@ -225,7 +225,7 @@ class Tool {
     if (of_daemon) {
       const auto timeout = parse_span(words_.correct_timeout);
       if (!timeout) return console_.failed(timeout.error());
-      RemoteCorrection request;
+      RemoteRepair request;
       request.wanted = local.wanted;
       request.job = words_.job;
       request.timeout = *timeout;

@@ -1,4 +1,4 @@
-// The page of a correction: how far it is, then what it mended and what that cost.
+// The page of a repair: how far it is, then what it mended and what that cost.
 #include "daemon/api/corrections.h"
 
 #include <fmt/format.h>
@@ -25,10 +25,10 @@ std::string standing_words(const JobRow& job) {
 }
 
 // Held-out images only: nothing was tuned or chosen on them.
-Json before_and_after(const CorrectionResult& result) {
+Json before_and_after(const RepairResult& result) {
   Json rows = Json::array();
-  const CorrectionScore none;
-  const CorrectionScore& after = result.chosen ? result.runs[*result.chosen].score : none;
+  const RepairScore none;
+  const RepairScore& after = result.chosen ? result.runs[*result.chosen].score : none;
   const auto& before = result.before.by_region;
   for (std::size_t r = 0; r < before.size(); ++r)
     rows.push_back({{"region", before[r].id},
@@ -53,7 +53,7 @@ Json before_and_after(const CorrectionResult& result) {
   return rows;
 }
 
-Json run_rows(const CorrectionResult& result) {
+Json run_rows(const RepairResult& result) {
   Json rows = Json::array();
   rows.push_back({{"name", "(before)"},
                   {"lambda", ""},
@@ -79,7 +79,7 @@ Json run_rows(const CorrectionResult& result) {
   return rows;
 }
 
-Json result_json(const CorrectionResult& result) {
+Json result_json(const RepairResult& result) {
   return {{"chosen", result.chosen.has_value()},
           {"reason", result.reason},
           {"notes", result.notes},
@@ -94,11 +94,11 @@ Json result_json(const CorrectionResult& result) {
 
 }  // namespace
 
-Answer page_correction(const Call& call) {
-  TRY(job, correction_job(call));
+Answer page_repair(const Call& call) {
+  TRY(job, repair_job(call));
   Json result, problem;
   if (job.state == JobState::done) {
-    const auto found = correction_result(call, job);
+    const auto found = repair_result(call, job);
     if (found)
       result = result_json(*found);
     else

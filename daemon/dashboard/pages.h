@@ -9,7 +9,7 @@ Answer page_model(const Call&);
 Answer page_version(const Call&);
 Answer page_regions(const Call&);
 Answer page_region(const Call&);
-Answer page_correction(const Call&);
+Answer page_repair(const Call&);
 Answer page_queue(const Call&);
 Answer page_model_queue(const Call&);
 Answer page_jobs(const Call&);

@@ -63,7 +63,7 @@ Json job_row(const JobRow& job) {
   const auto ends = station_ends(job);
   return {
       {"id", job.id},
-      {"correction", job.kind == JobKind::correction},
+      {"correction", job.kind == JobKind::repair},
       {"model", job.model},
       {"version", job.version},
       {"state", to_string(job.state)},

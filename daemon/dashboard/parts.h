@@ -19,7 +19,7 @@ Json sample_rows(const RegionRow& row);                                     // t
 Json people_say(const RegionRow& row, const std::vector<LabelRow>& words);  // for dashboard_words.mustache
 Json waiver_row(const WaiverRow& row, TimePoint now);
 Json waiver_form(const Call& call, const std::string& model, const std::string& finding);
-// Of version and standing: what a failed one can be mended by, and its corrections so far; null where there is neither.
+// Of version and standing: what a failed one can be mended by, and its repairs so far; null where there is neither.
 Result<Json> mending_of(const Standing& standing, Store& store);
 
 // ?name= as a number from 0; anything else that one may find there is 0.

@@ -34,7 +34,7 @@ struct StateFolder {
   std::filesystem::path region_ids(std::int64_t id) const { return jobs() / (std::to_string(id) + ".regions.json"); }
   // Which probe set the members of a remembered region count in: they mean nothing in another.
   std::filesystem::path probe_of_region(const std::string& id) const { return root / "regions" / (id + ".probe"); }
-  // What finished corrections left: correction.json, correction.md, sweep.svg, and a model with its manifest.
+  // What finished repairs left: correction.json, correction.md, sweep.svg, and a model with its manifest.
   std::filesystem::path corrections() const { return root / "corrections"; }
   std::filesystem::path correction(std::int64_t id) const { return corrections() / std::to_string(id); }
   std::filesystem::path verdict_file(const std::string& model, const std::string& version) const {

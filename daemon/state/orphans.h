@@ -6,7 +6,7 @@
 
 namespace defuse {
 
-// Removes reports, frozen images, corrections and leftovers of jobs that nothing refers to. What open jobs have is
+// Removes reports, frozen images, repairs and leftovers of jobs that nothing refers to. What open jobs have is
 // theirs.
 void sweep_orphans(const StateFolder& state, const Referenced& referenced);
 

@@ -20,7 +20,7 @@
 #include "core/data/never_break.h"
 #include "core/gate/pipeline.h"
 #include "core/torch/model.h"
-#include "core/tuning/correct.h"
+#include "core/tuning/repair.h"
 #include "core/wire/documents.h"
 #include "daemon/worker/sandbox.h"
 
@@ -94,14 +94,14 @@ SandboxPlan plan_for(const JobSpec& job, const fs::path& folder, const fs::path&
 }
 
 // With it the version is not judged but mended.
-Result<std::optional<CorrectionOrder>> order_in(const fs::path& folder) {
+Result<std::optional<RepairOrder>> order_in(const fs::path& folder) {
   const auto file = folder / "correction.json";
   const auto text = read_file(file, kMaxJobBytes);
   if (!text && text.error().code == ErrorCode::not_found) return std::nullopt;
   if (!text) return tl::unexpected(text.error());
   TRY(json, parse_json(*text, file.string()));
-  TRY(order, correction_order_from_json(json));
-  return std::optional<CorrectionOrder>(std::move(order));
+  TRY(order, repair_order_from_json(json));
+  return std::optional<RepairOrder>(std::move(order));
 }
 
 Result<void> expect_whole(const SandboxState& sandbox) {
@@ -128,7 +128,7 @@ Result<void> work_on(const fs::path& folder, LineProgress& progress) {
 
   set_up_torch();
   if (order) {
-    TRY(result, correct(job, *order, scratch, progress));
+    TRY(result, repair(job, *order, scratch, progress));
     TRY_OK(write_atomically(scratch / "correction.json", dump_json(to_json(result), 1)));
   } else {
     const auto checks = make_checks(job.settings.checks);

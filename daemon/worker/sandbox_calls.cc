@@ -1,4 +1,4 @@
-// The list was made by tracing workers (cold and warm gates, corrections; IDX, NumPy, PNG and JPEG data; LibTorch 1.13
+// The list was made by tracing workers (cold and warm gates, repairs; IDX, NumPy, PNG and JPEG data; LibTorch 1.13
 // with OpenBLAS and oneDNN) and widened by what other versions of the C library and of the kernel use for the same
 // things.
 #include "daemon/worker/sandbox_calls.h"

@@ -1,14 +1,14 @@
-// Corrections as jobs of the daemon: ordered, supervised, taken in once, and never a verdict.
+// Repairs as jobs of the daemon: ordered, supervised, taken in once, and never a verdict.
 #include "core/base/sha256.h"
 #include "core/wire/documents.h"
-#include "daemon/state/correction_job.h"
+#include "daemon/state/repair_job.h"
 #include "tests/daemon/whole_daemon.h"
-#include "tests/support/corrections.h"
+#include "tests/support/repairs.h"
 
 namespace defuse {
 namespace {
 
-// Gates as ever; a correction does what mend.sh says, in its job's folder.
+// Gates as ever; a repair does what mend.sh says, in its job's folder.
 constexpr const char* kMender =
     "here=$(dirname \"$0\")\n"
     "cd \"$2\"\n"
@@ -34,7 +34,7 @@ struct Corrections : Daemon {
     folder.file("mended.json", dump_json(to_json(mended_result(region))));
   }
   void mends_by(const std::string& words) { folder.file("mend.sh", words); }
-  CorrectionRequest wanted() const { return {{}, few_settings()}; }
+  RepairRequest wanted() const { return {{}, few_settings()}; }
   std::int64_t order() {
     const auto id = app->correct("digits", "2", wanted(), "ann");
     EXPECT_TRUE(id) << id.error().describe();
@@ -156,7 +156,7 @@ TEST_F(Corrections, GatesGoFirstAndACancelledOneLeavesNothing) {
 
 TEST_F(Corrections, OnlyTheNewestAreKept) {
   std::vector<std::int64_t> ids;
-  for (std::size_t i = 0; i < kCorrectionsKept + 2; ++i) {
+  for (std::size_t i = 0; i < kRepairsKept + 2; ++i) {
     ids.push_back(order());
     ASSERT_TRUE(becomes(ids.back(), JobState::done)) << row(ids.back()).error;
   }
@@ -167,7 +167,7 @@ TEST_F(Corrections, OnlyTheNewestAreKept) {
 }
 
 TEST_F(Corrections, PeoplesWordsAreThoseOfNowAndNothingToMendIsSaid) {
-  const auto refused = [&](const std::string& version, CorrectionRequest asked) {
+  const auto refused = [&](const std::string& version, RepairRequest asked) {
     const auto id = app->correct("digits", version, asked, "ann");
     return id ? "accepted" : std::string(to_string(id.error().code));
   };
@@ -180,7 +180,7 @@ TEST_F(Corrections, PeoplesWordsAreThoseOfNowAndNothingToMendIsSaid) {
   ASSERT_TRUE(app->label_region(region, "class:4", "", "ann"));
   mends_by("sleep 60");
   const auto id = order();
-  EXPECT_EQ((*store().correction_order(id)).regions.front().label, 4);
+  EXPECT_EQ((*store().repair_order(id)).regions.front().label, 4);
   EXPECT_EQ(order(), id) << "the same again is the same job";
   EXPECT_EQ(refused("2", {{}, {}}), "conflict") << "other settings are another one";
   shelf.remove("2");

@@ -6,7 +6,7 @@
 #include "daemon/api/status_map.h"
 #include "daemon/specify.h"
 #include "tests/daemon/whole_daemon.h"
-#include "tests/support/corrections.h"
+#include "tests/support/repairs.h"
 #include "tests/support/signing_keys.h"
 
 namespace defuse {

@@ -12,7 +12,7 @@
 #include "tests/daemon/http/world.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/reports/sample_report.h"
-#include "tests/support/corrections.h"
+#include "tests/support/repairs.h"
 
 namespace defuse {
 namespace {
@@ -64,11 +64,11 @@ struct Daemon {
   }
 
   void correct(const std::string& region) {
-    CorrectionOrder order;
+    RepairOrder order;
     order.regions = {{region, 7, RegionEvidence::both, {1, 2}}};
     order.settings = few_settings();
     const auto job =
-        world.store->enqueue_correction("digits", "2", testing::digest_of("2"), order, {"ann", "correct", "digits/2"});
+        world.store->enqueue_repair("digits", "2", testing::digest_of("2"), order, {"ann", "correct", "digits/2"});
     check(job);
     world.start(*job);
     check(world.store->move_job(*job, JobState::done, {}));

@@ -85,10 +85,10 @@ void check_gate_findings(std::string_view text) {
   if (!json) return;
   const auto found = gate_findings_from_json(*json, "report.json");
   if (!found) return fuzz::require_names(found.error(), "report.json");
-  const auto order = correction_order(*found, {}, {});
+  const auto order = repair_order(*found, {}, {});
   if (!order) return require(!order.error().message.empty(), "a refusal has words");
   const auto written = dump_json(to_json(*order));
-  const auto again = parse_json(written, "order").and_then(correction_order_from_json);
+  const auto again = parse_json(written, "order").and_then(repair_order_from_json);
   if (again) require(dump_json(to_json(*again)) == written, "reading and writing change nothing", written);
 }
 

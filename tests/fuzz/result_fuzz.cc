@@ -10,8 +10,8 @@
 #include "core/wire/documents.h"
 #include "daemon/process/worker_line.h"
 #include "daemon/process/worker_pipe.h"
-#include "reports/correction_report.h"
 #include "reports/pictures.h"
+#include "reports/repair_report.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/json_mutator.h"
 
@@ -72,10 +72,10 @@ void check_verdict(WorkerResult result) {
   }
 }
 
-void check_correction(const CorrectionResult& result) {
+void check_correction(const RepairResult& result) {
   fuzz::require(!result.chosen || *result.chosen < result.runs.size(), "what was chosen is there");
-  const CorrectionTitle title{"<fuzz", "<fuzz"};
-  const auto markdown = correction_markdown(title, result), svg = correction_svg(title, result);
+  const RepairTitle title{"<fuzz", "<fuzz"};
+  const auto markdown = repair_markdown(title, result), svg = repair_svg(title, result);
   fuzz::require(fuzz::is_utf8(markdown) && fuzz::is_utf8(svg), "what people read is UTF-8");
   fuzz::require(markdown.find("<fuzz") == std::string::npos && svg.find("<fuzz") == std::string::npos, "escaped");
 }
@@ -102,10 +102,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::Input input(data, size);
   switch (input.byte()) {
     case 'c':
-      if (const auto result = read_back(input.rest(), correction_result_from_json)) check_correction(*result);
+      if (const auto result = read_back(input.rest(), repair_result_from_json)) check_correction(*result);
       break;
     case 'o':
-      (void)read_back(input.rest(), correction_order_from_json);
+      (void)read_back(input.rest(), repair_order_from_json);
       break;
     case 'p':
       check_lines(input.rest());

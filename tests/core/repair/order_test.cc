@@ -1,4 +1,4 @@
-// What a correction is asked to mend, by what a gate found and what people said of it.
+// What a repair is asked to mend, by what a gate found and what people said of it.
 #include "core/repair/order.h"
 
 #include <gtest/gtest.h>
@@ -30,15 +30,15 @@ GateFindings findings() {
   return found;
 }
 
-std::string ids(const Result<CorrectionOrder>& order) {
+std::string ids(const Result<RepairOrder>& order) {
   if (!order) return std::string(to_string(order.error().code));
   std::string text;
   for (const auto& mend : order->regions) text += mend.id + " ";
   return text;
 }
 
-TEST(CorrectionOrder, TakesEveryNewAndWorseRegionWithItsMembers) {
-  const auto order = correction_order(findings(), {}, {});
+TEST(RepairOrder, TakesEveryNewAndWorseRegionWithItsMembers) {
+  const auto order = repair_order(findings(), {}, {});
   ASSERT_EQ(ids(order), "r-new r-worse ");
   EXPECT_EQ(order->probe_digest, "p1");
   EXPECT_EQ(order->regions[0].label, 7);
@@ -46,31 +46,31 @@ TEST(CorrectionOrder, TakesEveryNewAndWorseRegionWithItsMembers) {
   EXPECT_EQ(order->regions[0].seeds, (std::vector<std::uint32_t>{3, 8}));
 }
 
-TEST(CorrectionOrder, PeoplesWordsCountAsInTheGate) {
+TEST(RepairOrder, PeoplesWordsCountAsInTheGate) {
   auto found = findings();
   found.said = {{"r-new", RegionLabel::Word::ambiguous},
                 {"r-worse", RegionLabel::of_class(3)},
                 {"r-inherited", RegionLabel::Word::confirmed},
                 {"r-fixed", RegionLabel::Word::confirmed}};
-  const auto order = correction_order(found, {}, {});
+  const auto order = repair_order(found, {}, {});
   ASSERT_EQ(ids(order), "r-worse r-inherited ") << "what is fixed needs no mending";
   EXPECT_EQ(order->regions[0].label, 3);
   found.said = {{"r-new", RegionLabel::Word::unrealistic}, {"r-worse", RegionLabel::of_class(1)}};
-  EXPECT_EQ(ids(correction_order(found, {}, {})), "conflict") << "class 1 is what the version says there: it is right";
+  EXPECT_EQ(ids(repair_order(found, {}, {})), "conflict") << "class 1 is what the version says there: it is right";
 }
 
-TEST(CorrectionOrder, NamedRegionsAreTakenWhateverTheirState) {
+TEST(RepairOrder, NamedRegionsAreTakenWhateverTheirState) {
   auto found = findings();
-  EXPECT_EQ(ids(correction_order(found, {"r-suspected", "r-new"}, {})), "r-new r-suspected ");
-  EXPECT_EQ(ids(correction_order(found, {"r-new", "r-new"}, {})), "r-new ");
-  EXPECT_EQ(ids(correction_order(found, {"r-new", "r-gone"}, {})), "not_found");
+  EXPECT_EQ(ids(repair_order(found, {"r-suspected", "r-new"}, {})), "r-new r-suspected ");
+  EXPECT_EQ(ids(repair_order(found, {"r-new", "r-new"}, {})), "r-new ");
+  EXPECT_EQ(ids(repair_order(found, {"r-new", "r-gone"}, {})), "not_found");
   found.said = {{"r-new", RegionLabel::Word::ambiguous}};
-  const auto refused = correction_order(found, {"r-new"}, {});
+  const auto refused = repair_order(found, {"r-new"}, {});
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("people called it ambiguous"), std::string::npos);
 }
 
-TEST(CorrectionOrder, ReportsAreReadStrictly) {
+TEST(RepairOrder, ReportsAreReadStrictly) {
   Json report = {{"digest", "d1"},
                  {"data", {{"probe_digest", "p1"}}},
                  {"regions", Json::array({to_json(region("r-new", RegionStatus::new_bug))})}};

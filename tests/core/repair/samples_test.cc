@@ -12,7 +12,7 @@ namespace {
 struct World {
   ProbeSet probes;
   ProbeEvaluation candidate;
-  CorrectionOrder order;
+  RepairOrder order;
 
   World() {
     probes.draws = 4;
@@ -26,7 +26,7 @@ struct World {
         candidate.perturbed.push_back(q == 0 ? 2 : 1);
       }
     }
-    RegionToMend region{"r-0123456789ab", 1, RegionEvidence::both, {}};
+    RegionToRepair region{"r-0123456789ab", 1, RegionEvidence::both, {}};
     for (std::uint32_t s = 30; s < 200; ++s) region.seeds.push_back(s);
     order.regions.push_back(region);
   }

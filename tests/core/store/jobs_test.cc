@@ -213,14 +213,14 @@ INSTANTIATE_TEST_SUITE_P(EveryPair, StoreJobMoves,
 
 class StoreCorrections : public StoreTest {
  protected:
-  static CorrectionOrder order(const std::string& region = "r-0123456789ab") {
-    CorrectionOrder order;
+  static RepairOrder order(const std::string& region = "r-0123456789ab") {
+    RepairOrder order;
     order.probe_digest = "p1";
     order.regions = {{region, 7, RegionEvidence::both, {1, 5, 9}}};
     return order;
   }
-  std::int64_t mend(const CorrectionOrder& wanted) {
-    return got(store_->enqueue_correction("digits", "1", "d1", wanted, by("ann", "correct", "digits/1")));
+  std::int64_t mend(const RepairOrder& wanted) {
+    return got(store_->enqueue_repair("digits", "1", "d1", wanted, by("ann", "correct", "digits/1")));
   }
   // Version 1, judged by job `gate_`.
   void SetUp() override {
@@ -233,21 +233,21 @@ class StoreCorrections : public StoreTest {
 TEST_F(StoreCorrections, KeepTheirOrderAndAreNoGates) {
   const auto id = mend(order());
   const auto job = got(store_->job(id));
-  EXPECT_EQ(job->kind, JobKind::correction);
+  EXPECT_EQ(job->kind, JobKind::repair);
   EXPECT_EQ(got(store_->job(gate_))->kind, JobKind::gate);
-  EXPECT_EQ(to_json(got(store_->correction_order(id))), to_json(order()));
-  EXPECT_EQ(code_of(store_->correction_order(gate_)), "not_found");
+  EXPECT_EQ(to_json(got(store_->repair_order(id))), to_json(order()));
+  EXPECT_EQ(code_of(store_->repair_order(gate_)), "not_found");
   EXPECT_EQ(got(store_->last_job("digits", "d1"))->id, gate_)
       << "what is asked about a version is asked about its gate";
   EXPECT_TRUE(got(store_->unjudged_versions()).empty());
   EXPECT_EQ(store_->audit_rows(0, 1).value()[0].action, "correct");
-  EXPECT_EQ(code_of(store_->enqueue_correction("digits", "9", "d9", order(), by("ann", "correct"))), "not_found");
+  EXPECT_EQ(code_of(store_->enqueue_repair("digits", "9", "d9", order(), by("ann", "correct"))), "not_found");
 }
 
 TEST_F(StoreCorrections, OneIsOpenBesideOneGate) {
   const auto id = mend(order());
   EXPECT_EQ(mend(order()), id) << "asking for the same again finds the open one";
-  EXPECT_EQ(code_of(store_->enqueue_correction("digits", "1", "d1", order("r-ffffffffffff"), by("ann", "correct"))),
+  EXPECT_EQ(code_of(store_->enqueue_repair("digits", "1", "d1", order("r-ffffffffffff"), by("ann", "correct"))),
             "conflict");
   const auto gate = queue("1", "d1");
   EXPECT_NE(gate, id);
@@ -299,7 +299,7 @@ TEST_F(StoreCorrections, AnOlderDatabaseIsBroughtUpToDate) {
   auto store = Store::open(old_file, Store::Mode::read_write, clock_);
   ASSERT_TRUE(store) << store.error().describe();
   EXPECT_EQ(got((*store)->last_job("digits", "d1"))->kind, JobKind::gate);
-  const auto id = (*store)->enqueue_correction("digits", "1", "d1", order(), by("ann", "correct"));
+  const auto id = (*store)->enqueue_repair("digits", "1", "d1", order(), by("ann", "correct"));
   ASSERT_TRUE(id) << id.error().describe();
   EXPECT_EQ(got((*store)->next_job(clock_.now()))->kind, JobKind::gate);
 }

@@ -85,7 +85,7 @@ class FineTuning : public ::testing::Test {
   TempTree tree_;
   Dataset train_;
   InputSettings input_;
-  CorrectionSettings settings_;
+  RepairSettings settings_;
   std::vector<std::uint32_t> order_;
 };
 
@@ -192,7 +192,7 @@ TEST_F(FineTuning, ANumberThatIsNoneIsAnError) {
 TEST(TrainingOrder, EveryImageComesBeforeAnyComesTwice) {
   std::vector<std::uint32_t> images(100);
   for (std::uint32_t i = 0; i < 100; ++i) images[i] = 3 * i;
-  CorrectionSettings settings;
+  RepairSettings settings;
   settings.steps = 5;
   settings.batch = 50;
   const auto order = training_order(images, settings);

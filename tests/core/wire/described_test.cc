@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "core/repair/correction_fields.h"
+#include "core/repair/repair_fields.h"
 #include "core/wire/result_fields.h"
 
 namespace defuse {
@@ -18,8 +18,8 @@ using Structs =
     ::testing::Types<Finding, CheckResult, CheckOutcome, Verdict, Waiver, FourCounts, Comparison, ConfusionCell,
                      Confusion, GeneratorHealth, ContractFacts, BothWays, NoiseLimit, SiblingValues, NoiseFloor,
                      RegionScore, RegionMember, RegionSample, RegionNeighbour, RegionNovelty, MapPoint, VersionMap,
-                     ArtifactRef, StationTime, WorkerResult, CorrectionSettings, RegionToMend, CorrectionOrder,
-                     RegionRate, CorrectionScore, CorrectionRun, CorrectionResult>;
+                     ArtifactRef, StationTime, WorkerResult, RepairSettings, RegionToRepair, RepairOrder, RegionRate,
+                     RepairScore, RepairRun, RepairResult>;
 TYPED_TEST_SUITE(Described, Structs);
 
 TYPED_TEST(Described, EveryMember) { EXPECT_EQ(fields<TypeParam>(), members<TypeParam>()); }

@@ -9,7 +9,7 @@
 #include "daemon/ctl/ctl.h"
 #include "daemon/http/server.h"
 #include "tests/daemon/http/world.h"
-#include "tests/support/corrections.h"
+#include "tests/support/repairs.h"
 
 namespace defuse::testing {
 namespace {
@@ -35,13 +35,12 @@ class CtlCorrect : public ::testing::Test {
     world.release("1", "one");
     world.judge("1", "one", VerdictState::fail);
     token = world.make_token("ann", Scope::operate);
-    CorrectionOrder order;
+    RepairOrder order;
     order.regions = {{"r-0123456789ab", 7, RegionEvidence::both, {1}}};
-    job =
-        world.store->enqueue_correction("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"}).value();
-    world.actions.correction_job = job;
+    job = world.store->enqueue_repair("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"}).value();
+    world.actions.repair_job = job;
   }
-  void finish(const CorrectionResult& result, const std::string& digest) {
+  void finish(const RepairResult& result, const std::string& digest) {
     world.start(job);
     ASSERT_TRUE(world.store->move_job(job, JobState::done, {}));
     const auto folder = "corrections/" + std::to_string(job) + "/";
@@ -68,7 +67,7 @@ TEST_F(CtlCorrect, OrdersFollowsAndFetchesAVersionForTheRegistry) {
       << wrong;
   EXPECT_EQ(world.actions.last_correction.settings.lambdas, (std::vector<double>{0.1, 1}));
   EXPECT_EQ(world.actions.last_correction.settings.steps, 5);
-  EXPECT_EQ(world.actions.last_correction.settings.batch, CorrectionSettings{}.batch);
+  EXPECT_EQ(world.actions.last_correction.settings.batch, RepairSettings{}.batch);
   EXPECT_EQ(world.actions.last_correction.regions.size(), 1U);
   EXPECT_NE(said.find("regions, held out: 3 % -> 90 %"), std::string::npos) << said;
   EXPECT_NE(said.find("chosen"), std::string::npos) << said;

@@ -1,9 +1,8 @@
 // Corrections over HTTP: ordering one, what is told of it while it runs and when it has ended, and its page.
-#include "tests/support/corrections.h"
-
 #include <gtest/gtest.h>
 
 #include "tests/daemon/http/world.h"
+#include "tests/support/repairs.h"
 
 namespace defuse::testing {
 namespace {
@@ -25,13 +24,12 @@ class CorrectionApi : public ::testing::Test {
     reading = world.make_token("grafana", Scope::read);
   }
   std::int64_t queue() {
-    CorrectionOrder order;
+    RepairOrder order;
     order.regions = {{kRegion, 7, RegionEvidence::both, {1, 2}}};
     order.settings = few_settings();
-    return world.store->enqueue_correction("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"})
-        .value();
+    return world.store->enqueue_repair("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"}).value();
   }
-  std::int64_t done(const CorrectionResult& result = mended_result(kRegion)) {
+  std::int64_t done(const RepairResult& result = mended_result(kRegion)) {
     const auto id = queue();
     world.start(id);
     EXPECT_TRUE(world.store->move_job(id, JobState::done, {}));
@@ -54,7 +52,7 @@ TEST_F(CorrectionApi, AnOrderIsCheckedAndPassedOn) {
   EXPECT_EQ(plain.status, 202) << plain.body;
   EXPECT_EQ(header_of(plain, "Location"), "/v1/jobs/43");
   EXPECT_EQ(parse_json(plain.body, "body").value()["kind"], "correction");
-  EXPECT_EQ(to_json(world.actions.last_correction.settings), to_json(CorrectionSettings{}));
+  EXPECT_EQ(to_json(world.actions.last_correction.settings), to_json(RepairSettings{}));
   const auto wishes = world.ask(
       "POST", kOrder,
       R"({"regions":["r-0123456789ab"],"lambdas":[0.5,2],"steps":10,"distillation":"logits","max_loss":null})",
@@ -65,7 +63,7 @@ TEST_F(CorrectionApi, AnOrderIsCheckedAndPassedOn) {
   EXPECT_EQ(got.settings.lambdas, (std::vector<double>{0.5, 2}));
   EXPECT_EQ(got.settings.steps, 10);
   EXPECT_EQ(got.settings.distillation, Distillation::logits);
-  EXPECT_EQ(got.settings.max_loss, CorrectionSettings{}.max_loss);
+  EXPECT_EQ(got.settings.max_loss, RepairSettings{}.max_loss);
   const auto asked = world.actions.asked.size();
   for (const char* body : {R"({"lambda":[1]})", R"({"lambdas":[2,1]})", R"({"lambdas":1})", R"({"steps":0})",
                            R"({"steps":"many"})", R"({"regions":"all"})", R"({"regions":["../x"]})",

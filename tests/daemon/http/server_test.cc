@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "tests/daemon/http/server_fixture.h"
-#include "tests/support/corrections.h"
+#include "tests/support/repairs.h"
 
 namespace defuse::testing {
 namespace {
@@ -139,9 +139,9 @@ TEST_F(Server, StreamsEventsAndEndsThemWithTheServer) {
 
 TEST_F(Server, AFileIsSentInBlocksAndWhole) {
   world.release("1", "one");
-  const CorrectionOrder order{"", {{"r-0123456789ab", 7, RegionEvidence::both, {1}}}, few_settings()};
+  const RepairOrder order{"", {{"r-0123456789ab", 7, RegionEvidence::both, {1}}}, few_settings()};
   const auto id =
-      world.store->enqueue_correction("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"}).value();
+      world.store->enqueue_repair("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"}).value();
   world.start(id);
   ASSERT_TRUE(world.store->move_job(id, JobState::done, {}));
   std::string model(5 << 20, '\0');

@@ -79,10 +79,10 @@ class FakeActions final : public Actions {
   Result<std::int64_t> evaluate(const std::string& model, const std::string& version, const std::string& who) override {
     return note<std::int64_t>("evaluate " + model + " " + version + " by " + who, 42);
   }
-  Result<std::int64_t> correct(const std::string& model, const std::string& version, const CorrectionRequest& wanted,
+  Result<std::int64_t> correct(const std::string& model, const std::string& version, const RepairRequest& wanted,
                                const std::string& who) override {
     last_correction = wanted;
-    return note<std::int64_t>("correct " + model + " " + version + " by " + who, correction_job);
+    return note<std::int64_t>("correct " + model + " " + version + " by " + who, repair_job);
   }
   Result<void> promote(const std::string& model, const std::string& version, const std::string& reason,
                        bool override_verdict, const std::string& who) override {
@@ -110,8 +110,8 @@ class FakeActions final : public Actions {
   std::vector<std::string> asked;
   std::optional<Error> refusal;
   Waiver last_waiver;
-  CorrectionRequest last_correction;
-  std::int64_t correction_job = 43;
+  RepairRequest last_correction;
+  std::int64_t repair_job = 43;
 
  private:
   template <class T>

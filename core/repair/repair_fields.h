@@ -8,7 +8,7 @@
 
 #include "core/base/describe.h"
 #include "core/base/forms.h"
-#include "core/repair/correction.h"
+#include "core/repair/repair.h"
 #include "core/wire/limits.h"
 #include "core/wire/measure_fields.h"
 #include "core/wire/region_fields.h"
@@ -26,7 +26,7 @@ inline bool rise_above_zero(const std::vector<double>& values) {
          std::isfinite(values.back());
 }
 
-template <class V, Is<CorrectionSettings> T>
+template <class V, Is<RepairSettings> T>
 void describe(V& v, T& s) {
   v.list("lambdas", s.lambdas, kMostLambdas);
   v.field("steps", s.steps, form::Whole{1, 1'000'000});
@@ -44,7 +44,7 @@ void describe(V& v, T& s) {
   v.check(rise_above_zero(s.lambdas), "lambdas", "expected rising numbers above 0");
 }
 
-template <class V, Is<RegionToMend> T>
+template <class V, Is<RegionToRepair> T>
 void describe(V& v, T& s) {
   v.field("id", s.id, form::FileName{});
   v.field("label", s.label, form::kClassIndex);
@@ -52,7 +52,7 @@ void describe(V& v, T& s) {
   v.list("seeds", s.seeds, limits::kMembers);
 }
 
-template <class V, Is<CorrectionOrder> T>
+template <class V, Is<RepairOrder> T>
 void describe(V& v, T& s) {
   v.field("probe_digest", s.probe_digest);
   v.objects("regions", s.regions, limits::kRegions);
@@ -67,7 +67,7 @@ void describe(V& v, T& s) {
   v.field("right", s.right);
 }
 
-template <class V, Is<CorrectionScore> T>
+template <class V, Is<RepairScore> T>
 void describe(V& v, T& s) {
   v.field("validation", s.validation);
   v.field("validation_regions", s.validation_regions);
@@ -76,7 +76,7 @@ void describe(V& v, T& s) {
   v.objects("by_region", s.by_region, limits::kRegions);
 }
 
-template <class V, Is<CorrectionRun> T>
+template <class V, Is<RepairRun> T>
 void describe(V& v, T& s) {
   v.field("name", s.name);
   v.field("kind", s.kind, kRunKindName);
@@ -88,7 +88,7 @@ void describe(V& v, T& s) {
   v.field("problem", s.problem);
 }
 
-template <class V, Is<CorrectionResult> T>
+template <class V, Is<RepairResult> T>
 void describe(V& v, T& s) {
   v.object("before", s.before);
   v.object("incumbent_flips", s.incumbent_flips);

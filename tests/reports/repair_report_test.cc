@@ -1,4 +1,4 @@
-#include "reports/correction_report.h"
+#include "reports/repair_report.h"
 
 #include <gtest/gtest.h>
 
@@ -7,15 +7,15 @@
 namespace defuse {
 namespace {
 
-CorrectionResult sample() {
-  CorrectionResult result;
+RepairResult sample() {
+  RepairResult result;
   result.before = {.validation = 0.985,
                    .validation_regions = 0.02,
                    .test = 0.984,
                    .regions = 0.03,
                    .by_region = {{"r-0123456789ab", 40, 200, 0.03}}};
   for (const double lambda : {0.01, 0.1, 1.0}) {
-    CorrectionRun run;
+    RepairRun run;
     run.name = "regions";
     run.lambda = lambda;
     run.score = {.validation = 0.984,
@@ -26,11 +26,11 @@ CorrectionResult sample() {
     run.flips = {980, 4, 12, 4};
     result.runs.push_back(run);
   }
-  CorrectionRun baseline = result.runs[0];
+  RepairRun baseline = result.runs[0];
   baseline.kind = RunKind::baseline;
   baseline.name = "errors only | <b>with</b> training images";
   result.runs.push_back(baseline);
-  CorrectionRun failed = baseline;
+  RepairRun failed = baseline;
   failed.name = "random generated images";
   failed.problem = "the loss is no longer a number";
   result.runs.push_back(failed);
@@ -47,7 +47,7 @@ std::size_t count(const std::string& text, const std::string& part) {
 }
 
 TEST(CorrectionReport, TheTableHasEveryRunAndTheChosenRegionsBeforeAndAfter) {
-  const auto text = correction_markdown({"digits", "7"}, sample());
+  const auto text = repair_markdown({"digits", "7"}, sample());
   EXPECT_NE(text.find("# Correction of digits 7"), std::string::npos);
   EXPECT_NE(text.find("**regions (chosen)** | 1 | 90 %"), std::string::npos) << text;
   EXPECT_NE(text.find("the loss is no longer a number"), std::string::npos);
@@ -57,7 +57,7 @@ TEST(CorrectionReport, TheTableHasEveryRunAndTheChosenRegionsBeforeAndAfter) {
 }
 
 TEST(CorrectionReport, ThePictureHasAMarkForEachRunInBothPanels) {
-  const auto svg = correction_svg({"digits", "<7>"}, sample());
+  const auto svg = repair_svg({"digits", "<7>"}, sample());
   EXPECT_EQ(svg.rfind("<svg", 0), 0U);
   EXPECT_EQ(count(svg, "<title>regions, lambda"), 6U);
   EXPECT_EQ(count(svg, "<title>errors only"), 2U);
@@ -72,9 +72,9 @@ TEST(CorrectionReport, WithoutAnythingHeldOutThePictureStillStands) {
   result.chosen.reset();
   result.before.regions = kNone;
   for (auto& run : result.runs) run.score.regions = kNone;
-  const auto svg = correction_svg({"digits", "7"}, result);
+  const auto svg = repair_svg({"digits", "7"}, result);
   EXPECT_EQ(svg.find("nan"), std::string::npos) << svg;
-  EXPECT_NE(correction_markdown({"digits", "7"}, result).find("Nothing was chosen"), std::string::npos);
+  EXPECT_NE(repair_markdown({"digits", "7"}, result).find("Nothing was chosen"), std::string::npos);
 }
 
 }  // namespace

@@ -1,24 +1,24 @@
-// A small correction for tests that need a result of one: two weights, one baseline, one region.
+// A small repair for tests that need a result of one: two weights, one baseline, one region.
 #pragma once
 #include <string>
 
-#include "core/repair/correction.h"
+#include "core/repair/repair.h"
 
 namespace defuse {
 
-inline CorrectionSettings few_settings() {
-  CorrectionSettings settings;
+inline RepairSettings few_settings() {
+  RepairSettings settings;
   settings.lambdas = {0.1, 1};
   settings.steps = 5;
   return settings;
 }
 
 // The weight 1 was chosen; fits an order for `region` by few_settings().
-inline CorrectionResult mended_result(const std::string& region) {
-  CorrectionResult result;
+inline RepairResult mended_result(const std::string& region) {
+  RepairResult result;
   result.before = {0.985, 0.02, 0.984, 0.03, {{region, 40, 200, 0.03}}};
   for (const double lambda : {0.1, 1.0, 1.0}) {
-    CorrectionRun run;
+    RepairRun run;
     run.name = result.runs.size() < 2 ? "regions" : "more training, <b>no</b> region images";
     run.kind = result.runs.size() < 2 ? RunKind::sweep : RunKind::baseline;
     run.lambda = lambda;

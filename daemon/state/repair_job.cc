@@ -1,10 +1,10 @@
-#include "daemon/state/correction_job.h"
+#include "daemon/state/repair_job.h"
 
 #include <algorithm>
 
 #include "core/base/files.h"
 #include "core/base/json.h"
-#include "reports/write_correction.h"
+#include "reports/write_repair.h"
 
 namespace defuse {
 namespace {
@@ -23,37 +23,37 @@ tl::unexpected<Error> unusable(const std::string& why) {
 }
 
 // No rates at all: no image of any region comes from the test split.
-bool same_regions(const std::vector<RegionRate>& rates, const std::vector<RegionToMend>& regions) {
+bool same_regions(const std::vector<RegionRate>& rates, const std::vector<RegionToRepair>& regions) {
   return rates.empty() ||
          std::equal(rates.begin(), rates.end(), regions.begin(), regions.end(),
-                    [](const RegionRate& rate, const RegionToMend& region) { return rate.id == region.id; });
+                    [](const RegionRate& rate, const RegionToRepair& region) { return rate.id == region.id; });
 }
 
-Result<CorrectionResult> read_correction(const fs::path& folder) {
+Result<RepairResult> read_repair(const fs::path& folder) {
   if (type_of(folder) != fs::file_type::directory || type_of(folder / kResult) != fs::file_type::regular)
     return fail(ErrorCode::corrupt, "the worker ended without a result");
   const auto text = read_file(folder / kResult, kMaxResultBytes);
   if (!text) return unusable(text.error().message);
   const auto json = parse_json(*text, kResult);
   if (!json) return unusable(json.error().message);
-  auto result = correction_result_from_json(*json);
+  auto result = repair_result_from_json(*json);
   if (!result) return unusable(result.error().message);
   return result;
 }
 
 }  // namespace
 
-Result<void> prepare_correction(const StateFolder& state, const JobSpec& job, const CorrectionOrder& order) {
+Result<void> prepare_repair(const StateFolder& state, const JobSpec& job, const RepairOrder& order) {
   TRY_OK(prepare_job(state, job));
   return write_atomically(state.job(job.id) / kResult, dump_json(to_json(order), 2) + "\n");
 }
 
-bool has_correction(const StateFolder& state, std::int64_t id) {
+bool has_repair(const StateFolder& state, std::int64_t id) {
   const auto folder = state.job(id) / "result";
   return type_of(folder) == fs::file_type::directory && type_of(folder / kResult) == fs::file_type::regular;
 }
 
-Result<void> fits_order(const CorrectionResult& result, const CorrectionOrder& order) {
+Result<void> fits_order(const RepairResult& result, const RepairOrder& order) {
   std::vector<double> lambdas;
   for (const auto& run : result.runs) {
     if (run.kind == RunKind::sweep) lambdas.push_back(run.lambda);
@@ -69,9 +69,9 @@ Result<void> fits_order(const CorrectionResult& result, const CorrectionOrder& o
   return {};
 }
 
-Result<CorrectionResult> take_correction(const StateFolder& state, const JobSpec& job, const CorrectionOrder& order) {
+Result<RepairResult> take_repair(const StateFolder& state, const JobSpec& job, const RepairOrder& order) {
   const auto from = state.job(job.id) / "result";
-  TRY(result, read_correction(from));
+  TRY(result, read_repair(from));
   TRY_OK(fits_order(result, order));
   const auto target = state.correction(job.id);
   const fs::path scratch = target.string() + ".tmp";
@@ -80,7 +80,7 @@ Result<CorrectionResult> take_correction(const StateFolder& state, const JobSpec
   fs::remove_all(target, ignored);  // of an attempt that was interrupted: no job is done with it
   TRY_OK(make_folder(scratch));
   TRY_OK(while_doing("while keeping the correction",
-                     write_correction(job, order, result, from / "model.pt", scratch, "defused " DEFUSED_VERSION)));
+                     write_repair(job, order, result, from / "model.pt", scratch, "defused " DEFUSED_VERSION)));
   TRY_OK(publish_folder(scratch, target));
   return result;
 }

@@ -1,18 +1,18 @@
-#include "reports/write_correction.h"
+#include "reports/write_repair.h"
 
 #include "core/base/files.h"
 #include "core/base/sha256.h"
-#include "reports/correction_report.h"
+#include "reports/repair_report.h"
 
 namespace defuse {
 namespace fs = std::filesystem;
 
-Result<void> write_correction(const JobSpec& job, const CorrectionOrder& order, const CorrectionResult& result,
-                              const fs::path& tuned, const fs::path& folder, const std::string& created_by) {
-  const CorrectionTitle title{job.model, job.candidate.version};
+Result<void> write_repair(const JobSpec& job, const RepairOrder& order, const RepairResult& result,
+                          const fs::path& tuned, const fs::path& folder, const std::string& created_by) {
+  const RepairTitle title{job.model, job.candidate.version};
   TRY_OK(write_atomically(folder / "correction.json", dump_json(to_json(result), 2) + "\n"));
-  TRY_OK(write_atomically(folder / "correction.md", correction_markdown(title, result)));
-  TRY_OK(write_atomically(folder / "sweep.svg", correction_svg(title, result)));
+  TRY_OK(write_atomically(folder / "correction.md", repair_markdown(title, result)));
+  TRY_OK(write_atomically(folder / "sweep.svg", repair_svg(title, result)));
   if (!result.chosen) return {};
   // Not followed where it is a link: a worker made it.
   std::error_code ignored;
@@ -20,7 +20,7 @@ Result<void> write_correction(const JobSpec& job, const CorrectionOrder& order, 
     return fail(ErrorCode::corrupt, "the tuned model is missing");
   TRY(digest, sha256_file(tuned));
   TRY_OK(write_atomically(folder / "manifest.json",
-                          dump_json(correction_manifest(job, order, result, digest, created_by), 2) + "\n"));
+                          dump_json(repair_manifest(job, order, result, digest, created_by), 2) + "\n"));
   if (!job.candidate_labels.empty()) {
     std::string labels;
     for (const auto& label : job.candidate_labels) labels += label + "\n";

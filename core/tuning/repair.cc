@@ -6,7 +6,7 @@
 //    images, and of the other answer to distillation; so that an effect is not credited to steps or images.
 // Every run is scored as the gate would: its file is loaded anew and asked about the untouched test split and about
 // region images of test seeds.
-#include "core/tuning/correct.h"
+#include "core/tuning/repair.h"
 
 #include <fmt/format.h>
 
@@ -80,10 +80,10 @@ double over_seeds(const std::map<std::pair<std::uint32_t, std::uint32_t>, Sum>& 
 
 class Mender {
  public:
-  Mender(const JobSpec& job, const CorrectionOrder& order, const fs::path& folder, Progress& progress)
+  Mender(const JobSpec& job, const RepairOrder& order, const fs::path& folder, Progress& progress)
       : order_(order), folder_(folder), context_{job, StationCache(job.cache), progress, {}} {}
 
-  Result<CorrectionResult> run() {
+  Result<RepairResult> run() {
     TRY_OK(look());
     TRY_OK(prepare_teacher());
     TRY(dropout, has_dropout(job().candidate));
@@ -105,7 +105,7 @@ class Mender {
 
  private:
   struct Wanted {
-    CorrectionRun run;
+    RepairRun run;
     TuningPlan plan;
   };
 
@@ -284,12 +284,12 @@ class Mender {
     // A module that cannot be tuned at all is an error, not seven failed runs.
     if (first == 0 && !result_.runs.empty() &&
         std::all_of(result_.runs.begin(), result_.runs.end(),
-                    [](const CorrectionRun& run) { return !run.problem.empty(); }))
+                    [](const RepairRun& run) { return !run.problem.empty(); }))
       return fail(ErrorCode::invalid_input, result_.runs.front().problem);
     return {};
   }
 
-  Result<void> measure(const fs::path& file, CorrectionRun& run) {
+  Result<void> measure(const fs::path& file, RepairRun& run) {
     TRY(model, TorchModel::load(file, job().settings.input, {job().worker.threads, job().worker.device}));
     TRY(evaluation, evaluate(model, "", splits_->test, splits_->class_count(), context_.progress));
     TRY(score, score_of(model, evaluation.predicted));
@@ -299,8 +299,8 @@ class Mender {
     return {};
   }
 
-  Result<CorrectionScore> score_of(const TorchModel& model, std::span<const std::int32_t> on_test) const {
-    CorrectionScore score;
+  Result<RepairScore> score_of(const TorchModel& model, std::span<const std::int32_t> on_test) const {
+    RepairScore score;
     score.test = right_share(on_test, splits_->test.labels());
     std::vector<std::int32_t> predicted, labels;
     TRY_OK(read(validation_, [&](std::size_t first, std::span<const float> block) -> Result<void> {
@@ -338,7 +338,7 @@ class Mender {
     return over_seeds(seeds);
   }
 
-  const CorrectionOrder& order_;
+  const RepairOrder& order_;
   const fs::path& folder_;
   StageContext context_;
   std::optional<Splits> splits_;
@@ -350,13 +350,12 @@ class Mender {
   std::vector<std::uint32_t> validation_;  // training images
   std::vector<std::uint32_t> batches_;
   Teacher teacher_;
-  CorrectionResult result_;
+  RepairResult result_;
 };
 
 }  // namespace
 
-Result<CorrectionResult> correct(const JobSpec& job, const CorrectionOrder& order, const fs::path& folder,
-                                 Progress& progress) {
+Result<RepairResult> repair(const JobSpec& job, const RepairOrder& order, const fs::path& folder, Progress& progress) {
   return Mender(job, order, folder, progress).run();
 }
 

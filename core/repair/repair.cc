@@ -1,4 +1,4 @@
-#include "core/repair/correction.h"
+#include "core/repair/repair.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "core/base/document_reader.h"
 #include "core/base/document_writer.h"
-#include "core/repair/correction_fields.h"
+#include "core/repair/repair_fields.h"
 
 namespace defuse {
 
@@ -34,27 +34,25 @@ std::string_view to_string(RunKind kind) {
   return "sweep";
 }
 
-Json to_json(const CorrectionSettings& settings) { return write_document(settings); }
-Json to_json(const CorrectionOrder& order) { return write_document(order); }
-Json to_json(const CorrectionResult& result) { return write_document(result); }
+Json to_json(const RepairSettings& settings) { return write_document(settings); }
+Json to_json(const RepairOrder& order) { return write_document(order); }
+Json to_json(const RepairResult& result) { return write_document(result); }
 
-Result<CorrectionSettings> correction_settings_from_json(const Json& json, const std::string& path) {
-  return read_document<CorrectionSettings>(json, path);
+Result<RepairSettings> repair_settings_from_json(const Json& json, const std::string& path) {
+  return read_document<RepairSettings>(json, path);
 }
-Result<CorrectionOrder> correction_order_from_json(const Json& json) {
-  return read_document<CorrectionOrder>(json, "correction");
-}
-Result<CorrectionResult> correction_result_from_json(const Json& json) {
-  return read_document<CorrectionResult>(json, "correction");
+Result<RepairOrder> repair_order_from_json(const Json& json) { return read_document<RepairOrder>(json, "correction"); }
+Result<RepairResult> repair_result_from_json(const Json& json) {
+  return read_document<RepairResult>(json, "correction");
 }
 
-void choose(const CorrectionSettings& settings, CorrectionResult& result) {
+void choose(const RepairSettings& settings, RepairResult& result) {
   result.chosen.reset();
   const double least = result.before.validation - settings.max_loss;
   double best = result.before.validation_regions;
   bool any_kept = false;
   for (std::size_t i = 0; i < result.runs.size(); ++i) {
-    const CorrectionRun& run = result.runs[i];
+    const RepairRun& run = result.runs[i];
     if (run.kind != RunKind::sweep || !run.problem.empty() || !(run.score.validation >= least)) continue;
     any_kept = true;
     if (!(run.score.validation_regions > best)) continue;  // of equals the first stays: lambdas rise
@@ -62,7 +60,7 @@ void choose(const CorrectionSettings& settings, CorrectionResult& result) {
     result.chosen = i;
   }
   if (result.chosen) {
-    const CorrectionRun& run = result.runs[*result.chosen];
+    const RepairRun& run = result.runs[*result.chosen];
     result.reason = fmt::format(
         "lambda {:.3g}: of those that lose at most {:.2f} points of accuracy on training images kept for validation it "
         "mends most there ({:.1f} % of the regions' images right, {:.1f} % before)",

@@ -1,12 +1,12 @@
-#include "core/repair/correction.h"
+#include "core/repair/repair.h"
 
 #include <gtest/gtest.h>
 
 namespace defuse {
 namespace {
 
-CorrectionRun sweep_run(double lambda, double validation, double regions) {
-  CorrectionRun run;
+RepairRun sweep_run(double lambda, double validation, double regions) {
+  RepairRun run;
   run.name = "regions";
   run.lambda = lambda;
   run.score.validation = validation;
@@ -14,8 +14,8 @@ CorrectionRun sweep_run(double lambda, double validation, double regions) {
   return run;
 }
 
-CorrectionResult swept() {
-  CorrectionResult result;
+RepairResult swept() {
+  RepairResult result;
   result.before.validation = 0.98;
   result.before.validation_regions = 0.10;
   result.runs = {sweep_run(0.1, 0.981, 0.70), sweep_run(1, 0.979, 0.95), sweep_run(10, 0.970, 0.99)};
@@ -92,14 +92,14 @@ TEST(CorrectionJson, ComesBackAsItWas) {
   result.notes = {"one"};
   result.held_out_samples = 40;
   const auto json = to_json(result);
-  const auto again = correction_result_from_json(json);
+  const auto again = repair_result_from_json(json);
   ASSERT_TRUE(again) << again.error().describe();
   EXPECT_EQ(dump_json(to_json(*again)), dump_json(json));
-  CorrectionOrder order;
+  RepairOrder order;
   order.probe_digest = "abc";
   order.regions = {{"r-0123456789ab", 7, RegionEvidence::both, {1, 2, 3}}};
   order.settings.distillation = Distillation::kl;
-  const auto read = correction_order_from_json(to_json(order));
+  const auto read = repair_order_from_json(to_json(order));
   ASSERT_TRUE(read) << read.error().describe();
   EXPECT_EQ(dump_json(to_json(*read)), dump_json(to_json(order)));
 }
@@ -107,8 +107,8 @@ TEST(CorrectionJson, ComesBackAsItWas) {
 TEST(CorrectionJson, RefusesWhatCannotBe) {
   auto json = to_json(swept());
   json["chosen"] = 3;
-  EXPECT_FALSE(correction_result_from_json(json));
-  CorrectionOrder order;
+  EXPECT_FALSE(repair_result_from_json(json));
+  RepairOrder order;
   for (const auto& [key, value] : {std::pair<const char*, Json>{"lambdas", Json::array({1, 0.1})},
                                    {"lambdas", Json::array()},
                                    {"lambdas", Json::array({0})},
@@ -117,7 +117,7 @@ TEST(CorrectionJson, RefusesWhatCannotBe) {
                                    {"distillation", "hard"}}) {
     auto bad = to_json(order);
     bad["settings"][key] = value;
-    const auto read = correction_order_from_json(bad);
+    const auto read = repair_order_from_json(bad);
     ASSERT_FALSE(read) << key;
     EXPECT_NE(read.error().describe().find(key), std::string::npos) << read.error().describe();
   }

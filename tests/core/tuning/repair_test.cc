@@ -1,5 +1,5 @@
-// The correction of a whole line: a candidate that lost a class is gated, and mended from what the gate found.
-#include "core/tuning/correct.h"
+// The repair of a whole line: a candidate that lost a class is gated, and mended from what the gate found.
+#include "core/tuning/repair.h"
 
 #include <gtest/gtest.h>
 
@@ -22,12 +22,12 @@ class Correct : public testing::BandLine {
   }
 
   // From every new or worse region.
-  CorrectionOrder order_from(const WorkerResult& gate) const {
-    CorrectionOrder order;
+  RepairOrder order_from(const WorkerResult& gate) const {
+    RepairOrder order;
     order.probe_digest = gate.probe_digest;
     for (const Region& region : gate.regions) {
       if (region.status != RegionStatus::new_bug && region.status != RegionStatus::worse) continue;
-      RegionToMend mend{region.id, region.label, region.evidence, {}};
+      RegionToRepair mend{region.id, region.label, region.evidence, {}};
       for (const auto& member : region.members) mend.seeds.push_back(member.seed);
       order.regions.push_back(std::move(mend));
     }
@@ -38,9 +38,9 @@ class Correct : public testing::BandLine {
     return order;
   }
 
-  Result<CorrectionResult> mend(const CorrectionOrder& order) {
+  Result<RepairResult> mend(const RepairOrder& order) {
     NoProgress progress;
-    return correct(job_, order, tree_ / "mended", progress);
+    return repair(job_, order, tree_ / "mended", progress);
   }
 };
 
@@ -52,7 +52,7 @@ TEST_F(Correct, MendsWhatTheGateFoundAndTheGateThenPassesIt) {
   const auto result = mend(order);
   ASSERT_TRUE(result) << result.error().describe();
   ASSERT_TRUE(result->chosen) << result->reason;
-  const CorrectionRun& chosen = result->runs[*result->chosen];
+  const RepairRun& chosen = result->runs[*result->chosen];
   EXPECT_LE(result->before.regions, 0.1);
   EXPECT_GE(chosen.score.regions, 0.95);
   EXPECT_GE(chosen.score.test, 0.97);
@@ -62,7 +62,7 @@ TEST_F(Correct, MendsWhatTheGateFoundAndTheGateThenPassesIt) {
   // Two lambdas, four baselines, and the same with distillation, since there is an incumbent.
   EXPECT_EQ(result->runs.size(), 7U);
   const auto more = std::find_if(result->runs.begin(), result->runs.end(),
-                                 [](const CorrectionRun& run) { return run.kind == RunKind::baseline; });
+                                 [](const RepairRun& run) { return run.kind == RunKind::baseline; });
   ASSERT_NE(more, result->runs.end());
   EXPECT_EQ(more->lambda, 0);
 
@@ -99,7 +99,7 @@ TEST_F(Correct, MembersOfAnotherProbeSetAreRefused) {
 }
 
 TEST_F(Correct, NothingToLearnFromIsAnError) {
-  auto order = CorrectionOrder{};
+  auto order = RepairOrder{};
   order.regions = {{"r-0123456789ab", 1, RegionEvidence::real, {0, 1, 2}}};
   const auto result = mend(order);
   ASSERT_FALSE(result);

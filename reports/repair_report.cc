@@ -1,4 +1,4 @@
-#include "reports/correction_report.h"
+#include "reports/repair_report.h"
 
 #include <fmt/format.h>
 
@@ -17,13 +17,13 @@ std::string flip_rate(const FourCounts& flips) {
   return percent(static_cast<double>(flips.negative_flips) / static_cast<double>(flips.total()));
 }
 
-std::string row(const std::string& name, const std::string& lambda, const CorrectionScore& score,
-                const std::string& flips, const std::string& incumbent_flips) {
+std::string row(const std::string& name, const std::string& lambda, const RepairScore& score, const std::string& flips,
+                const std::string& incumbent_flips) {
   return fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", name, lambda, percent(score.regions),
                      percent(score.test), percent(score.validation_regions), flips, incumbent_flips);
 }
 
-std::string name_of(const CorrectionRun& run) {
+std::string name_of(const RepairRun& run) {
   return run.kind == RunKind::sweep ? "regions" : markdown_escaped(run.name);
 }
 
@@ -62,12 +62,12 @@ Panel panel_for(double top, const std::vector<double>& values) {
   return {top, std::max(0.0, panel.low - room), std::min(1.0, panel.high + room)};
 }
 
-using Value = std::function<double(const CorrectionScore&)>;
+using Value = std::function<double(const RepairScore&)>;
 
-std::string draw_panel(const CorrectionResult& result, const std::string& title, double top, const Scale& scale,
+std::string draw_panel(const RepairResult& result, const std::string& title, double top, const Scale& scale,
                        const Value& value) {
   std::vector<double> values{value(result.before)};
-  for (const CorrectionRun& run : result.runs)
+  for (const RepairRun& run : result.runs)
     if (run.problem.empty()) values.push_back(value(run.score));
   const Panel panel = panel_for(top, values);
   std::string out = fmt::format("<text x=\"{}\" y=\"{}\" class=\"t\">{}</text>\n", kLeft, top - 10, xml_escaped(title));
@@ -82,7 +82,7 @@ std::string draw_panel(const CorrectionResult& result, const std::string& title,
                        y(panel, before), y(panel, before));
   std::string line, marks;
   for (std::size_t i = 0; i < result.runs.size(); ++i) {
-    const CorrectionRun& run = result.runs[i];
+    const RepairRun& run = result.runs[i];
     const double at = value(run.score);
     if (!run.problem.empty() || !std::isfinite(at)) continue;
     const bool sweep = run.kind == RunKind::sweep;
@@ -99,7 +99,7 @@ std::string draw_panel(const CorrectionResult& result, const std::string& title,
 
 }  // namespace
 
-std::string correction_markdown(const CorrectionTitle& title, const CorrectionResult& result) {
+std::string repair_markdown(const RepairTitle& title, const RepairResult& result) {
   std::string out =
       fmt::format("# Correction of {} {}\n\n", markdown_escaped(title.model), markdown_escaped(title.version));
   out += (result.chosen ? "Chosen: " : "Nothing was chosen: ") + markdown_escaped(result.reason) + ".\n\n";
@@ -119,7 +119,7 @@ std::string correction_markdown(const CorrectionTitle& title, const CorrectionRe
   const auto flips = [](const std::optional<FourCounts>& counts) { return counts ? flip_rate(*counts) : "–"; };
   out += row("(before)", "", result.before, "", flips(result.incumbent_flips));
   for (std::size_t i = 0; i < result.runs.size(); ++i) {
-    const CorrectionRun& run = result.runs[i];
+    const RepairRun& run = result.runs[i];
     const std::string name = result.chosen == i ? "**" + name_of(run) + " (chosen)**" : name_of(run);
     if (run.problem.empty())
       out += row(name, fmt::format("{:.3g}", run.lambda), run.score, flip_rate(run.flips), flips(run.incumbent_flips));
@@ -127,7 +127,7 @@ std::string correction_markdown(const CorrectionTitle& title, const CorrectionRe
       out += fmt::format("| {} | {:.3g} | {} | | | | |\n", name, run.lambda, markdown_escaped(run.problem));
   }
   if (!result.chosen) return out;
-  const CorrectionRun& chosen = result.runs[*result.chosen];
+  const RepairRun& chosen = result.runs[*result.chosen];
   out += "\n| region | test seeds | images | right before | right after |\n|---|---|---|---|---|\n";
   for (std::size_t r = 0; r < chosen.score.by_region.size() && r < result.before.by_region.size(); ++r) {
     const RegionRate& after = chosen.score.by_region[r];
@@ -137,9 +137,9 @@ std::string correction_markdown(const CorrectionTitle& title, const CorrectionRe
   return out;
 }
 
-std::string correction_svg(const CorrectionTitle& title, const CorrectionResult& result) {
+std::string repair_svg(const RepairTitle& title, const RepairResult& result) {
   Scale scale{1e300, -1e300};
-  for (const CorrectionRun& run : result.runs) {
+  for (const RepairRun& run : result.runs) {
     if (!(run.lambda > 0)) continue;
     scale.first = std::min(scale.first, std::log10(run.lambda));
     scale.last = std::max(scale.last, std::log10(run.lambda));
@@ -156,10 +156,9 @@ std::string correction_svg(const CorrectionTitle& title, const CorrectionResult&
       "}}</style>\n",
       kWidth, xml_escaped("Correction of " + title.model + " " + title.version + " over lambda"));
   out += draw_panel(result, "Right on the regions' images of the test split", 34, scale,
-                    [](const CorrectionScore& score) { return score.regions; });
-  out += draw_panel(result, "Right on the test split", 230, scale,
-                    [](const CorrectionScore& score) { return score.test; });
-  for (const CorrectionRun& run : result.runs)
+                    [](const RepairScore& score) { return score.regions; });
+  out += draw_panel(result, "Right on the test split", 230, scale, [](const RepairScore& score) { return score.test; });
+  for (const RepairRun& run : result.runs)
     if (run.kind == RunKind::sweep)
       out += fmt::format("<text x=\"{:.1f}\" y=\"400\" class=\"a\" text-anchor=\"middle\">{:.2g}</text>\n",
                          scale.x(run.lambda), run.lambda);
