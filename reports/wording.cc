@@ -95,10 +95,10 @@ void steps_for_inconclusive(const Report& report, std::vector<std::string>& step
   const bool first = has_result(report) && !report.result.incumbent;
   if (first)
     steps.push_back(
-        "There is nothing to compare with yet. Once a person is satisfied with a version, put it in production: "
+        "There is nothing to compare with yet. When you are satisfied with a version, put it in production: "
         "`defusectl promote " +
         command_names(report) +
-        " --override --reason …`. Or let first versions pass without "
+        " --reason …` (the first version of a line needs no --override). Or let first versions pass without "
         "comparison, by `bootstrap: allow` in the configuration.");
   for (const CheckResult& check : report.result.checks)
     if (check.mode == CheckMode::block && check.state == VerdictState::inconclusive && !check.no_incumbent &&

@@ -258,7 +258,7 @@ Result<HttpAnswer> read_answer(Connection& connection, const HttpRequest& reques
     const auto status = first.starts_with("HTTP/1.") && first.size() >= 12
                             ? number(std::string_view(first).substr(9, 3), 10)
                             : std::nullopt;
-    if (!status) return fail(ErrorCode::corrupt, "whatever answers there does not speak HTTP");
+    if (!status) return fail(ErrorCode::corrupt, "the answer is not HTTP: is this the address of defused?");
     answer.status = static_cast<int>(*status);
     answer.headers.clear();
     for (;;) {
@@ -333,7 +333,7 @@ Result<Url> parse_url(const std::string& text) {
 
 Result<HttpAnswer> http_ask(const Url& url, const HttpRequest& request) {
   if (std::any_of(request.token.begin(), request.token.end(), [](char c) { return c <= ' ' || c > '~'; }))
-    return fail(ErrorCode::invalid_input, "the token holds characters that no token has");
+    return fail(ErrorCode::invalid_input, "the token contains invalid characters: check that it was copied completely");
   const bool numeric6 = url.host.find(':') != std::string::npos;
   const bool usual = url.port == (url.tls ? 443 : 80);
   std::string head = request.method + " " + url.prefix + request.path +

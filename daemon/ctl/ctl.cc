@@ -343,8 +343,8 @@ class Tool {
     });
     auto* listing = verb(tokens, "list", "tokens, without their secrets",
                          [this] { return token_list(console_, place(), around_.clock); });
-    auto* revoking = verb(tokens, "revoke", "a token that counts no more",
-                          [this] { return token_revoke(console_, place(), words_.name); });
+    auto* revoking =
+        verb(tokens, "revoke", "end a token at once", [this] { return token_revoke(console_, place(), words_.name); });
     for (auto* sub : {creating, revoking})
       sub->add_option("name", words_.name, "its name, as the audit log will show it")->required();
     creating->add_option("--scope", words_.scope, "read or operate")

@@ -96,7 +96,10 @@ Result<JobSpec> specify(const EvaluateRequest& request, const fs::path& out) {
   // Versions that the file names stand in a registry, which this gate does not look at.
   if (job.siblings.empty())
     for (const auto& name : job.settings.noise_floor.versions)
-      job.siblings.push_back({Version(name), {}, {}, "name its file with --sibling: this gate looks into no registry"});
+      job.siblings.push_back({Version(name),
+                              {},
+                              {},
+                              "`evaluate` does not read the registry: give the file of this sibling with --sibling"});
   job.worker = config.worker;
   TRY(cache, ready_folder(request.cache.empty() ? out / ".cache" : request.cache));
   job.cache = std::move(cache);
@@ -139,7 +142,7 @@ Result<WorkerExit> run_worker(const JobSpec& job, const fs::path& folder, Consol
       }));
   io.run();
   if (interrupted) return fail(ErrorCode::cancelled, "interrupted");
-  if (!exit) return fail(ErrorCode::internal, "the worker's end was not noticed");
+  if (!exit) return fail(ErrorCode::internal, "lost track of the worker process");
   return *exit;
 }
 
