@@ -88,7 +88,9 @@ void check_gate_findings(std::string_view text) {
   const auto order = repair_order(*found, {}, {});
   if (!order) return require(!order.error().message.empty(), "a refusal has words");
   const auto written = dump_json(to_json(*order));
-  const auto again = parse_json(written, "order").and_then(repair_order_from_json);
+  const auto parsed = parse_json(written, "order");
+  require(parsed.has_value(), "what is written is JSON", written);
+  const auto again = repair_order_from_json(*parsed);
   if (again) require(dump_json(to_json(*again)) == written, "reading and writing change nothing", written);
 }
 
