@@ -1,227 +1,34 @@
 #include "daemon/client/http_client.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
+#include <curl/curl.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <optional>
+
+#include "core/base/ascii.h"
 
 namespace defuse {
 namespace {
 
 constexpr std::size_t kMaxAnswer = 64 << 20;
+constexpr std::size_t kMaxHeaderLine = 64 << 10;
+constexpr std::size_t kMaxHeaders = 200;
 
-struct Socket {
-  int fd = -1;
-  Socket() = default;
-  ~Socket() {
-    if (fd >= 0) ::close(fd);
-  }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-};
-struct TlsFree {
-  void operator()(SSL* ssl) const { SSL_free(ssl); }
-  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+using Clock = std::chrono::steady_clock;
+
+struct CurlFree {
+  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
 
 std::string where(const Url& url) { return url.host + ":" + std::to_string(url.port); }
-
-std::string tls_error(const SSL* ssl) {
-  if (ssl != nullptr && SSL_get_verify_result(ssl) != X509_V_OK)
-    return std::string("its certificate is not accepted: ") + X509_verify_cert_error_string(SSL_get_verify_result(ssl));
-  std::array<char, 256> text{};
-  ERR_error_string_n(ERR_get_error(), text.data(), text.size());
-  return text.data();
-}
-
-// Connecting has a time limit of its own: a host that drops packets would hold us for minutes.
-bool connect_within(int fd, const addrinfo& address, std::chrono::milliseconds timeout) {
-  const int flags = ::fcntl(fd, F_GETFL);
-  ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-  int result = ::connect(fd, address.ai_addr, address.ai_addrlen);
-  if (result != 0 && errno == EINPROGRESS) {
-    pollfd entry{fd, POLLOUT, 0};
-    int error = ETIMEDOUT;
-    socklen_t size = sizeof error;
-    if (::poll(&entry, 1, static_cast<int>(timeout.count())) > 0) ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    errno = error;
-    result = error == 0 ? 0 : -1;
-  }
-  ::fcntl(fd, F_SETFL, flags);
-  return result == 0;
-}
-
-class Connection {
- public:
-  explicit Connection(const Url& url) : url_(url) {}
-
-  Result<void> open(std::chrono::milliseconds timeout) {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    if (const int code = ::getaddrinfo(url_.host.c_str(), std::to_string(url_.port).c_str(), &hints, &found); code != 0)
-      return fail(ErrorCode::unavailable, "cannot find " + url_.host + ": " + ::gai_strerror(code));
-    const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, ::freeaddrinfo);
-    int why = ECONNREFUSED;
-    for (const auto* address = found; address != nullptr; address = address->ai_next) {
-      const int fd = ::socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-      if (fd >= 0 && connect_within(fd, *address, timeout)) {
-        socket_.fd = fd;
-        break;
-      }
-      why = errno;
-      if (fd >= 0) ::close(fd);
-    }
-    if (socket_.fd < 0)
-      return fail(ErrorCode::unavailable, "cannot reach defused at " + where(url_) + ": " + std::strerror(why));
-    timeval limit{};
-    limit.tv_sec = timeout.count() / 1000;
-    limit.tv_usec = (timeout.count() % 1000) * 1000;
-    ::setsockopt(socket_.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    ::setsockopt(socket_.fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    return url_.tls ? shake_hands() : Result<void>{};
-  }
-
-  Result<void> write(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const auto sent = ssl_ ? static_cast<ssize_t>(SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size())))
-                             : ::send(socket_.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent < 0 && !ssl_ && errno == EINTR) continue;
-      if (sent <= 0) return broken("sending to");
-      bytes.remove_prefix(static_cast<std::size_t>(sent));
-    }
-    return {};
-  }
-
-  // 0 at the end.
-  Result<std::size_t> read(char* into, std::size_t size) {
-    for (;;) {
-      const auto got = ssl_ ? static_cast<ssize_t>(SSL_read(ssl_.get(), into, static_cast<int>(size)))
-                            : ::recv(socket_.fd, into, size, 0);
-      if (got > 0) return static_cast<std::size_t>(got);
-      if (ssl_ && SSL_get_error(ssl_.get(), static_cast<int>(got)) == SSL_ERROR_ZERO_RETURN) return std::size_t{0};
-      if (!ssl_ && got == 0) return std::size_t{0};
-      if (!ssl_ && errno == EINTR) continue;
-      return broken("hearing from");
-    }
-  }
-
- private:
-  tl::unexpected<Error> broken(const char* doing) {
-    const bool late = errno == EAGAIN || errno == EWOULDBLOCK;
-    return fail(ErrorCode::unavailable, std::string("while ") + doing + " defused at " + where(url_) + ": " +
-                                            (late ? "no answer in time" : "the connection broke"));
-  }
-
-  Result<void> shake_hands() {
-    context_.reset(SSL_CTX_new(TLS_client_method()));
-    if (!context_) return fail(ErrorCode::internal, "cannot set up TLS");
-    SSL_CTX_set_min_proto_version(context_.get(), TLS1_2_VERSION);
-    SSL_CTX_set_default_verify_paths(context_.get());
-    SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER, nullptr);
-    ssl_.reset(SSL_new(context_.get()));
-    in6_addr address{};
-    const bool numeric = ::inet_pton(AF_INET, url_.host.c_str(), &address) == 1 ||
-                         ::inet_pton(AF_INET6, url_.host.c_str(), &address) == 1;
-    const bool named =
-        ssl_ && (numeric ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), url_.host.c_str()) == 1
-                         : SSL_set1_host(ssl_.get(), url_.host.c_str()) == 1);
-    if (!named || SSL_set_fd(ssl_.get(), socket_.fd) != 1) return fail(ErrorCode::internal, "cannot set up TLS");
-    if (!numeric)  // SSL_set_tlsext_host_name, less its old-style cast
-      SSL_ctrl(ssl_.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-               const_cast<char*>(url_.host.c_str()));
-    if (SSL_connect(ssl_.get()) != 1)
-      return fail(ErrorCode::unavailable, "no TLS with defused at " + where(url_) + ": " + tls_error(ssl_.get()));
-    return {};
-  }
-
-  const Url& url_;
-  Socket socket_;
-  std::unique_ptr<SSL_CTX, TlsFree> context_;
-  std::unique_ptr<SSL, TlsFree> ssl_;
-};
-
-// The bytes of an answer as they come, with what is needed of them at a time.
-class Reader {
- public:
-  explicit Reader(Connection& connection) : connection_(connection) {}
-
-  Result<std::string> line() {
-    for (;;) {
-      const auto end = buffer_.find('\n');
-      if (end != std::string::npos) {
-        auto text = buffer_.substr(0, end);
-        buffer_.erase(0, end + 1);
-        if (!text.empty() && text.back() == '\r') text.pop_back();
-        return text;
-      }
-      if (buffer_.size() > (64U << 10)) return fail(ErrorCode::corrupt, "the answer has an endless header line");
-      TRY(got, more());
-      if (!got) return fail(ErrorCode::corrupt, "the answer ended early");
-    }
-  }
-
-  Result<std::string> exactly(std::size_t size) {
-    if (size > kMaxAnswer) return too_large();
-    while (buffer_.size() < size) {
-      TRY(got, more());
-      if (!got) return fail(ErrorCode::corrupt, "the answer ended early");
-    }
-    auto bytes = buffer_.substr(0, size);
-    buffer_.erase(0, size);
-    return bytes;
-  }
-
-  Result<void> pour(std::size_t size, const std::function<Result<void>(std::string_view)>& sink) {
-    while (size > 0) {
-      if (buffer_.empty()) {
-        TRY(got, more());
-        if (!got) return fail(ErrorCode::corrupt, "the answer ended early");
-      }
-      const auto piece = std::min(size, buffer_.size());
-      TRY_OK(sink(std::string_view(buffer_).substr(0, piece)));
-      buffer_.erase(0, piece);
-      size -= piece;
-    }
-    return {};
-  }
-
-  Result<std::string> rest() {
-    for (;;) {
-      if (buffer_.size() > kMaxAnswer) return too_large();
-      TRY(got, more());
-      if (!got) return std::move(buffer_);
-    }
-  }
-
-  static tl::unexpected<Error> too_large() { return fail(ErrorCode::exhausted, "the answer is larger than 64 MiB"); }
-
- private:
-  Result<bool> more() {
-    TRY(got, connection_.read(chunk_.data(), chunk_.size()));
-    buffer_.append(chunk_.data(), got);
-    return got > 0;
-  }
-
-  Connection& connection_;
-  std::array<char, 16384> chunk_{};
-  std::string buffer_;
-};
 
 std::optional<std::size_t> number(std::string_view text, int base) {
   std::size_t value = 0;
@@ -230,71 +37,155 @@ std::optional<std::size_t> number(std::string_view text, int base) {
   return value;
 }
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return text;
+// What curl's callbacks fill, and why they stopped it.
+struct Exchange {
+  CURL* handle = nullptr;
+  const HttpRequest* request = nullptr;
+  HttpAnswer answer{};
+  std::optional<Error> stopped{};
+  curl_off_t moved = 0;  // bytes, when something last moved
+  Clock::time_point last = Clock::now();
+  bool late = false;
+
+  bool stop(const tl::unexpected<Error>& why) {
+    stopped = why.value();
+    return false;
+  }
+  long status() const {
+    long code = 0;
+    curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &code);
+    return code;
+  }
+  bool header(std::string_view line) {
+    if (line.size() > kMaxHeaderLine) return stop(fail(ErrorCode::corrupt, "the answer has an endless header line"));
+    if (line.starts_with("HTTP/")) answer.headers.clear();  // also after an interim answer (1xx)
+    while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
+    if (line.empty() || line.starts_with("HTTP/")) return true;
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos || answer.headers.size() > kMaxHeaders)
+      return stop(fail(ErrorCode::corrupt, "the answer has a broken header"));
+    const auto begin = line.find_first_not_of(' ', colon + 1);
+    answer.headers[lower_ascii(line.substr(0, colon))] =
+        begin == std::string_view::npos ? "" : std::string(line.substr(begin));
+    return true;
+  }
+  bool body(std::string_view bytes) {
+    if (request->sink && status() == 200) {
+      auto taken = request->sink(bytes);
+      return taken ? true : stop(tl::unexpected(std::move(taken.error())));
+    }
+    if (answer.body.size() + bytes.size() > kMaxAnswer)
+      return stop(fail(ErrorCode::exhausted, "the answer is larger than 64 MiB"));
+    answer.body.append(bytes);
+    return true;
+  }
+  // The limit is of each wait: an answer may take long as long as something comes.
+  bool goes_on(curl_off_t now) {
+    if (now != moved) {
+      moved = now;
+      last = Clock::now();
+    }
+    late = Clock::now() - last > request->timeout;
+    return !late;
+  }
+};
+
+std::size_t take_header(char* bytes, std::size_t size, std::size_t count, void* exchange) {
+  return static_cast<Exchange*>(exchange)->header({bytes, size * count}) ? size * count : 0;
 }
 
-Result<std::string> chunked(Reader& reader) {
-  std::string body;
-  for (;;) {
-    TRY(head, reader.line());
-    const auto size = number(head, 16);
-    if (!size) return fail(ErrorCode::corrupt, "the answer has a broken chunk");
-    if (body.size() + *size > kMaxAnswer) return Reader::too_large();
-    if (*size == 0) return body;
-    TRY(bytes, reader.exactly(*size));
-    body += bytes;
-    TRY_OK(reader.line());
-  }
+std::size_t take_body(char* bytes, std::size_t size, std::size_t count, void* exchange) {
+  return static_cast<Exchange*>(exchange)->body({bytes, size * count}) ? size * count : CURL_WRITEFUNC_ERROR;
 }
 
-Result<HttpAnswer> read_answer(Connection& connection, const HttpRequest& request) {
-  Reader reader(connection);
-  HttpAnswer answer;
-  do {
-    TRY(first, reader.line());
-    const auto status = first.starts_with("HTTP/1.") && first.size() >= 12
-                            ? number(std::string_view(first).substr(9, 3), 10)
-                            : std::nullopt;
-    if (!status) return fail(ErrorCode::corrupt, "the answer is not HTTP: is this the address of defused?");
-    answer.status = static_cast<int>(*status);
-    answer.headers.clear();
-    for (;;) {
-      TRY(line, reader.line());
-      if (line.empty()) break;
-      const auto colon = line.find(':');
-      if (colon == std::string::npos || answer.headers.size() > 200)
-        return fail(ErrorCode::corrupt, "the answer has a broken header");
-      const auto begin = line.find_first_not_of(' ', colon + 1);
-      answer.headers[lower(line.substr(0, colon))] = begin == std::string::npos ? "" : line.substr(begin);
-    }
-  } while (answer.status < 200);
-  if (answer.status == 204 || answer.status == 304) return answer;
-  const auto coding = answer.headers.find("transfer-encoding");
-  const auto length = answer.headers.find("content-length");
-  if (coding != answer.headers.end() && lower(coding->second) == "chunked") {
-    TRY(body, chunked(reader));
-    answer.body = std::move(body);
-  } else if (length != answer.headers.end()) {
-    const auto size = number(length->second, 10);
-    if (!size) return fail(ErrorCode::corrupt, "the answer has a broken length");
-    if (request.sink && answer.status == 200) {
-      TRY_OK(reader.pour(*size, request.sink));
-      return answer;
-    }
-    TRY(body, reader.exactly(*size));
-    answer.body = std::move(body);
-  } else {
-    TRY(body, reader.rest());
-    answer.body = std::move(body);
+int watch_progress(void* exchange, curl_off_t, curl_off_t received, curl_off_t, curl_off_t sent) {
+  return static_cast<Exchange*>(exchange)->goes_on(received + sent) ? 0 : 1;
+}
+
+template <class T>
+void set(CURL* handle, CURLoption option, T value) {
+  curl_easy_setopt(handle, option, value);  // NOLINT: curl's own way of typing
+}
+
+std::unique_ptr<curl_slist, CurlFree> headers_of(const HttpRequest& request) {
+  curl_slist* list = nullptr;
+  const auto add = [&](const std::string& line) {
+    if (auto* longer = curl_slist_append(list, line.c_str())) list = longer;
+  };
+  add("Connection: close");
+  add("Expect:");  // curl would wait for a go-ahead before it sends a body
+  add(request.body.empty() ? "Content-Type:" : "Content-Type: application/json");
+  if (!request.token.empty()) add("Authorization: Bearer " + request.token);
+  return std::unique_ptr<curl_slist, CurlFree>(list);
+}
+
+std::string address_of(const Url& url, const HttpRequest& request) {
+  const bool numeric6 = url.host.find(':') != std::string::npos;
+  return std::string(url.tls ? "https://" : "http://") + (numeric6 ? "[" + url.host + "]" : url.host) + ":" +
+         std::to_string(url.port) + url.prefix + request.path;
+}
+
+// Nothing of the surroundings plays a part: no proxy, no .netrc, no cookies, no other protocol; but the authorities
+// that OpenSSL's own variables name are taken, as other programs do.
+void set_surroundings(CURL* handle) {
+  set(handle, CURLOPT_NOSIGNAL, 1L);
+  set(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+  set(handle, CURLOPT_FOLLOWLOCATION, 0L);
+  set(handle, CURLOPT_PROXY, "");
+  set(handle, CURLOPT_PATH_AS_IS, 1L);
+  set(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set(handle, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  set(handle, CURLOPT_USERAGENT, "defusectl/" DEFUSED_VERSION);
+  if (const char* file = std::getenv("SSL_CERT_FILE"); file != nullptr && *file != 0) set(handle, CURLOPT_CAINFO, file);
+  if (const char* folder = std::getenv("SSL_CERT_DIR"); folder != nullptr && *folder != 0)
+    set(handle, CURLOPT_CAPATH, folder);
+}
+
+void set_request(CURL* handle, const HttpRequest& request) {
+  if (request.method == "HEAD") return set(handle, CURLOPT_NOBODY, 1L);
+  if (request.method == "GET") return;
+  set(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+  set(handle, CURLOPT_POSTFIELDS, request.body.data());
+  set(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+}
+
+Error error_of(CURLcode code, const Url& url, const Exchange& exchange, const char* words) {
+  const auto with = [&](ErrorCode kind, std::string text) { return Error{kind, std::move(text), {}}; };
+  const auto waiting = [&](const char* doing) {
+    return with(ErrorCode::unavailable, std::string("while ") + doing + " defused at " + where(url) + ": " +
+                                            (exchange.late ? "no answer in time" : "the connection broke"));
+  };
+  long number = 0;
+  curl_easy_getinfo(exchange.handle, CURLINFO_OS_ERRNO, &number);
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return with(ErrorCode::unavailable, "cannot find " + url.host + ": " + words);
+    case CURLE_COULDNT_CONNECT:
+      return with(ErrorCode::unavailable, "cannot reach defused at " + where(url) + ": " +
+                                              std::strerror(number != 0 ? static_cast<int>(number) : ECONNREFUSED));
+    case CURLE_OPERATION_TIMEDOUT:
+      return with(ErrorCode::unavailable, "cannot reach defused at " + where(url) + ": " + std::strerror(ETIMEDOUT));
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return with(ErrorCode::unavailable,
+                  "no TLS with defused at " + where(url) + ": its certificate is not accepted: " + words);
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CACERT_BADFILE:
+      return with(ErrorCode::unavailable, "no TLS with defused at " + where(url) + ": " + words);
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+      return with(ErrorCode::corrupt, "the answer ended early");
+    case CURLE_UNSUPPORTED_PROTOCOL:  // HTTP/0.9, which anything is
+    case CURLE_WEIRD_SERVER_REPLY:
+      return with(ErrorCode::corrupt, "the answer is not HTTP: is this the address of defused?");
+    case CURLE_BAD_CONTENT_ENCODING:
+      return with(ErrorCode::corrupt, std::string("the answer is broken: ") + words);
+    case CURLE_SEND_ERROR:
+      return waiting("sending to");
+    default:
+      break;
   }
-  if (request.sink && answer.status == 200) {  // of a proxy that sends no length
-    TRY_OK(request.sink(answer.body));
-    answer.body.clear();
-  }
-  return answer;
+  if (std::strstr(words, "chunk") != nullptr) return with(ErrorCode::corrupt, "the answer has a broken chunk");
+  return waiting("hearing from");
 }
 
 }  // namespace
@@ -334,19 +225,33 @@ Result<Url> parse_url(const std::string& text) {
 Result<HttpAnswer> http_ask(const Url& url, const HttpRequest& request) {
   if (std::any_of(request.token.begin(), request.token.end(), [](char c) { return c <= ' ' || c > '~'; }))
     return fail(ErrorCode::invalid_input, "the token contains invalid characters: check that it was copied completely");
-  const bool numeric6 = url.host.find(':') != std::string::npos;
-  const bool usual = url.port == (url.tls ? 443 : 80);
-  std::string head = request.method + " " + url.prefix + request.path +
-                     " HTTP/1.1\r\nHost: " + (numeric6 ? "[" + url.host + "]" : url.host) +
-                     (usual ? "" : ":" + std::to_string(url.port)) +
-                     "\r\nConnection: close\r\nAccept: */*\r\nUser-Agent: defusectl/" DEFUSED_VERSION "\r\n";
-  if (!request.token.empty()) head += "Authorization: Bearer " + request.token + "\r\n";
-  if (!request.body.empty()) head += "Content-Type: application/json\r\n";
-  if (request.method != "GET") head += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
-  Connection connection(url);
-  TRY_OK(connection.open(request.timeout));
-  TRY_OK(connection.write(head + "\r\n" + request.body));
-  return read_answer(connection, request);
+  static std::once_flag once;
+  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+  const std::unique_ptr<CURL, CurlFree> curl(curl_easy_init());
+  if (!curl) return fail(ErrorCode::internal, "cannot set up HTTP");
+  const auto address = address_of(url, request);
+  const auto headers = headers_of(request);
+  std::array<char, CURL_ERROR_SIZE> words{};
+  Exchange exchange{.handle = curl.get(), .request = &request};
+  set_surroundings(curl.get());
+  set_request(curl.get(), request);
+  set(curl.get(), CURLOPT_URL, address.c_str());
+  set(curl.get(), CURLOPT_HTTPHEADER, headers.get());
+  set(curl.get(), CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.timeout.count()));
+  set(curl.get(), CURLOPT_ERRORBUFFER, words.data());
+  set(curl.get(), CURLOPT_HEADERFUNCTION, &take_header);
+  set(curl.get(), CURLOPT_HEADERDATA, &exchange);
+  set(curl.get(), CURLOPT_WRITEFUNCTION, &take_body);
+  set(curl.get(), CURLOPT_WRITEDATA, &exchange);
+  set(curl.get(), CURLOPT_NOPROGRESS, 0L);
+  set(curl.get(), CURLOPT_XFERINFOFUNCTION, &watch_progress);
+  set(curl.get(), CURLOPT_XFERINFODATA, &exchange);
+  const auto code = curl_easy_perform(curl.get());
+  if (exchange.stopped) return tl::unexpected(std::move(*exchange.stopped));
+  if (code != CURLE_OK)
+    return tl::unexpected(error_of(code, url, exchange, words[0] != 0 ? words.data() : curl_easy_strerror(code)));
+  exchange.answer.status = static_cast<int>(exchange.status());
+  return std::move(exchange.answer);
 }
 
 }  // namespace defuse

@@ -1,6 +1,6 @@
-// A small HTTP/1.1 client for defusectl: one request, one connection, one answer. Plain and TLS; a certificate is
-// always checked against the name asked for and the system's (or $SSL_CERT_FILE's) authorities, because a token travels
-// in the request. Follows no redirects. Limits time and size. Throws nothing; thread-safe.
+// defusectl's HTTP client, on libcurl: one request, one connection, one answer. Plain and TLS; a certificate is always
+// checked against the name asked for and the system's (or $SSL_CERT_FILE's) authorities, because a token travels in the
+// request. Follows no redirects, asks no proxy. Limits time and size. Throws nothing; thread-safe.
 #pragma once
 #include <chrono>
 #include <functional>
@@ -22,10 +22,10 @@ Result<Url> parse_url(const std::string& text);
 
 struct HttpRequest {
   std::string method = "GET";
-  std::string path;   // encoded, with query
-  std::string token;  // empty: none is sent
-  std::string body;
-  std::chrono::milliseconds timeout{30000};  // of each wait, not of the whole
+  std::string path = {};   // encoded, with query
+  std::string token = {};  // empty: none is sent
+  std::string body = {};
+  std::chrono::milliseconds timeout{30000};  // of connecting and of each wait, to a second; not of the whole
   // Takes the body of a 200 piece by piece, however long it is; the answer's body stays empty.
   std::function<Result<void>(std::string_view)> sink = nullptr;
 };
