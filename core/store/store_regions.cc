@@ -1,7 +1,7 @@
 // Regions: what is remembered of each bug, how every version scored on it, and what people said about it.
-#include <charconv>
 
 #include "core/base/json.h"
+#include "core/regions/label.h"
 #include "core/regions/votes.h"
 #include "core/store/sqlite_store.h"
 #include "core/wire/documents.h"
@@ -73,17 +73,6 @@ Result<std::optional<RegionRow>> read_one(Query row) {
   if (!row.next()) return std::nullopt;
   TRY(region, read_region(row));
   return region;
-}
-
-bool is_human_label(const std::string& label) {
-  if (label.empty() || label == "confirmed" || label == "ambiguous" || label == "unrealistic") return true;
-  if (!label.starts_with("class:")) return false;
-  const char* begin = label.data() + 6;
-  const char* end = label.data() + label.size();
-  std::int32_t number = -1;
-  const auto [rest, code] = std::from_chars(begin, end, number);
-  const bool canonical = end - begin == 1 || *begin != '0';  // one spelling for each class
-  return code == std::errc() && rest == end && number >= 0 && canonical;
 }
 
 }  // namespace
@@ -225,7 +214,7 @@ Result<std::vector<LabelRow>> SqliteStore::region_labels(const std::string& id) 
 
 Result<void> SqliteStore::label_region(const std::string& id, const std::string& label, const std::string& who,
                                        const std::string& note) {
-  if (!is_human_label(label))
+  if (!RegionLabel::from(label))
     return fail(ErrorCode::invalid_input,
                 "no such label: '" + label +
                     "' (expected confirmed, class:<number>, ambiguous, unrealistic, or nothing "

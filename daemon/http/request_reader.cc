@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/base/ascii.h"
+
 namespace defuse {
 namespace {
 
@@ -14,13 +16,6 @@ bool is_token(std::string_view text) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
            kSymbols.find(c) != std::string_view::npos;
   });
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return out;
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -136,7 +131,7 @@ bool RequestReader::read_header(std::string_view line) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || !is_token(line.substr(0, colon)))
     return refuse(400, "a header is a name, a colon and a value on one line");
-  const auto name = lower(line.substr(0, colon));
+  const auto name = lower_ascii(line.substr(0, colon));
   const std::string value(trimmed(line.substr(colon + 1)));
   auto [slot, fresh] = request_.headers.emplace(name, value);
   if (!fresh && names_once(name)) return refuse(400, "the header " + name + " may be given once");
@@ -151,13 +146,14 @@ bool RequestReader::settle_framing() {
   if (host == headers.end() && !old_) return refuse(400, "the header Host is missing");
   if (host != headers.end() && !is_host(host->second)) return refuse(400, "the header Host names no host");
   const auto connection = headers.find("connection");
-  keep_alive_ = !old_ && (connection == headers.end() || lower(connection->second).find("close") == std::string::npos);
+  keep_alive_ =
+      !old_ && (connection == headers.end() || lower_ascii(connection->second).find("close") == std::string::npos);
 
   const auto length = headers.find("content-length");
   const auto coding = headers.find("transfer-encoding");
   if (coding != headers.end()) {
     if (length != headers.end() || old_) return refuse(400, "a body has a length or comes in chunks, not both");
-    if (lower(coding->second) != "chunked") return refuse(501, "of transfer encodings only chunked is known");
+    if (lower_ascii(coding->second) != "chunked") return refuse(501, "of transfer encodings only chunked is known");
     chunked_ = true;
   } else if (length != headers.end()) {
     if (length->second.empty() || length->second.find_first_not_of("0123456789") != std::string::npos)
@@ -167,7 +163,7 @@ bool RequestReader::settle_framing() {
       return refuse(413, "a request's body may have at most " + std::to_string(kMaxBodyBytes) + " bytes");
   }
   if (const auto expect = headers.find("expect"); expect != headers.end()) {
-    if (lower(expect->second) != "100-continue") return refuse(417, "of expectations only 100-continue is known");
+    if (lower_ascii(expect->second) != "100-continue") return refuse(417, "of expectations only 100-continue is known");
     wants_continue_ = !old_;
   }
   return true;
