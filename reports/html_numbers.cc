@@ -151,11 +151,11 @@ void add_generator(const Report& report, Data& page) {
 
 void add_certainty(const Report& report, Data& page) {
   page.set("alpha", "Two equally good versions would be told apart as a regression in at most " +
-                        percent(report.evidence ? report.evidence->level : report.alpha) +
+                        percent(report.test_reuse ? report.test_reuse->level : report.alpha) +
                         " of such gates, all blocking checks together.");
   Data worn(Data::type::list);
-  if (report.evidence)
-    for (const std::string& line : evidence_sentences(*report.evidence)) worn.push_back(clean(line, 1'000));
+  if (report.test_reuse)
+    for (const std::string& line : test_reuse_sentences(*report.test_reuse)) worn.push_back(clean(line, 1'000));
   add_list(page, "wear", worn);
   Data list(Data::type::list);
   for (const CheckResult& check : report.result.checks) {

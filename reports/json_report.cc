@@ -14,8 +14,8 @@ Json incumbent_json(const Report& report) {
 }
 
 Json evidence_json(const Report& report) {
-  if (!report.evidence) return nullptr;
-  const Evidence& e = *report.evidence;
+  if (!report.test_reuse) return nullptr;
+  const TestReuse& e = *report.test_reuse;
   const auto known = [&](std::int64_t count) { return e.counted ? Json(count) : Json(nullptr); };
   return {{"test_digest", e.data_digest},
           {"images", e.images},
@@ -31,7 +31,7 @@ Json evidence_json(const Report& report) {
           {"drop_if_fresh", json_number(e.drop_if_fresh)},
           {"worn_beyond", json_number(e.worn_beyond)},
           {"worn", e.worn},
-          {"sentences", evidence_sentences(e)}};
+          {"sentences", test_reuse_sentences(e)}};
 }
 
 // Findings stand once, in the verdict, where waivers are filled in.

@@ -102,9 +102,9 @@ void reasons(const Report& report, Page& page) {
 }
 
 void evidence(const Report& report, Page& page) {
-  if (!report.evidence) return;
+  if (!report.test_reuse) return;
   page.line("\n### How worn the test split is\n");
-  for (const std::string& line : evidence_sentences(*report.evidence)) page.line("- " + md(line, 1'000));
+  for (const std::string& line : test_reuse_sentences(*report.test_reuse)) page.line("- " + md(line, 1'000));
 }
 
 std::string rate(double error, const Interval& interval) {

@@ -83,8 +83,8 @@ namespace {
 
 // Where this verdict stands in the stream of candidates; the report has all of it.
 Json evidence_summary(const Report& report) {
-  if (!report.evidence) return nullptr;
-  const Evidence& e = *report.evidence;
+  if (!report.test_reuse) return nullptr;
+  const TestReuse& e = *report.test_reuse;
   const auto known = [&](std::int64_t count) { return e.counted ? Json(count) : Json(nullptr); };
   return {{"judgements", known(e.judgements)},
           {"position", known(e.position)},

@@ -136,7 +136,7 @@ struct NoiseFloorSettings {
 
 enum class Bootstrap { inconclusive, allow };  // verdict of a version judged before the line has an incumbent
 
-// What becomes of alpha when candidate after candidate is judged on the same test split (core/verdict/evidence.h).
+// What becomes of alpha when candidate after candidate is judged on the same test split (core/verdict/test_reuse.h).
 enum class Correction { none, lond, spending };
 std::string_view to_string(Correction correction);
 

@@ -1,5 +1,5 @@
 // One test split, many candidates: what it still proves after H judgements, and levels for a stream of tests. Called by
-// core/verdict/evidence.cc for reports and for the level of a job. Pure functions, thread-safe.
+// core/verdict/test_reuse.cc for reports and for the level of a job. Pure functions, thread-safe.
 //   epsilon tolerance   delta chance that the statement is wrong   H judgements   n images   p discordance of two
 //   models
 // `adaptive` assumes that whoever makes candidates learned pass or fail of each judgement and made the next one by it

@@ -218,8 +218,8 @@ Report conclude(WorkerResult result, const ModelSettings& settings, const std::v
   report.verdict = decide(result.model, result.candidate.version, result.checks,
                           policy_of(settings, result.incumbent.has_value()), waivers, now);
   if (result.comparison) {
-    report.evidence = evidence_of(settings, history, result.test_digest, result.comparison->overall);
-    if (auto worn = evidence_warning(*report.evidence); !worn.empty())
+    report.test_reuse = test_reuse_of(settings, history, result.test_digest, result.comparison->overall);
+    if (auto worn = test_reuse_warning(*report.test_reuse); !worn.empty())
       report.verdict.warnings.push_back(std::move(worn));
   }
   for (const auto& region : result.regions)

@@ -13,7 +13,7 @@
 #include "core/map/latent_map.h"
 #include "core/settings/settings.h"
 #include "core/verdict/check.h"
-#include "core/verdict/evidence.h"
+#include "core/verdict/test_reuse.h"
 
 namespace defuse {
 

@@ -58,7 +58,7 @@ inline std::optional<TimePoint> station_ends(const JobRow& job) {
   return job.state == JobState::running && job.pace ? expected_end(*job.pace) : std::nullopt;
 }
 
-// A verdict's place among those on one test split (core/verdict/evidence.h).
+// A verdict's place among those on one test split (core/verdict/test_reuse.h).
 struct Judgement {
   std::string data_digest;
   std::int64_t position = 1;

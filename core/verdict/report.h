@@ -25,9 +25,9 @@ struct Report {
   std::string cause;                                 // for `error` without a result: why the worker could not finish
   std::map<std::string, std::string> region_labels;  // region id -> what people say of it
   double alpha = 0.05;
-  SignatureView signature;           // who vouches for the version; `off` where nobody asks (defusectl evaluate)
-  std::optional<Evidence> evidence;  // how worn the test split is; unset if nothing was compared
-  std::filesystem::path pictures;    // folder that holds the pictures the result names; not written into any report
+  SignatureView signature;              // who vouches for the version; `off` where nobody asks (defusectl evaluate)
+  std::optional<TestReuse> test_reuse;  // how worn the test split is; unset if nothing was compared
+  std::filesystem::path pictures;       // folder that holds the pictures the result names; not written into any report
 };
 
 }  // namespace defuse

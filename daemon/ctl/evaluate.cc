@@ -33,7 +33,7 @@ void tell(Console& console, const Report& report, const fs::path& folder) {
     for (const auto& finding : report.verdict.findings)
       if (finding.decision == Decision::violation) console.line("- " + finding.sentence);
     if (!report.signature.problem.empty()) console.say("warning: " + report.signature.problem);
-    if (report.evidence)
+    if (report.test_reuse)
       console.say(
           "evidence: this gate is not counted; only the daemon remembers how many candidates were judged on "
           "this test split");

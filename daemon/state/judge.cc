@@ -146,9 +146,9 @@ Result<VerdictRow> publish_report(const JudgeRequest& request, Report report) {
     row.incumbent_version = request.job.incumbent->version;
     row.incumbent_digest = request.job.incumbent->digest;
   }
-  if (report.evidence && report.evidence->counted)
-    row.judgement = Judgement{report.evidence->data_digest, report.evidence->position, report.evidence->rejections,
-                              rejected_by_data(report.verdict)};
+  if (report.test_reuse && report.test_reuse->counted)
+    row.judgement = Judgement{report.test_reuse->data_digest, report.test_reuse->position,
+                              report.test_reuse->rejections, rejected_by_data(report.verdict)};
   row.verdict = std::move(report.verdict);
   row.report = relative;
   return row;

@@ -285,8 +285,8 @@ Report report() {
   r.region_labels = {{region_id(2), "serif ones from form B"}};
   ModelSettings settings;
   settings.correction = Correction::lond;
-  r.evidence = evidence_of(settings, JudgementHistory{{{r.result.test_digest, 12, 12, 3}}}, r.result.test_digest,
-                           r.result.comparison->overall);
+  r.test_reuse = test_reuse_of(settings, JudgementHistory{{{r.result.test_digest, 12, 12, 3}}}, r.result.test_digest,
+                               r.result.comparison->overall);
   return r;
 }
 
@@ -315,7 +315,7 @@ Report inconclusive_report() {
   r.result.incumbent.reset();
   r.result.incumbent_accuracy.reset();
   r.result.comparison.reset();
-  r.evidence.reset();
+  r.test_reuse.reset();
   r.result.regions.clear();
   r.result.flips.clear();
   CheckResult accuracy =

@@ -1,4 +1,4 @@
-#include "core/verdict/evidence.h"
+#include "core/verdict/test_reuse.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -28,11 +28,11 @@ std::string count(std::int64_t n, const std::string& noun) {
   return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
 }
 
-bool overspent(const Evidence& e) {
+bool overspent(const TestReuse& e) {
   return e.correction == Correction::spending && e.counted && e.position > e.planned;
 }
 
-std::string level_sentence(const Evidence& e) {
+std::string level_sentence(const TestReuse& e) {
   const std::string place = "candidate " + std::to_string(e.position);
   switch (e.correction) {
     case Correction::none:
@@ -77,9 +77,9 @@ double level_of(const ModelSettings& settings, const std::optional<JudgementHist
   return settings.alpha;
 }
 
-Evidence evidence_of(const ModelSettings& settings, const std::optional<JudgementHistory>& history,
-                     const std::string& data_digest, const FourCounts& overall) {
-  Evidence e;
+TestReuse test_reuse_of(const ModelSettings& settings, const std::optional<JudgementHistory>& history,
+                        const std::string& data_digest, const FourCounts& overall) {
+  TestReuse e;
   e.data_digest = data_digest;
   e.images = overall.total();
   e.counted = history.has_value();
@@ -104,7 +104,7 @@ Evidence evidence_of(const ModelSettings& settings, const std::optional<Judgemen
   return e;
 }
 
-std::vector<std::string> evidence_sentences(const Evidence& e) {
+std::vector<std::string> test_reuse_sentences(const TestReuse& e) {
   std::vector<std::string> lines;
   if (e.counted) {
     const bool first = e.judgements == 1;
@@ -125,11 +125,11 @@ std::vector<std::string> evidence_sentences(const Evidence& e) {
                                            points(e.drop_if_fresh) + ".") +
                   (e.judgements == 1 ? "" : " Who trains by the pictures of broken images wears it out faster."));
   lines.push_back(level_sentence(e));
-  if (const auto warning = evidence_warning(e); !warning.empty()) lines.insert(lines.begin(), warning);
+  if (const auto warning = test_reuse_warning(e); !warning.empty()) lines.insert(lines.begin(), warning);
   return lines;
 }
 
-std::string evidence_warning(const Evidence& e) {
+std::string test_reuse_warning(const TestReuse& e) {
   if (!e.worn) return {};
   std::string text = "The test split is worn out: ";
   if (overspent(e))

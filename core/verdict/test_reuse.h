@@ -29,7 +29,7 @@ struct JudgementHistory {
   DataStanding standing(const std::string& data_digest) const;
 };
 
-struct Evidence {
+struct TestReuse {
   std::string data_digest;
   std::int64_t images = 0;
   bool counted = false;  // false: without a store nobody knows what was judged before (`defusectl evaluate`)
@@ -54,13 +54,13 @@ double level_of(const ModelSettings& settings, const std::optional<JudgementHist
 
 // Worn: the drop holds to no better than the margin of `accuracy` (max_drop) or, where a fresh split could not hold
 // that either, than twice what a fresh one would; or more judgements than were planned for.
-Evidence evidence_of(const ModelSettings& settings, const std::optional<JudgementHistory>& history,
-                     const std::string& data_digest, const FourCounts& overall);
+TestReuse test_reuse_of(const ModelSettings& settings, const std::optional<JudgementHistory>& history,
+                        const std::string& data_digest, const FourCounts& overall);
 
 // Sentences for people, most important first.
-std::vector<std::string> evidence_sentences(const Evidence& evidence);
+std::vector<std::string> test_reuse_sentences(const TestReuse& evidence);
 // What belongs among the verdict's warnings; empty if the evidence is not worn.
-std::string evidence_warning(const Evidence& evidence);
+std::string test_reuse_warning(const TestReuse& evidence);
 
 // Did the data, and not the contract, speak against the candidate? That is what LOND counts.
 bool rejected_by_data(const Verdict& verdict);

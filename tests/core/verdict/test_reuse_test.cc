@@ -1,4 +1,4 @@
-#include "core/verdict/evidence.h"
+#include "core/verdict/test_reuse.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -21,9 +21,9 @@ ModelSettings settings(Correction correction, std::int64_t planned = 0) {
   return made;
 }
 
-std::string all(const Evidence& evidence) {
+std::string all(const TestReuse& evidence) {
   std::string text;
-  for (const auto& line : evidence_sentences(evidence)) text += line + "\n";
+  for (const auto& line : test_reuse_sentences(evidence)) text += line + "\n";
   return text;
 }
 
@@ -35,12 +35,12 @@ TEST(LevelOfACandidate, IsAlphaUnlessACorrectionIsAskedFor) {
 
 TEST(LevelOfACandidate, StartsAnewWithTheData) {
   EXPECT_NEAR(level_of(settings(Correction::lond), after(300, 7), "other data"), 0.0303963551, 1e-10);
-  EXPECT_EQ(evidence_of(settings(Correction::none), after(300, 7), "other data", kCounts).judgements, 1);
+  EXPECT_EQ(test_reuse_of(settings(Correction::none), after(300, 7), "other data", kCounts).judgements, 1);
 }
 
 TEST(LevelOfACandidate, WithoutAStoreThereIsNoStreamToCorrectFor) {
   EXPECT_EQ(level_of(settings(Correction::lond), std::nullopt, "data"), 0.05);
-  const auto evidence = evidence_of(settings(Correction::lond), std::nullopt, "data", kCounts);
+  const auto evidence = test_reuse_of(settings(Correction::lond), std::nullopt, "data", kCounts);
   EXPECT_FALSE(evidence.counted);
   EXPECT_FALSE(evidence.worn);
   EXPECT_THAT(all(evidence), ::testing::HasSubstr("only the daemon remembers"));
@@ -48,41 +48,41 @@ TEST(LevelOfACandidate, WithoutAStoreThereIsNoStreamToCorrectFor) {
 }
 
 TEST(LevelOfACandidate, StaysAboveZeroWhenThePlanIsUsedUp) {
-  const auto spent = evidence_of(settings(Correction::spending, 25), after(26), "data", kCounts);
+  const auto spent = test_reuse_of(settings(Correction::spending, 25), after(26), "data", kCounts);
   EXPECT_NEAR(spent.level, 0.002, 1e-15);
   EXPECT_TRUE(spent.worn);
-  EXPECT_THAT(evidence_warning(spent), ::testing::HasSubstr("candidate 26 of 25 planned"));
-  EXPECT_FALSE(evidence_of(settings(Correction::spending, 25), after(25), "data", kCounts).worn);
+  EXPECT_THAT(test_reuse_warning(spent), ::testing::HasSubstr("candidate 26 of 25 planned"));
+  EXPECT_FALSE(test_reuse_of(settings(Correction::spending, 25), after(25), "data", kCounts).worn);
 }
 
-TEST(Evidence, WearsOutWhereTheDropNoLongerHoldsToTheMargin) {
+TEST(TestReuse, WearsOutWhereTheDropNoLongerHoldsToTheMargin) {
   const ModelSettings plain = settings(Correction::none);
-  const auto fresh = evidence_of(plain, after(1), "data", kCounts);
+  const auto fresh = test_reuse_of(plain, after(1), "data", kCounts);
   EXPECT_FALSE(fresh.worn);
   EXPECT_EQ(fresh.worn_beyond, 0.01);
   EXPECT_EQ(fresh.drop_holds_to, fresh.drop_if_fresh);
-  EXPECT_TRUE(evidence_warning(fresh).empty());
+  EXPECT_TRUE(test_reuse_warning(fresh).empty());
   std::int64_t last_good = 1;
-  while (!evidence_of(plain, after(last_good + 1), "data", kCounts).worn) ++last_good;
+  while (!test_reuse_of(plain, after(last_good + 1), "data", kCounts).worn) ++last_good;
   EXPECT_GT(last_good, 20);  // 10,000 images carry some dozens of candidates
   EXPECT_LT(last_good, 60);
-  const auto worn = evidence_of(plain, after(last_good + 1), "data", kCounts);
+  const auto worn = test_reuse_of(plain, after(last_good + 1), "data", kCounts);
   EXPECT_GT(worn.drop_holds_to, 0.01);
-  EXPECT_THAT(evidence_warning(worn), ::testing::StartsWith("The test split is worn out: after "));
-  EXPECT_EQ(evidence_sentences(worn).front(), evidence_warning(worn));
+  EXPECT_THAT(test_reuse_warning(worn), ::testing::StartsWith("The test split is worn out: after "));
+  EXPECT_EQ(test_reuse_sentences(worn).front(), test_reuse_warning(worn));
 }
 
-TEST(Evidence, ASplitTooSmallForTheMarginIsNotWornFromTheStart) {
+TEST(TestReuse, ASplitTooSmallForTheMarginIsNotWornFromTheStart) {
   const FourCounts small{340, 5, 5, 10};
   const ModelSettings plain = settings(Correction::none);
-  const auto fresh = evidence_of(plain, after(1), "data", small);
+  const auto fresh = test_reuse_of(plain, after(1), "data", small);
   EXPECT_GT(fresh.drop_if_fresh, plain.checks.accuracy.max_drop);
   EXPECT_FALSE(fresh.worn);
-  EXPECT_TRUE(evidence_of(plain, after(200), "data", small).worn);
+  EXPECT_TRUE(test_reuse_of(plain, after(200), "data", small).worn);
 }
 
-TEST(Evidence, SaysWhatTheFormulasSay) {
-  const auto evidence = evidence_of(settings(Correction::none), after(12), "data", kCounts);
+TEST(TestReuse, SaysWhatTheFormulasSay) {
+  const auto evidence = test_reuse_of(settings(Correction::none), after(12), "data", kCounts);
   EXPECT_DOUBLE_EQ(evidence.accuracy_holds_to, accuracy_tolerance(10'000, 0.05, 12, Reuse::adaptive));
   EXPECT_DOUBLE_EQ(evidence.drop_holds_to, drop_tolerance(10'000, evidence.discordance, 0.05, 12, Reuse::adaptive));
   EXPECT_GT(evidence.discordance, 130.0 / 10'000);
