@@ -9,8 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <optional>
+#include <vector>
 
 #include "core/base/ascii.h"
 
@@ -107,16 +107,22 @@ void set(CURL* handle, CURLoption option, T value) {
   curl_easy_setopt(handle, option, value);  // NOLINT: curl's own way of typing
 }
 
-std::unique_ptr<curl_slist, CurlFree> headers_of(const HttpRequest& request) {
-  curl_slist* list = nullptr;
-  const auto add = [&](const std::string& line) {
-    if (auto* longer = curl_slist_append(list, line.c_str())) list = longer;
-  };
-  add("Connection: close");
-  add("Expect:");  // curl would wait for a go-ahead before it sends a body
-  add(request.body.empty() ? "Content-Type:" : "Content-Type: application/json");
-  if (!request.token.empty()) add("Authorization: Bearer " + request.token);
-  return std::unique_ptr<curl_slist, CurlFree>(list);
+using HeaderList = std::unique_ptr<curl_slist, CurlFree>;
+
+// All of them or an error: a request that lost its Authorization on the way would be another request.
+Result<HeaderList> headers_of(const HttpRequest& request) {
+  std::vector<std::string> lines = {"Connection: close",
+                                    "Expect:",  // curl would wait for a go-ahead before it sends a body
+                                    request.body.empty() ? "Content-Type:" : "Content-Type: application/json"};
+  if (!request.token.empty()) lines.push_back("Authorization: Bearer " + request.token);
+  HeaderList list;
+  for (const auto& line : lines) {
+    auto* longer = curl_slist_append(list.get(), line.c_str());
+    if (longer == nullptr) return fail(ErrorCode::exhausted, "there is no memory for a request");
+    static_cast<void>(list.release());  // `longer` is the same list
+    list.reset(longer);
+  }
+  return list;
 }
 
 std::string address_of(const Url& url, const HttpRequest& request) {
@@ -225,12 +231,13 @@ Result<Url> parse_url(const std::string& text) {
 Result<HttpAnswer> http_ask(const Url& url, const HttpRequest& request) {
   if (std::any_of(request.token.begin(), request.token.end(), [](char c) { return c <= ' ' || c > '~'; }))
     return fail(ErrorCode::invalid_input, "the token contains invalid characters: check that it was copied completely");
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);  // once, also with several threads
+  if (ready != CURLE_OK)
+    return fail(ErrorCode::internal, std::string("cannot set up HTTP: ") + curl_easy_strerror(ready));
   const std::unique_ptr<CURL, CurlFree> curl(curl_easy_init());
   if (!curl) return fail(ErrorCode::internal, "cannot set up HTTP");
   const auto address = address_of(url, request);
-  const auto headers = headers_of(request);
+  TRY(headers, headers_of(request));
   std::array<char, CURL_ERROR_SIZE> words{};
   Exchange exchange{.handle = curl.get(), .request = &request};
   set_surroundings(curl.get());
