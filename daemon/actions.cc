@@ -26,7 +26,7 @@ bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r\n"
 // What the last gate of this artifact found, with people's words as they are now.
 Result<GateFindings> found_by_gate(Store& store, const StateFolder& state, const VersionRow& row) {
   const auto name = row.model + "/" + row.version;
-  TRY(verdict, store.verdict(row.model, row.digest));
+  TRY(verdict, store.verdicts.latest(row.model, row.digest));
   if (!verdict) return fail(ErrorCode::conflict, name + " has no verdict yet: there is nothing to be mended");
   auto text = read_file(state.absolute(verdict->report) / "report.json", kMaxReport);
   if (!text && text.error().code == ErrorCode::not_found)
@@ -37,7 +37,7 @@ Result<GateFindings> found_by_gate(Store& store, const StateFolder& state, const
   if (found.digest != row.digest) return fail(ErrorCode::corrupt, name + "'s report is about another file");
   found.said.clear();
   for (const auto& region : found.regions) {
-    TRY(known, store.region(region.id));
+    TRY(known, store.regions.find(region.id));
     if (!known) continue;
     TRY(said, RegionLabel::from(known->human_label));
     found.said[region.id] = said;
@@ -73,7 +73,7 @@ Result<T> App::on_strand(std::function<Result<T>()> body) {
 Result<VersionRow> App::present_version(const std::string& model, const std::string& version) {
   if (!live_.config()->models.contains(model))
     return fail(ErrorCode::not_found, "no model named " + model + " is configured");
-  TRY(row, store_->version(model, version));
+  TRY(row, store_->versions.current(model, version));
   if (!row) return fail(ErrorCode::not_found, "no version " + version + " of model " + model);
   if (row->presence == VersionPresence::deleted)
     return fail(ErrorCode::conflict, model + "/" + version + " is no longer in the registry");
@@ -99,7 +99,7 @@ Result<std::int64_t> App::evaluate(const std::string& model, const std::string& 
 Result<std::int64_t> App::correct(const std::string& model, const std::string& version, const RepairRequest& wanted,
                                   const std::string& who) {
   TRY(reader, live_.store());
-  TRY(seen, reader->version(model, version));
+  TRY(seen, reader->versions.current(model, version));
   if (!seen) return fail(ErrorCode::not_found, "no version " + version + " of model " + model);
   TRY(found, found_by_gate(*reader, state_, *seen));
   TRY(order, repair_order(found, wanted.regions, wanted.settings));
@@ -137,19 +137,19 @@ Result<void> App::promote(const std::string& model, const std::string& version, 
 Result<VersionRow> App::to_promote(const std::string& model, const std::string& version, const std::string& reason,
                                    Promotion kind) {
   TRY(row, present_version(model, version));
-  TRY(incumbent, store_->incumbent(model));
+  TRY(incumbent, store_->promotions.incumbent(model));
   if (kind == Promotion::override_verdict) {
     if (is_blank(reason)) return fail(ErrorCode::invalid_input, "an override needs a reason");
     if (incumbent && incumbent->digest == row.digest)
       return fail(ErrorCode::conflict, model + "/" + version + " is the incumbent already");
     return row;
   }
-  TRY(job, store_->last_job(model, row.digest));
+  TRY(job, store_->jobs.last_gate(model, row.digest));
   if (job && !is_final(job->state))
     return fail(ErrorCode::conflict,
                 model + "/" + version + " is being judged again by job " + std::to_string(job->id));
-  TRY(verdict, store_->verdict(model, row.digest));
-  TRY(waivers, store_->waivers(model));
+  TRY(verdict, store_->verdicts.latest(model, row.digest));
+  TRY(waivers, store_->waivers.of(model));
   TRY_OK(may_promote(row, verdict, incumbent, waivers, clock_.now()));
   if (incumbent) {
     TRY(problem, distrust(*store_, live_.config()->signature_of(model), model, incumbent->version, incumbent->digest));
@@ -175,7 +175,7 @@ Result<std::string> App::rollback(const std::string& model, const std::string& r
 Result<VersionRow> App::to_roll_back_to(const std::string& model) {
   if (!live_.config()->models.contains(model))
     return fail(ErrorCode::not_found, "no model named " + model + " is configured");
-  TRY(promotions, store_->promotions(model));
+  TRY(promotions, store_->promotions.of(model));
   TRY(target, rollback_target(promotions));
   TRY(row, present_version(model, target.version));
   if (row.digest != target.digest)
@@ -212,8 +212,8 @@ Result<void> App::same_file(const VersionRow& row, const std::string& what, cons
   if (problem.empty()) return {};
   spdlog::warn("{}: {} by {} refused: {}", name, what, who, problem);
   TRY_OK(on_strand<void>([&]() -> Result<void> {
-    return store_->audit({who, what + ".refused", name,
-                          Json{{"digest", row.digest}, {"found_digest", std::move(found)}, {"problem", problem}}});
+    return store_->audit.add({who, what + ".refused", name,
+                              Json{{"digest", row.digest}, {"found_digest", std::move(found)}, {"problem", problem}}});
   }));
   return fail(ErrorCode::conflict,
               name + " was read again before it goes into production, and stays out of it: " + problem);
@@ -223,7 +223,7 @@ Result<void> App::carry_out(const VersionRow& row, const std::string& reason, Pr
   const std::string word = kind == Promotion::rollback           ? "rollback"
                            : kind == Promotion::override_verdict ? "override"
                                                                  : "promote";
-  TRY_OK(store_->promote(row.model, row.version, row.digest, word, who, reason));
+  TRY_OK(store_->promotions.promote(row.model, row.version, row.digest, word, who, reason));
   return made_incumbent(row.model, row.version, word, who);
 }
 
@@ -242,7 +242,7 @@ Result<void> App::made_incumbent(const std::string& model, const std::string& ve
 
 Result<void> App::cancel(std::int64_t job, const std::string& who) {
   return on_strand<void>([this, job, who]() -> Result<void> {
-    TRY(row, store_->job(job));
+    TRY(row, store_->jobs.find(job));
     if (!row) return fail(ErrorCode::not_found, "no job " + std::to_string(job));
     TRY_OK(jobs_.cancel(job, who));
     refresh_verdict_file(row->model, row->version);
@@ -253,8 +253,8 @@ Result<void> App::cancel(std::int64_t job, const std::string& who) {
 Result<void> App::label_region(const std::string& id, const std::string& label, const std::string& note,
                                const std::string& who) {
   return on_strand<void>([=, this]() -> Result<void> {
-    TRY_OK(store_->label_region(id, label, who, note));
-    TRY(region, store_->region(id));
+    TRY_OK(store_->regions.label(id, label, who, note));
+    TRY(region, store_->regions.find(id));
     live_.publish("region", Json{{"id", id}, {"label", label}});
     if (!region) return {};
     return judge_again(region->model, id, who,
@@ -274,7 +274,7 @@ Result<std::string> App::add_waiver(Waiver waiver, const std::string& who) {
       return fail(ErrorCode::invalid_input, "a waiver may run for at most " +
                                                 std::to_string(config->http.max_waiver.count() / 24) +
                                                 " days; this one would expire on " + to_rfc3339(waiver.expires));
-    TRY(id, store_->add_waiver(waiver, who));
+    TRY(id, store_->waivers.add(waiver, who));
     live_.publish("waiver", Json{{"id", id}, {"model", waiver.model}});
     TRY_OK(judge_again(waiver.model, waiver.finding, who, "waiver " + id + " was added"));
     return id;
@@ -283,8 +283,8 @@ Result<std::string> App::add_waiver(Waiver waiver, const std::string& who) {
 
 Result<void> App::remove_waiver(const std::string& id, const std::string& who) {
   return on_strand<void>([this, id, who]() -> Result<void> {
-    TRY(all, store_->waivers(""));
-    TRY_OK(store_->remove_waiver(id, who));
+    TRY(all, store_->waivers.of(""));
+    TRY_OK(store_->waivers.remove(id, who));
     live_.publish("waiver", Json{{"id", id}, {"model", nullptr}});
     for (const auto& waiver : all)
       if (waiver.id == id) {

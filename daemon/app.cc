@@ -82,9 +82,9 @@ App::App(AppOptions options, UniqueFd lock, std::unique_ptr<Store> store)
   const auto& config = *options_.config;
   live_.counters().watch_models(names_of(config));
   jobs_.on_verdict = [this](const std::string& model, const std::string& version) {
-    const auto row = store_->version(model, version);
+    const auto row = store_->versions.current(model, version);
     // Other versions may hold the same bytes: they share the verdict.
-    const auto all = store_->versions(model);
+    const auto all = store_->versions.of(model);
     if (row && *row && all)
       for (const auto& other : *all)
         if (other.digest == (*row)->digest) refresh_verdict_file(model, other.version);
@@ -92,7 +92,7 @@ App::App(AppOptions options, UniqueFd lock, std::unique_ptr<Store> store)
     data["model"] = model;
     data["version"] = version;
     if (row && *row)
-      if (const auto verdict = store_->verdict(model, (*row)->digest); verdict && *verdict) {
+      if (const auto verdict = store_->verdicts.latest(model, (*row)->digest); verdict && *verdict) {
         data["verdict"] = to_string((*verdict)->verdict.state);
         data["reason"] = (*verdict)->verdict.reason;
       }
@@ -126,10 +126,10 @@ Result<void> App::run() {
 Result<void> App::recover() {
   TRY_OK(while_doing("while taking up interrupted jobs", jobs_.recover()));
   TRY_OK(enqueue_unjudged());  // seen, but not queued before the daemon ended
-  TRY(known, store_->known_versions());
+  TRY(known, store_->versions.known());
   refresh_present(known);
   // A person spoke, and the daemon ended before the verdict was given again.
-  TRY(outdated, store_->versions_outdated(clock_.now()));
+  TRY(outdated, store_->versions.outdated(clock_.now()));
   std::set<std::pair<std::string, std::string>> seen;
   for (const auto& version : outdated)
     if (seen.insert({version.model, version.digest}).second)

@@ -12,7 +12,7 @@ namespace defuse {
 WatcherHooks App::watcher_hooks() {
   WatcherHooks hooks;
   hooks.known = [this]() -> Result<std::vector<KnownVersion>> {
-    TRY(known, store_->known_versions());
+    TRY(known, store_->versions.known());
     const auto config = live_.config();
     // Nobody looked at its signature, or not with these keys: as good as another file.
     for (auto& version : known)
@@ -38,15 +38,15 @@ void App::found(const Candidate& identified, const std::string& fingerprint, std
                  settings.mode == SignatureMode::enforce ? ", so it is not judged" : "", candidate.signature.problem);
   bool others_too = false;
   const auto take = [&]() -> Result<void> {
-    TRY(before, store_->version(candidate.model, candidate.version));
+    TRY(before, store_->versions.current(candidate.model, candidate.version));
     const bool same_signature = before && before->signature == candidate.signature;
     if (settings.mode == SignatureMode::enforce && !same_signature) {
-      TRY(promotions, store_->promotions(candidate.model));
+      TRY(promotions, store_->promotions.of(candidate.model));
       others_too = std::any_of(promotions.begin(), promotions.end(),
                                [&](const PromotionRow& row) { return row.version == candidate.version; });
     }
-    TRY_OK(store_->put_version(candidate, fingerprint));
-    TRY(row, store_->version(candidate.model, candidate.version));
+    TRY_OK(store_->versions.put(candidate, fingerprint));
+    TRY(row, store_->versions.current(candidate.model, candidate.version));
     if (!row) return fail(ErrorCode::internal, name + " vanished from the store");
     if (before && before->digest != candidate.digest)
       spdlog::warn("{}: replaced in place, digest {} instead of {}", name, candidate.digest.substr(0, 12),
@@ -68,9 +68,9 @@ void App::found(const Candidate& identified, const std::string& fingerprint, std
 }
 
 void App::deleted(const KnownVersion& version) {
-  const auto row = store_->version(version.model, version.version);
+  const auto row = store_->versions.current(version.model, version.version);
   if (!row || !*row || (*row)->presence == VersionPresence::deleted) return;
-  if (const auto marked = store_->mark_deleted(version.model, version.version); !marked)
+  if (const auto marked = store_->versions.mark_deleted(version.model, version.version); !marked)
     return spdlog::error("{}/{}: cannot be marked as gone: {}", version.model, version.version,
                          marked.error().describe());
   spdlog::info("{}/{}: no longer in the registry", version.model, version.version);
@@ -114,7 +114,7 @@ void App::scanned(const ScanReport& report) {
 void App::withdraw_changing(const std::vector<RegistryEntry>& not_ready) {
   std::set<std::pair<std::string, std::string>> now;
   for (const auto& entry : not_ready) {
-    const auto known = store_->version(entry.model, entry.version);
+    const auto known = store_->versions.current(entry.model, entry.version);
     if (!known || !*known || (*known)->fingerprint == entry.fingerprint) continue;
     if (entry.state == EntryState::refused) deleted({entry.model, entry.version, entry.fingerprint, true});
     now.insert({entry.model, entry.version});

@@ -19,9 +19,9 @@ constexpr const char* kCancelledBy = "cancelled by ";
 }  // namespace
 
 Result<bool> App::never_judged(const VersionRow& version) {
-  TRY(verdict, store_->verdict(version.model, version.digest));
+  TRY(verdict, store_->verdicts.latest(version.model, version.digest));
   if (verdict) return false;
-  TRY(job, store_->last_job(version.model, version.digest));
+  TRY(job, store_->jobs.last_gate(version.model, version.digest));
   // A job that the daemon dropped because its version had gone is due again when the version is back; one that a person
   // cancelled is not.
   return !job || (job->state == JobState::cancelled && !job->error.starts_with(kCancelledBy));
@@ -39,7 +39,7 @@ Result<void> App::enqueue_new(const VersionRow& version, std::size_t position) {
 }
 
 Result<void> App::enqueue_unjudged() {
-  TRY(unjudged, store_->unjudged_versions());
+  TRY(unjudged, store_->versions.unjudged());
   std::size_t position = 0;
   for (const auto& version : unjudged)
     if (live_.config()->models.contains(version.model)) TRY_OK(enqueue_new(version, position++));
@@ -99,7 +99,7 @@ void App::refresh_present(const std::vector<KnownVersion>& known) {
 }
 
 void App::refresh_verdict_files(const std::string& model) {
-  const auto versions = store_->versions(model);
+  const auto versions = store_->versions.of(model);
   if (!versions) return spdlog::error("{}: versions cannot be read: {}", model, versions.error().describe());
   for (const auto& version : *versions) refresh_verdict_file(model, version.version);
 }
@@ -107,7 +107,7 @@ void App::refresh_verdict_files(const std::string& model) {
 Result<void> App::judge_again(const std::string& model, const std::string& subject, const std::string& who,
                               const std::string& why) {
   jobs_.note_words();
-  TRY(versions, store_->versions_told(model, subject));
+  TRY(versions, store_->versions.told_of(model, subject));
   std::set<std::string> seen;
   for (const auto& version : versions)
     if (seen.insert(version.digest).second) jobs_.judge_again(version, who, why);  // two of the same bytes share it
@@ -116,7 +116,7 @@ Result<void> App::judge_again(const std::string& model, const std::string& subje
 
 void App::check_waivers() {
   const auto now = clock_.now();
-  const auto all = store_->waiver_rows("");
+  const auto all = store_->waivers.rows("");
   if (!all) return spdlog::error("waivers cannot be read: {}", all.error().describe());
   std::int64_t expiring = 0;
   for (const auto& row : *all) {

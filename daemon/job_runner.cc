@@ -45,7 +45,7 @@ Result<void> JobRunner::recover() {
   if (const auto swept = sweep(state_); !swept)
     spdlog::warn("what was half written cannot be removed: {}", swept.error().describe());
   TRY_OK(count_jobs());
-  TRY(running, store_.running_jobs());
+  TRY(running, store_.jobs.running());
   for (const auto& job : running) {
     kill_stray_worker(state_.job(job.id));
     auto spec = read_job(state_, job.id);
@@ -59,7 +59,7 @@ Result<void> JobRunner::recover() {
       current_ = Current{std::move(*spec), false, false, "", 0, 0, std::move(*order)};
       continue;
     }
-    Store::Move again;
+    JobStore::Move again;
     again.error = "the daemon ended while it ran";
     TRY_OK(move(job.id, JobState::queued, again));
     spdlog::info("job {} ({}/{}): queued again after a restart", job.id, job.model, job.version);
@@ -79,9 +79,9 @@ void JobRunner::advance() {
     now.stopping = stopping_;
     now.worker_busy = current_.has_value() || supervisor_.busy();
     if (now.stopping || now.worker_busy) return;
-    auto next = store_.next_job(now.now);
-    auto due = store_.next_job_due();
-    if (next && !*next && due && *due && was_set_back(**due, now.now)) next = store_.next_job(**due);
+    auto next = store_.jobs.next(now.now);
+    auto due = store_.jobs.next_due();
+    if (next && !*next && due && *due && was_set_back(**due, now.now)) next = store_.jobs.next(**due);
     if (!next || !due) {
       spdlog::error("the queue cannot be read: {}", (next ? due.error() : next.error()).describe());
       return look_later(kTroubleWait);
@@ -90,7 +90,7 @@ void JobRunner::advance() {
     now.next_due = *due;
     if (now.next) {
       now.model_configured = live_.config()->models.contains(now.next->model);
-      auto version = store_.version(now.next->model, now.next->version);
+      auto version = store_.versions.current(now.next->model, now.next->version);
       if (!version) {
         spdlog::error("a version cannot be read: {}", version.error().describe());
         return look_later(kTroubleWait);
@@ -115,7 +115,7 @@ void JobRunner::advance() {
       return look_later(std::max(std::chrono::milliseconds(1),
                                  std::chrono::duration_cast<std::chrono::milliseconds>(later->at - now.now)));
     const auto& drop = std::get<DropJob>(*action);
-    Store::Move because;
+    JobStore::Move because;
     because.error = drop.why;
     if (const auto moved = move(drop.id, JobState::cancelled, because); !moved) {
       spdlog::error("job {}: cannot be dropped: {}", drop.id, moved.error().describe());
@@ -134,15 +134,15 @@ void JobRunner::look_later(std::chrono::milliseconds wait) {
 
 void JobRunner::start(std::int64_t id) {
   const auto begin = [&]() -> Result<void> {
-    TRY(row, store_.job(id));
+    TRY(row, store_.jobs.find(id));
     if (!row) return fail(ErrorCode::not_found, "no job " + std::to_string(id));
     TRY(spec, specify(store_, *live_.config(), state_, *row));
     TRY(order, order_of(*row));
     TRY_OK(order ? prepare_repair(state_, spec, *order) : prepare_job(state_, spec));
-    TRY(earlier, store_.verdict(spec.model, spec.candidate.digest));
+    TRY(earlier, store_.verdicts.latest(spec.model, spec.candidate.digest));
     const std::int64_t replaces = earlier && !order ? earlier->job : 0;
     cache_.job_begins();
-    Store::Move running;
+    JobStore::Move running;
     running.incumbent = spec.incumbent.value_or(ArtifactRef{});
     TRY_OK(move(id, JobState::running, running));
     current_ = Current{std::move(spec), false, false, "", 0, replaces, std::move(order)};
@@ -171,7 +171,7 @@ void JobRunner::progress(std::int64_t id, const std::string& station, double fra
   if (station != current_->station) spdlog::info("job {} ({}): {}", id, name_of(current_->spec), station);
   current_->station = station;
   current_->fraction = fraction;
-  if (const auto noted = store_.set_progress(id, station, fraction); !noted)
+  if (const auto noted = store_.jobs.set_progress(id, station, fraction); !noted)
     spdlog::debug("job {}: progress not stored: {}", id, noted.error().describe());
   announce(id);
 }
@@ -220,11 +220,11 @@ void JobRunner::judged_now(const Result<Judged>& judged) {
 void JobRunner::failed(const WorkerFailure& failure) {
   const auto id = current_->spec.id;
   const int failures = ++failures_[id];
-  const auto row = store_.job(id);
+  const auto row = store_.jobs.find(id);
   const int attempts = row && *row ? (*row)->attempt : failures;
   const auto next = after_failure(failure, failures, attempts, current_->spec.worker, live_.clock().now());
   if (std::holds_alternative<GiveUp>(next)) return give_up(failure.cause);
-  Store::Move again;
+  JobStore::Move again;
   again.error = failure.cause;
   again.not_before = std::get<RetryAt>(next).not_before;
   if (const auto moved = move(id, JobState::queued, again); !moved) {
@@ -259,8 +259,8 @@ void JobRunner::give_up(const std::string& cause) {
 
 void JobRunner::finish(JobState state, const Judged& judged) {
   const auto spec = current_->spec;
-  const auto before = store_.job(spec.id);
-  const auto stored = store_.finish_job(spec.id, state, judged.row, judged.regions);
+  const auto before = store_.jobs.find(spec.id);
+  const auto stored = store_.verdicts.finish_job(spec.id, state, judged.row, judged.regions);
   if (!stored) {
     const auto code = stored.error().code;
     const bool passing = code == ErrorCode::unavailable || code == ErrorCode::io || code == ErrorCode::exhausted;
@@ -289,7 +289,7 @@ void JobRunner::finish(JobState state, const Judged& judged) {
   });
   if (on_verdict) on_verdict(spec.model, spec.candidate.version);
   if (std::exchange(words_changed_, false))
-    if (const auto version = store_.version_by_digest(spec.model, spec.candidate.digest); version && *version)
+    if (const auto version = store_.versions.by_digest(spec.model, spec.candidate.digest); version && *version)
       judge_again(**version, "daemon", "a person's word changed while it was being judged");
   let_go();
 }
@@ -297,7 +297,7 @@ void JobRunner::finish(JobState state, const Judged& judged) {
 void JobRunner::judge_again(const VersionRow& version, const std::string& who, const std::string& why) {
   if (stopping_) return;
   const auto request = [&]() -> Result<JudgeRequest> {
-    TRY(verdict, store_.verdict(version.model, version.digest));
+    TRY(verdict, store_.verdicts.latest(version.model, version.digest));
     if (!verdict) return fail(ErrorCode::not_found, "it has no verdict yet");
     if (!has_result(state_, verdict->job)) return fail(ErrorCode::not_found, "its last job left no result");
     TRY(spec, read_job(state_, verdict->job));
@@ -316,7 +316,7 @@ void JobRunner::judge_again(const VersionRow& version, const std::string& who, c
       if (stopping_) return;
       AuditEntry audit{who, "verdict.again", name, Json{{"why", why}}};
       const auto stored =
-          judged ? store_.put_verdict(judged->row, audit) : Result<void>(tl::unexpected<Error>(judged.error()));
+          judged ? store_.verdicts.put(judged->row, audit) : Result<void>(tl::unexpected<Error>(judged.error()));
       if (!stored) return spdlog::error("{}: cannot be judged again: {}", name, stored.error().describe());
       live_.counters().verdict(judged->row.model, judged->row.verdict.state, judged->row.created);
       spdlog::info("{}: judged again ({}): {}: {}", name, why, to_string(judged->row.verdict.state),
@@ -331,7 +331,7 @@ Result<void> JobRunner::cancel(std::int64_t id, const std::string& who) {
   if (running && current_->judging)
     return fail(ErrorCode::conflict, "job " + std::to_string(id) +
                                          " has run and its result is being taken in; it can no longer be cancelled");
-  Store::Move by;
+  JobStore::Move by;
   by.who = who;
   by.error = "cancelled by " + who;
   TRY_OK(move(id, JobState::cancelled, by));
@@ -362,7 +362,7 @@ void JobRunner::shut_down() {
   cache_.shut_down();
   // A worker that has finished is left `running`: its result is on disk and the next start judges it.
   if (current_ && !current_->judging && !current_->cancelled) {
-    Store::Move again;
+    JobStore::Move again;
     again.error = "the daemon was stopped while it ran";
     if (const auto moved = move(current_->spec.id, JobState::queued, again); !moved)
       spdlog::warn("job {}: stays running until the next start: {}", current_->spec.id, moved.error().describe());

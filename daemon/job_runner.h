@@ -82,7 +82,7 @@ class JobRunner {
   void note_queued(std::int64_t id, const VersionRow& version, JobKind kind);
   void let_go();
   void progress(std::int64_t id, const std::string& station, double fraction);
-  Result<void> move(std::int64_t id, JobState to, const Store::Move& move);
+  Result<void> move(std::int64_t id, JobState to, const JobStore::Move& move);
   void announce(std::int64_t id);
   void look_later(std::chrono::milliseconds wait);
   Result<void> count_jobs();

@@ -10,7 +10,7 @@
 namespace defuse {
 
 Result<std::int64_t> JobRunner::enqueue(const VersionRow& version, std::int64_t priority, const AuditEntry& audit) {
-  TRY(id, store_.enqueue(version.model, version.version, version.digest, priority, audit));
+  TRY(id, store_.jobs.enqueue(version.model, version.version, version.digest, priority, audit));
   note_queued(id, version, JobKind::gate);
   return id;
 }
@@ -36,16 +36,16 @@ std::string JobRunner::summary() const {
   return text + "; " + std::to_string(queued) + " queued";
 }
 
-Result<void> JobRunner::move(std::int64_t id, JobState to, const Store::Move& move) {
-  TRY(before, store_.job(id));
-  TRY_OK(store_.move_job(id, to, move));
+Result<void> JobRunner::move(std::int64_t id, JobState to, const JobStore::Move& move) {
+  TRY(before, store_.jobs.find(id));
+  TRY_OK(store_.jobs.move(id, to, move));
   if (before) counted(before->state, to);
   announce(id);
   return {};
 }
 
 void JobRunner::announce(std::int64_t id) {
-  const auto row = store_.job(id);
+  const auto row = store_.jobs.find(id);
   if (!row || !*row) return;
   const auto& job = **row;
   Json data = Json::object();
@@ -62,7 +62,7 @@ void JobRunner::announce(std::int64_t id) {
 }
 
 Result<void> JobRunner::count_jobs() {
-  TRY(all, store_.jobs(SIZE_MAX));
+  TRY(all, store_.jobs.newest(SIZE_MAX));
   counts_.clear();
   for (const auto& job : all) {
     ++counts_[job.state];

@@ -14,14 +14,14 @@ namespace asio = boost::asio;
 
 Result<std::int64_t> JobRunner::enqueue_repair(const VersionRow& version, const RepairOrder& order,
                                                const AuditEntry& audit) {
-  TRY(id, store_.enqueue_repair(version.model, version.version, version.digest, order, audit));
+  TRY(id, store_.jobs.enqueue_repair(version.model, version.version, version.digest, order, audit));
   note_queued(id, version, JobKind::repair);
   return id;
 }
 
 Result<std::optional<RepairOrder>> JobRunner::order_of(const JobRow& job) {
   if (job.kind != JobKind::repair) return std::nullopt;
-  TRY(order, store_.repair_order(job.id));
+  TRY(order, store_.jobs.repair_order(job.id));
   return std::optional(std::move(order));
 }
 
@@ -48,7 +48,7 @@ void JobRunner::taken_in(const Result<RepairResult>& taken) {
 void JobRunner::end_repair(JobState state, const std::string& words) {
   const auto& spec = current_->spec;
   current_->judging = true;
-  Store::Move end;
+  JobStore::Move end;
   if (state == JobState::failed) end.error = words;
   if (const auto moved = move(spec.id, state, end); !moved) {
     spdlog::error("job {}: its end cannot be stored: {}", spec.id, moved.error().describe());
@@ -73,7 +73,7 @@ void JobRunner::end_repair(JobState state, const std::string& words) {
 std::vector<std::filesystem::path> JobRunner::outlived_repairs(const std::string& model) {
   constexpr std::size_t kLookedAt = 1000;
   std::vector<std::filesystem::path> old;
-  const auto rows = store_.corrections(model, "", kLookedAt);
+  const auto rows = store_.jobs.repairs(model, "", kLookedAt);
   if (!rows) {
     spdlog::warn("{}: old corrections stay: {}", model, rows.error().describe());
     return old;

@@ -17,13 +17,13 @@ constexpr std::size_t kMostKnownRegions = 200;
 // candidate itself (by digest: another artifact under the same version is another candidate) is no test for it.
 Result<std::vector<KnownRegionRef>> known_regions(Store& store, const StateFolder& state, const std::string& model,
                                                   const std::string& digest) {
-  TRY(rows, store.regions(model));
+  TRY(rows, store.regions.of(model));
   std::vector<KnownRegionRef> known;
   for (const auto& row : rows) {
     TRY(said, RegionLabel::from(row.human_label));
     const bool bug = row.confirmed || said.word() == RegionLabel::Word::confirmed;
     if (!bug || row.frozen.empty()) continue;
-    TRY(scores, store.region_scores(row.id));
+    TRY(scores, store.regions.scores(row.id));
     if (!scores.empty() && scores.front().digest == digest) continue;
     if (known.size() >= kMostKnownRegions) {
       spdlog::warn("{}: more than {} known bugs; the oldest are not tested", model, kMostKnownRegions);
@@ -48,15 +48,15 @@ Result<JobSpec> specify(Store& store, const Config& config, const StateFolder& s
   JobSpec spec;
   spec.id = job.id;
   spec.model = ModelName(job.model);
-  TRY(version, store.version(job.model, job.version));
+  TRY(version, store.versions.current(job.model, job.version));
   if (!version) return fail(ErrorCode::not_found, "no version " + job.model + "/" + job.version);
   spec.candidate = {Version(job.version), Digest(job.digest), version->artifact};
   spec.candidate_labels = version->labels;
-  TRY(promotions, store.promotions(job.model));
+  TRY(promotions, store.promotions.of(job.model));
   if (const auto other = opponent(job.digest, promotions)) {
     // Its answers are usually cached by digest; if they are not and the file is gone, the worker says so, and it is an
     // error.
-    TRY(row, store.version_by_digest(job.model, other->digest));
+    TRY(row, store.versions.by_digest(job.model, other->digest));
     spec.incumbent =
         ArtifactRef{Version(other->version), Digest(other->digest), row ? row->artifact : std::filesystem::path()};
   }
@@ -65,7 +65,7 @@ Result<JobSpec> specify(Store& store, const Config& config, const StateFolder& s
   spec.settings = settings->second;
   spec.worker = config.worker;
   if (spec.settings.noise_floor.wanted()) {
-    TRY(versions, store.versions(job.model));
+    TRY(versions, store.versions.of(job.model));
     spec.siblings = siblings_of(spec.settings.noise_floor, job.model, versions, promotions, job.digest,
                                 spec.incumbent ? spec.incumbent->digest : Digest());
   }
@@ -77,7 +77,7 @@ Result<JobSpec> specify(Store& store, const Config& config, const StateFolder& s
   }
   TRY(known, known_regions(store, state, job.model, job.digest));
   spec.known_regions = std::move(known);
-  TRY(history, store.judgement_history(job.model, job.digest));
+  TRY(history, store.judgements.history(job.model, job.digest));
   spec.history = std::move(history);
   spec.cache = state.cache();
   spec.cache_size = config.cache.size;
@@ -85,7 +85,7 @@ Result<JobSpec> specify(Store& store, const Config& config, const StateFolder& s
 }
 
 SignatureView signature_of(Store& store, const Config& config, const JobSpec& spec) {
-  const auto row = store.version(spec.model, spec.candidate.version);
+  const auto row = store.versions.current(spec.model, spec.candidate.version);
   const bool known = row && *row && (*row)->digest == spec.candidate.digest;
   return weigh_signature(known ? (*row)->signature : SignatureRecord{}, config.signature_of(spec.model));
 }
@@ -108,7 +108,7 @@ Result<bool> signatures_pending(Store& store, const Config& config, const JobRow
   const auto& settings = config.signature_of(job.model);
   TRY(candidate, distrust(store, settings, job.model, job.version, job.digest));
   if (candidate.pending || settings.mode != SignatureMode::enforce) return candidate.pending;
-  TRY(promotions, store.promotions(job.model));
+  TRY(promotions, store.promotions.of(job.model));
   const auto other = opponent(job.digest, promotions);
   if (!other) return false;
   TRY(incumbent, distrust(store, settings, job.model, other->version, other->digest));
@@ -120,9 +120,9 @@ Result<JudgeRequest> judge_request(Store& store, const Config& config, const Sta
   JudgeRequest request;
   request.state = state;
   request.job = spec;
-  TRY(waivers, store.waivers(spec.model));
+  TRY(waivers, store.waivers.of(spec.model));
   request.waivers = std::move(waivers);
-  TRY(regions, store.regions(spec.model));
+  TRY(regions, store.regions.of(spec.model));
   for (const auto& row : regions) {
     TRY(said, RegionLabel::from(row.human_label));
     if (said != RegionLabel()) request.labels[row.id] = said;

@@ -58,12 +58,17 @@ std::optional<double> Query::optional_number() {
   return number();
 }
 
-Query Database::query(std::string_view sql) {
-  auto found = statements_.find(sql);
-  if (found == statements_.end())
-    found = statements_.emplace(sql, SQLite::Statement(connection_, std::string(sql))).first;
+Query Transaction::query(std::string_view sql) {
+  auto& statements = database_.statements_;
+  auto found = statements.find(sql);
+  if (found == statements.end())
+    found = statements.emplace(sql, SQLite::Statement(database_.connection_, std::string(sql))).first;
   return Query(found->second);
 }
+
+std::int64_t Transaction::last_id() const { return database_.connection_.getLastInsertRowid(); }
+
+const std::string& Transaction::file() const { return database_.file_; }
 
 Result<std::unique_ptr<Database>> Database::open(const fs::path& file, Access access, TimePoint now) {
   const std::string name = file.string();

@@ -74,18 +74,34 @@ class Query {
   int column_ = 0;
 };
 
+class Database;
+
+// A transaction that is open: whoever is given one runs inside it, and what several functions do in one is committed
+// together or not at all. Only a Database makes one.
+class Transaction {
+ public:
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  Query query(std::string_view sql);  // `sql` must outlive the database: a literal
+  std::int64_t last_id() const;       // of the row inserted last
+  const std::string& file() const;
+
+ private:
+  friend class Database;
+  explicit Transaction(Database& database) : database_(database) {}
+  Database& database_;
+};
+
 class Database {
  public:
   enum class Access { read_write, read_only };
   // Opens and, in read_write mode, creates and migrates. See migrate.h for what is refused.
   static Result<std::unique_ptr<Database>> open(const std::filesystem::path& file, Access access, TimePoint now);
 
-  // `sql` must outlive the database: a literal.
-  Query query(std::string_view sql);
-
-  // Runs `work` (returning a Result) in one IMMEDIATE transaction; commits only if it succeeded.
+  // Runs `work` (Transaction& → Result) in one IMMEDIATE transaction; commits only if it succeeded.
   template <class Work>
-  auto write(std::string_view doing, Work&& work) -> std::invoke_result_t<Work> {
+  auto write(std::string_view doing, Work&& work) -> std::invoke_result_t<Work, Transaction&> {
     if (access_ == Access::read_only)
       return fail(ErrorCode::internal, "a read-only store was asked to write, " + std::string(doing));
     return transact(doing, SQLite::TransactionBehavior::IMMEDIATE, std::forward<Work>(work));
@@ -93,7 +109,7 @@ class Database {
 
   // Runs `work` on one snapshot.
   template <class Work>
-  auto read(std::string_view doing, Work&& work) -> std::invoke_result_t<Work> {
+  auto read(std::string_view doing, Work&& work) -> std::invoke_result_t<Work, Transaction&> {
     return transact(doing, SQLite::TransactionBehavior::DEFERRED, std::forward<Work>(work));
   }
 
@@ -101,16 +117,18 @@ class Database {
   const std::string& file() const { return file_; }
 
  private:
+  friend class Transaction;
   Database(SQLite::Database&& connection, std::string file, Access access)
       : connection_(std::move(connection)), file_(std::move(file)), access_(access) {}
 
   template <class Work>
   auto transact(std::string_view doing, SQLite::TransactionBehavior behavior, Work&& work)
-      -> std::invoke_result_t<Work> {
-    return sqlite_guard(file_, doing, [&]() -> std::invoke_result_t<Work> {
-      SQLite::Transaction transaction(connection_, behavior);
-      auto result = work();
-      if (result) transaction.commit();
+      -> std::invoke_result_t<Work, Transaction&> {
+    return sqlite_guard(file_, doing, [&]() -> std::invoke_result_t<Work, Transaction&> {
+      SQLite::Transaction sqlite(connection_, behavior);
+      Transaction transaction(*this);
+      auto result = work(transaction);
+      if (result) sqlite.commit();
       return result;
     });
   }

@@ -102,7 +102,7 @@ ApiResponse no_content() {
 Result<void> known_version(const Call& call) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
-  TRY(row, store->version(facts.model, call.at("version")));
+  TRY(row, store->versions.current(facts.model, call.at("version")));
   if (!row) return fail(ErrorCode::not_found, "no version " + call.at("version") + " of model " + facts.model);
   return {};
 }
@@ -146,7 +146,7 @@ Answer label_region(const Call& call) {
     return fail(ErrorCode::invalid_input,
                 "body.label: expected confirmed, class:<number>, ambiguous, unrealistic or \"\"");
   TRY(store, call.read.store());
-  TRY(row, store->region(call.at("region")));
+  TRY(row, store->regions.find(call.at("region")));
   if (!row) return fail(ErrorCode::not_found, "no region " + call.at("region"));
   TRY_OK(call.actions.label_region(call.at("region"), label, note, call.who()));
   return json_response({{"region", call.at("region")}, {"label", text_or_null(label)}});
@@ -157,7 +157,7 @@ Answer waivers(const Call& call) {
   if (model != call.query.end() && !is_valid_name(model->second))
     return fail(ErrorCode::invalid_input, "model: not a model's name");
   TRY(store, call.read.store());
-  TRY(rows, store->waivers(model == call.query.end() ? "" : model->second));
+  TRY(rows, store->waivers.of(model == call.query.end() ? "" : model->second));
   Json list = Json::array();
   for (const auto& waiver : rows) {
     Json json = to_json(waiver);
@@ -185,7 +185,7 @@ Answer remove_waiver(const Call& call) {
 Answer cancel_job(const Call& call) {
   TRY(store, call.read.store());
   const auto id = static_cast<std::int64_t>(std::stoll(call.at("job")));
-  TRY(row, store->job(id));
+  TRY(row, store->jobs.find(id));
   if (!row) return fail(ErrorCode::not_found, "no job " + call.at("job"));
   TRY_OK(call.actions.cancel(id, call.who()));
   return no_content();

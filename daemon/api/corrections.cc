@@ -69,7 +69,7 @@ Result<JobRow> finished(const Call& call) {
 
 Result<JobRow> repair_job(const Call& call) {
   TRY(store, call.read.store());
-  TRY(job, store->job(std::stoll(call.at("job"))));
+  TRY(job, store->jobs.find(std::stoll(call.at("job"))));
   if (!job) return fail(ErrorCode::not_found, "no job " + call.at("job"));
   if (job->kind != JobKind::repair)
     return fail(ErrorCode::not_found, "job " + call.at("job") + " is a gate: it left a report, not a correction");
@@ -107,8 +107,8 @@ Answer correction(const Call& call) {
   TRY(job, finished(call));
   TRY(result, repair_result(call, job));
   TRY(store, call.read.store());
-  TRY(order, store->repair_order(job.id));
-  TRY(version, store->version_by_digest(job.model, job.digest));
+  TRY(order, store->jobs.repair_order(job.id));
+  TRY(version, store->versions.by_digest(job.model, job.digest));
   Json regions = Json::array();
   for (const auto& region : order.regions)
     regions.push_back({{"id", region.id}, {"label", region.label}, {"seeds", region.seeds.size()}});

@@ -26,7 +26,7 @@ Json detail_of(const AuditRow& row) {
 Answer jobs(const Call& call) {
   TRY(limit, limit_of(call, 100));
   TRY(store, call.read.store());
-  TRY(rows, store->jobs(limit));
+  TRY(rows, store->jobs.newest(limit));
   Json list = Json::array();
   for (const auto& row : rows) list.push_back(job_json(row));
   return json_response({{"jobs", std::move(list)}});
@@ -34,7 +34,7 @@ Answer jobs(const Call& call) {
 
 Answer job(const Call& call) {
   TRY(store, call.read.store());
-  TRY(row, store->job(std::stoll(call.at("job"))));
+  TRY(row, store->jobs.find(std::stoll(call.at("job"))));
   if (!row) return fail(ErrorCode::not_found, "no job " + call.at("job"));
   return json_response(job_json(*row));
 }
@@ -63,7 +63,7 @@ Answer audit(const Call& call) {
     before = number;
   }
   TRY(store, call.read.store());
-  TRY(rows, store->audit_rows(before, limit));
+  TRY(rows, store->audit.rows(before, limit));
   Json list = Json::array();
   for (const auto& row : rows)
     list.push_back({{"id", row.id},

@@ -42,7 +42,7 @@ Result<std::vector<std::string>> unseen_versions(const ModelFacts& facts, Store&
     // An entry without a version speaks of the whole model's folder.
     if (entry.model != facts.model || entry.version.empty()) continue;
     if (std::find(unseen.begin(), unseen.end(), entry.version) != unseen.end()) continue;
-    TRY(row, store.version(facts.model, entry.version));
+    TRY(row, store.versions.current(facts.model, entry.version));
     if (!row) unseen.push_back(entry.version);
   }
   std::reverse(unseen.begin(), unseen.end());
@@ -51,7 +51,7 @@ Result<std::vector<std::string>> unseen_versions(const ModelFacts& facts, Store&
 
 Result<Json> model_json(const ModelFacts& facts, Store& store) {
   TRY(unseen, unseen_versions(facts, store));
-  TRY(page, store.version_page(facts.model, {.limit = 1}));
+  TRY(page, store.versions.page(facts.model, {.limit = 1}));
   Json latest;
   if (!unseen.empty()) {
     TRY(standing, standing_of(facts, unseen.front(), store));
@@ -114,7 +114,7 @@ Json version_json(const ModelFacts& facts, const std::string& version, const Sta
 
 Answer models(const Call& call) {
   TRY(store, call.read.store());
-  TRY(names, store->models());
+  TRY(names, store->versions.models());
   for (const auto& [name, settings] : call.read.config()->models) names.push_back(name);
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
@@ -140,7 +140,7 @@ Answer model(const Call& call) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
   TRY(json, model_json(facts, *store));
-  TRY(history, store->promotions(facts.model));
+  TRY(history, store->promotions.of(facts.model));
   json["promotions"] = Json::array();
   for (const auto& promotion : history) json["promotions"].push_back(incumbent_json(promotion));
   return json_response(json);
@@ -160,7 +160,7 @@ Answer versions(const Call& call) {
     const auto found = std::find(unseen.begin(), unseen.end(), before->second);
     passed = static_cast<std::size_t>(found - unseen.begin()) + (found == unseen.end() ? 0 : 1);
     if (found == unseen.end()) {
-      TRY(row, store->version(facts.model, before->second));
+      TRY(row, store->versions.current(facts.model, before->second));
       if (!row) return fail(ErrorCode::invalid_input, "before: no version " + before->second);
       list.before = before->second;
     }
@@ -174,7 +174,7 @@ Answer versions(const Call& call) {
   }
   list.offset = offset > unseen.size() ? offset - unseen.size() : 0;
   list.limit = limit - page.size() + 1;  // one more, to know whether the list goes on
-  TRY(found, store->version_page(facts.model, list));
+  TRY(found, store->versions.page(facts.model, list));
   bool more = false;
   for (const auto& row : found.rows) {
     more = page.size() == limit;

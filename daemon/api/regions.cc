@@ -105,11 +105,11 @@ Answer regions(const Call& call) {
   list.offset = offset;
   list.limit = limit + 1;  // one more, to know whether the list goes on
   if (const auto before = call.query.find("before"); before != call.query.end()) {
-    TRY(row, store->region(before->second));
+    TRY(row, store->regions.find(before->second));
     if (!row || row->model != facts.model) return fail(ErrorCode::invalid_input, "before: no region " + before->second);
     list.before = before->second;
   }
-  TRY(found, store->region_page(facts.model, list));
+  TRY(found, store->regions.page(facts.model, list));
   const bool more = found.rows.size() > limit;
   if (more) found.rows.pop_back();
   Json page = Json::array();
@@ -122,10 +122,10 @@ Answer regions(const Call& call) {
 
 Answer region(const Call& call) {
   TRY(store, call.read.store());
-  TRY(row, store->region(call.at("region")));
+  TRY(row, store->regions.find(call.at("region")));
   if (!row) return fail(ErrorCode::not_found, "no region " + call.at("region"));
-  TRY(scores, store->region_scores(row->id));
-  TRY(words, store->region_labels(row->id));
+  TRY(scores, store->regions.scores(row->id));
+  TRY(words, store->regions.labels(row->id));
   Json said = Json::array();
   for (const auto& word : words)
     said.push_back(

@@ -8,9 +8,9 @@ namespace {
 // By its name first: the same bytes may lie at other places, where nobody signed them.
 Result<std::optional<VersionRow>> record_of(Store& store, const std::string& model, const std::string& version,
                                             const std::string& digest) {
-  TRY(named, store.version(model, version));
+  TRY(named, store.versions.current(model, version));
   if (named && named->digest == digest) return named;
-  return store.version_by_digest(model, digest);
+  return store.versions.by_digest(model, digest);
 }
 
 }  // namespace
@@ -32,12 +32,12 @@ Result<ModelFacts> model_facts(const std::string& model, const ReadModel& read, 
   facts.now = read.clock().now();
   facts.known = facts.watched;
   if (!facts.known) {
-    TRY(models, store.models());
+    TRY(models, store.versions.models());
     facts.known = std::find(models.begin(), models.end(), model) != models.end();
   }
-  TRY(incumbent, store.incumbent(model));
+  TRY(incumbent, store.promotions.incumbent(model));
   facts.incumbent = std::move(incumbent);
-  TRY(waivers, store.waivers(model));
+  TRY(waivers, store.waivers.of(model));
   for (auto& waiver : waivers) {
     const auto id = waiver.id;
     facts.waivers.emplace(id, std::move(waiver));
@@ -47,9 +47,9 @@ Result<ModelFacts> model_facts(const std::string& model, const ReadModel& read, 
 
 Result<Standing> standing_of(const ModelFacts& facts, const VersionRow& row, Store& store) {
   VersionFacts version{row, {}, {}, {}};
-  TRY(job, store.last_job(row.model, row.digest));
+  TRY(job, store.jobs.last_gate(row.model, row.digest));
   version.job = std::move(job);
-  TRY(judged, store.verdict(row.model, row.digest));
+  TRY(judged, store.verdicts.latest(row.model, row.digest));
   version.judged = std::move(judged);
   if (version.judged && facts.signature.mode == SignatureMode::enforce) {
     TRY(record, record_of(store, row.model, version.judged->incumbent_version, version.judged->incumbent_digest));
@@ -60,7 +60,7 @@ Result<Standing> standing_of(const ModelFacts& facts, const VersionRow& row, Sto
 
 Result<Standing> standing_of(const ModelFacts& facts, const std::string& version, Store& store) {
   if (!facts.known) return standing_without_record(facts, version);
-  TRY(row, store.version(facts.model, version));
+  TRY(row, store.versions.current(facts.model, version));
   if (row) return standing_of(facts, *row, store);
   return standing_without_record(facts, version);
 }

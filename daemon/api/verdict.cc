@@ -154,11 +154,11 @@ namespace {
 // A region's picture lies with the report of the version in whose gate the region was last seen.
 Answer picture_of_region(const Call& call, Store& store, const RegionRow& row, const std::string& picture) {
   if (picture.empty()) return fail(ErrorCode::not_found, "no picture was drawn of this image");
-  TRY(scores, store.region_scores(row.id));
+  TRY(scores, store.regions.scores(row.id));
   const auto seen = std::find_if(scores.rbegin(), scores.rend(),
                                  [&](const RegionScoreRow& score) { return score.version == row.last_version; });
   if (seen == scores.rend()) return fail(ErrorCode::not_found, "region " + row.id + " is in no report");
-  TRY(judged, store.verdict(row.model, seen->digest));
+  TRY(judged, store.verdicts.latest(row.model, seen->digest));
   if (!judged) return fail(ErrorCode::not_found, "region " + row.id + " is in no report");
   TRY(bytes, read_plain_file(call.read.config()->state_dir, judged->report, picture, kMaxPictureBytes));
   if (!is_png(bytes)) return fail(ErrorCode::not_found, picture + " is not a picture");
@@ -166,7 +166,7 @@ Answer picture_of_region(const Call& call, Store& store, const RegionRow& row, c
 }
 
 Result<RegionRow> known_region(const Call& call, Store& store) {
-  TRY(row, store.region(call.at("region")));
+  TRY(row, store.regions.find(call.at("region")));
   if (!row) return fail(ErrorCode::not_found, "no region " + call.at("region"));
   return std::move(*row);
 }

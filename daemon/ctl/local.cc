@@ -160,9 +160,9 @@ int audit_verify(Console& console, const TokenPlace& place, const Clock& clock) 
   const auto file = StateFolder{*state}.database();
   const auto store = Store::open(file, Store::Mode::read_only, clock);
   if (!store) return usage(console, store.error());
-  const auto fits = (*store)->verify_audit();
+  const auto fits = (*store)->audit.verify();
   if (!fits && fits.error().code != ErrorCode::corrupt) return console.failed(fits.error());
-  const auto newest = (*store)->audit_rows(0, 1);
+  const auto newest = (*store)->audit.rows(0, 1);
   if (!newest) return console.failed(newest.error());
   const auto rows = newest->empty() ? 0 : newest->front().id;
   const auto hash = newest->empty() ? std::string() : newest->front().hash;

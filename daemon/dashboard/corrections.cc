@@ -123,7 +123,7 @@ Answer page_repair(const Call& call) {
 Result<Json> mending_of(const Standing& standing, Store& store) {
   if (!standing.row || standing.kind == Standing::Kind::unknown) return Json();
   constexpr std::size_t kShown = 10;
-  TRY(rows, store.corrections(standing.row->model, standing.row->digest, kShown));
+  TRY(rows, store.jobs.repairs(standing.row->model, standing.row->digest, kShown));
   Json list = Json::array();
   for (const auto& row : rows)
     list.push_back({{"id", row.id}, {"state", to_string(row.state)}, {"created", minute_of(row.created)}});

@@ -30,7 +30,7 @@ Json problem_list(const DaemonStatus& status) {
 
 // The newest version of a model and where it stands; null without any.
 Result<Json> newest_row(const ModelFacts& facts, Store& store) {
-  TRY(page, store.version_page(facts.model, {.limit = 1}));
+  TRY(page, store.versions.page(facts.model, {.limit = 1}));
   if (page.rows.empty()) return Json();
   const auto& row = page.rows.front().version;
   TRY(standing, standing_of(facts, row, store));
@@ -43,11 +43,11 @@ Result<Json> newest_row(const ModelFacts& facts, Store& store) {
 
 Answer page_home(const Call& call) {
   TRY(store, call.read.store());
-  TRY(names, store->models());
+  TRY(names, store->versions.models());
   for (const auto& [name, settings] : call.read.config()->models) names.push_back(name);
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
-  TRY(open, store->open_regions());
+  TRY(open, store->regions.open());
   Json models = Json::array();
   for (const auto& name : names) {
     TRY(facts, model_facts(name, call.read, *store));
@@ -66,7 +66,7 @@ Answer page_home(const Call& call) {
                       {"expired", expired > 0 ? std::to_string(expired) : ""},
                       {"nothing_open", regions.unlabelled + regions.second == 0 && expired == 0 && !failed}});
   }
-  TRY(rows, store->job_page(0, kJobsShown));
+  TRY(rows, store->jobs.page(0, kJobsShown));
   Json jobs = Json::array();
   for (const auto& row : rows.rows) jobs.push_back(job_row(row));
   const auto status = call.read.status();
@@ -89,7 +89,7 @@ Answer page_audit(const Call& call) {
       return fail(ErrorCode::invalid_input, "before: expected the number of a row");
     before = std::stoll(asked->second);
   }
-  TRY(rows, store->audit_rows(before, kAuditShown));
+  TRY(rows, store->audit.rows(before, kAuditShown));
   Json list = Json::array();
   for (const auto& row : rows)
     list.push_back({{"id", row.id},

@@ -14,7 +14,7 @@ Answer page_jobs(const Call& call) {
   const std::size_t page = page_of(call);
   // Asked before the jobs are read: what happens in between is told again rather than missed.
   const auto events = call.read.events_after(0, std::chrono::milliseconds(0));
-  TRY(found, store->job_page(page * kJobsShown, kJobsShown));
+  TRY(found, store->jobs.page(page * kJobsShown, kJobsShown));
   Json jobs = Json::array();
   for (const auto& row : found.rows) jobs.push_back(job_row(row));
   return html_with_scripts("dashboard_jobs.mustache", {{"title", "Jobs"},

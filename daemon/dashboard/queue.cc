@@ -16,7 +16,7 @@ Answer queue_page(const Call& call, Store& store, const std::string& model, cons
   queue.after = asked(call, "after");
   if (!queue.after.empty() && !is_valid_name(queue.after))
     return fail(ErrorCode::invalid_input, "after: not a region's id");
-  TRY(head, store.region_queue(queue));
+  TRY(head, store.regions.queue(queue));
   const std::string start = path + (queue.second ? "?show=second" : "");
   Json data = {{"title", model.empty() ? "Queue" : model + ": queue"},
                {"program", "defused " DEFUSED_VERSION},
@@ -29,9 +29,9 @@ Answer queue_page(const Call& call, Store& store, const std::string& model, cons
                {"any_left", head.left > 0},
                {"region", nullptr}};
   if (!head.region.empty()) {
-    TRY(row, store.region(head.region));
+    TRY(row, store.regions.find(head.region));
     if (!row) return fail(ErrorCode::not_found, "no region " + head.region);
-    TRY(words, store.region_labels(row->id));
+    TRY(words, store.regions.labels(row->id));
     const auto samples = sample_rows(*row);
     Json shown = people_say(*row, words);
     shown.update({{"of_model", row->model},

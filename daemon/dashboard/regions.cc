@@ -38,7 +38,7 @@ Result<Json> heat_rows(Store& store, const std::vector<RegionRow>& rows,
   std::vector<std::string> regions, digests;
   for (const auto& row : rows) regions.push_back(row.id);
   for (const auto& row : versions) digests.push_back(row.version.digest);
-  TRY(cells, store.region_cells(regions, digests));
+  TRY(cells, store.regions.cells(regions, digests));
   std::map<std::pair<std::string, std::string>, const RegionCell*> scores;  // by region and digest
   for (const auto& cell : cells) scores.emplace(std::pair(cell.region, cell.digest), &cell);
   Json out = Json::array();
@@ -148,9 +148,9 @@ Answer page_regions(const Call& call) {
   list.limit = kRegionsShown;
   const std::size_t page = page_of(call);
   list.offset = page * kRegionsShown;
-  TRY(found, store->region_page(facts.model, list));
+  TRY(found, store->regions.page(facts.model, list));
   const std::size_t columns_page = number_asked(call, "columns");
-  TRY(releases, store->version_page(facts.model, {.offset = columns_page * kVersionsShown, .limit = kVersionsShown}));
+  TRY(releases, store->versions.page(facts.model, {.offset = columns_page * kVersionsShown, .limit = kVersionsShown}));
   auto& versions = releases.rows;
   std::reverse(versions.begin(), versions.end());
   TRY(shown, heat_rows(*store, found.rows, versions));
@@ -184,11 +184,11 @@ Answer page_regions(const Call& call) {
 
 Answer page_region(const Call& call) {
   TRY(store, call.read.store());
-  TRY(row, store->region(call.at("region")));
+  TRY(row, store->regions.find(call.at("region")));
   if (!row) return fail(ErrorCode::not_found, "no region " + call.at("region"));
-  TRY(scores, store->region_scores(row->id));
-  TRY(words, store->region_labels(row->id));
-  TRY(waivers, store->waiver_rows(row->model));
+  TRY(scores, store->regions.scores(row->id));
+  TRY(words, store->regions.labels(row->id));
+  TRY(waivers, store->waivers.rows(row->model));
   const auto now = call.read.clock().now();
   Json covering = Json::array();
   for (const auto& waiver : waivers)  // a finding of a region is named <check>/<region>

@@ -107,8 +107,8 @@ Answer page_model(const Call& call) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
   const std::size_t page = page_of(call);
-  TRY(found, store->version_page(facts.model, {.offset = page * kVersionsShown, .limit = kVersionsShown}));
-  TRY(history, store->promotions(facts.model));
+  TRY(found, store->versions.page(facts.model, {.offset = page * kVersionsShown, .limit = kVersionsShown}));
+  TRY(history, store->promotions.of(facts.model));
   std::set<std::string> promoted;
   for (const auto& row : history) promoted.insert(row.digest);
   Json versions = Json::array();
@@ -119,7 +119,7 @@ Answer page_model(const Call& call) {
     points.push_back(point_of(row, promoted));
   }
   std::reverse(points.begin(), points.end());
-  TRY(regions, store->region_page(facts.model, {.newest = true, .limit = kRegionsShown}));
+  TRY(regions, store->regions.page(facts.model, {.newest = true, .limit = kRegionsShown}));
   auto promotions = promotion_rows(history);
   auto waivers = waiver_rows(facts);
   auto shown_regions = region_rows(regions.rows);

@@ -65,7 +65,7 @@ Answer page_waivers(const Call& call) {
   const std::string filter = asked_state.empty() ? "all" : asked_state;
   if (std::find(std::begin(kFilters), std::end(kFilters), filter) == std::end(kFilters))
     return fail(ErrorCode::invalid_input, "state: expected all, live, expiring, unused, expired or removed");
-  TRY(rows, store->waiver_rows(model));
+  TRY(rows, store->waivers.rows(model));
   const auto now = call.read.clock().now();
   Json filters = Json::array();
   for (const auto name : kFilters)

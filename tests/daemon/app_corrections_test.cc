@@ -30,7 +30,7 @@ struct Corrections : Daemon {
     mends_by(kMends);
     with_incumbent();
     with_failed_two();
-    region = (*store().regions("digits")).front().id;
+    region = (*store().regions.of("digits")).front().id;
     folder.file("mended.json", dump_json(to_json(mended_result(region))));
   }
   void mends_by(const std::string& words) { folder.file("mend.sh", words); }
@@ -40,7 +40,7 @@ struct Corrections : Daemon {
     EXPECT_TRUE(id) << id.error().describe();
     return id.value_or(0);
   }
-  JobRow row(std::int64_t id) { return **store().job(id); }
+  JobRow row(std::int64_t id) { return **store().jobs.find(id); }
   bool becomes(std::int64_t id, JobState state) {
     return comes_true([&] { return row(id).state == state; });
   }
@@ -50,7 +50,7 @@ struct Corrections : Daemon {
     EXPECT_EQ(job("two")->kind, JobKind::gate);
     EXPECT_EQ(job("two")->state, JobState::done);
     EXPECT_EQ(verdict_file("2").value("verdict", ""), "fail");
-    EXPECT_EQ((*store().verdicts("digits", 99)).size(), 2U);
+    EXPECT_EQ((*store().verdicts.newest("digits", 99)).size(), 2U);
   }
 };
 
@@ -65,8 +65,8 @@ TEST_F(Corrections, OneIsOrderedCarriedOutAndKept) {
   EXPECT_EQ(manifest["correction"]["regions"], Json::array({region}));
   EXPECT_EQ(manifest["correction"]["lambda"], 1);
   expect_verdict_untouched();
-  EXPECT_EQ((*store().audit_rows(0, 2)).back().action, "correct");
-  EXPECT_EQ((*store().audit_rows(0, 2)).back().who, "ann");
+  EXPECT_EQ((*store().audit.rows(0, 2)).back().action, "correct");
+  EXPECT_EQ((*store().audit.rows(0, 2)).back().who, "ann");
   bool told = false;
   for (const auto& event : app->live().events_after(0, milliseconds(0)))
     told = told || (event.type == "job" && event.data.find("\"kind\":\"correction\"") != std::string::npos &&
@@ -115,7 +115,7 @@ TEST_F(Corrections, OneThatTheDaemonLeftIsTakenUpAndEndsOnce) {
   start();
   ASSERT_TRUE(becomes(id, JobState::done)) << row(id).error;
   EXPECT_EQ(row(id).attempt, 2);
-  EXPECT_EQ((*store().corrections("digits", "", 9)).size(), 1U);
+  EXPECT_EQ((*store().jobs.repairs("digits", "", 9)).size(), 1U);
   expect_verdict_untouched();
 }
 
@@ -126,7 +126,7 @@ TEST_F(Corrections, OneWhoseWorkerHadFinishedIsTakenInWithoutAnother) {
   stop();
   {  // as if the daemon had been killed between the worker's end and ours
     auto opened = Store::open(StateFolder{config.state_dir}.database(), Store::Mode::read_write, clock);
-    ASSERT_TRUE((*opened)->move_job(id, JobState::running, {}));
+    ASSERT_TRUE((*opened)->jobs.move(id, JobState::running, {}));
   }
   const auto result = std::filesystem::path("state/jobs") / std::to_string(id) / "result";
   folder.file((result / "correction.json").string(), dump_json(to_json(mended_result(region))));
@@ -180,11 +180,12 @@ TEST_F(Corrections, PeoplesWordsAreThoseOfNowAndNothingToMendIsSaid) {
   ASSERT_TRUE(app->label_region(region, "class:4", "", "ann"));
   mends_by("sleep 60");
   const auto id = order();
-  EXPECT_EQ((*store().repair_order(id)).regions.front().label, 4);
+  EXPECT_EQ((*store().jobs.repair_order(id)).regions.front().label, 4);
   EXPECT_EQ(order(), id) << "the same again is the same job";
   EXPECT_EQ(refused("2", {{}, {}}), "conflict") << "other settings are another one";
   shelf.remove("2");
-  ASSERT_TRUE(comes_true([&] { return (*store().version("digits", "2"))->presence == VersionPresence::deleted; }));
+  ASSERT_TRUE(
+      comes_true([&] { return (*store().versions.current("digits", "2"))->presence == VersionPresence::deleted; }));
   EXPECT_EQ(refused("2", wanted()), "conflict");
 }
 

@@ -26,14 +26,14 @@ TEST_F(Daemon, PromotionNeedsAVerdictAgainstThePresentIncumbentOrAReasonedOverri
   ASSERT_FALSE(unreasoned);
   EXPECT_EQ(unreasoned.error().code, ErrorCode::invalid_input);
   ASSERT_TRUE(app->promote("digits", "3", "urgent", true, "ann"));
-  EXPECT_EQ((*store().incumbent("digits"))->kind, "override");
+  EXPECT_EQ((*store().promotions.incumbent("digits"))->kind, "override");
 
   const auto back = app->rollback("digits", "worse than thought", "ann");
   ASSERT_TRUE(back) << back.error().describe();
   EXPECT_EQ(*back, "2");
   EXPECT_EQ(*app->rollback("digits", "further", "ann"), "1");
   EXPECT_EQ(app->rollback("digits", "further", "ann").error().code, ErrorCode::conflict);
-  EXPECT_TRUE(store().verify_audit());
+  EXPECT_TRUE(store().audit.verify());
 }
 
 TEST_F(Daemon, UnknownThingsAreNotFound) {
@@ -51,7 +51,7 @@ TEST_F(Daemon, EvaluateMakesANewJobAndKeepsTheOld) {
   ASSERT_TRUE(again) << again.error().describe();
   EXPECT_GT(*again, first);
   ASSERT_TRUE(comes_true([&] { return job("one")->id == *again && is_final(job("one")->state); }));
-  EXPECT_EQ((*store().job(first))->state, JobState::done);
+  EXPECT_EQ((*store().jobs.find(first))->state, JobState::done);
   EXPECT_EQ(job("one")->incumbent_digest, "") << "the incumbent is not compared with itself";
 }
 
@@ -86,7 +86,7 @@ TEST_F(Daemon, ALabelJudgesAgainWithoutRunningAnything) {
   ASSERT_TRUE(app->label_region(region, "", "it is one after all", "ann"));
   ASSERT_TRUE(comes_true([&] { return verdict("two")->verdict.state == VerdictState::fail; }));
   EXPECT_EQ(runs(), ran);
-  EXPECT_EQ(store().regions("digits")->size(), 1U) << "judging again finds no new regions";
+  EXPECT_EQ(store().regions.of("digits")->size(), 1U) << "judging again finds no new regions";
 }
 
 TEST_F(Daemon, WaiverCoversUntilItExpires) {
@@ -120,7 +120,7 @@ TEST_F(Daemon, AWordThatNoVerdictFollowedYetIsHeededAtTheNextStart) {
     stop();
     clock.advance(std::chrono::seconds(1));
     auto written = Store::open(StateFolder{config.state_dir}.database(), Store::Mode::read_write, clock);
-    ASSERT_TRUE(written && (*written)->label_region(region, label, "ann", ""));
+    ASSERT_TRUE(written && (*written)->regions.label(region, label, "ann", ""));
     clock.advance(std::chrono::seconds(1));  // a verdict of the word's own millisecond may be from before it
   };
   say("ambiguous");
@@ -136,7 +136,7 @@ TEST_F(Daemon, AWordThatNoVerdictFollowedYetIsHeededAtTheNextStart) {
   clock.advance(std::chrono::seconds(1));
   const auto verdicts = [&] {
     auto store = Store::open(StateFolder{config.state_dir}.database(), Store::Mode::read_only, clock);
-    return (*store)->verdicts("digits", 100)->size();
+    return (*store)->verdicts.newest("digits", 100)->size();
   };
   const auto before = verdicts();
   start();

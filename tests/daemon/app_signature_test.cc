@@ -56,7 +56,7 @@ struct SignedDaemon : Daemon {
     return now.reason;
   }
   bool audited(const std::string& action, const std::string& words) {
-    const auto rows = store().audit_rows(0, 100);
+    const auto rows = store().audit.rows(0, 100);
     for (const auto& row : *rows)
       if (row.action == action && row.detail.find(words) != std::string::npos) return true;
     return false;
@@ -83,7 +83,7 @@ TEST_F(SignedDaemon, EnforcedASignedVersionIsJudgedAndPromotedUnderItsKeysName) 
   ASSERT_TRUE(app->promote("digits", "2", "", false, "ann"));
   EXPECT_TRUE(audited("promote", "\"signed_by\":\"key-1\""));
   EXPECT_TRUE(audited("version.signature", "\"signature\":\"valid\""));
-  EXPECT_TRUE(store().verify_audit());
+  EXPECT_TRUE(store().audit.verify());
 }
 
 TEST_F(SignedDaemon, EnforcedAnUnsignedVersionIsNeverRunJudgedOrPromoted) {
@@ -261,7 +261,7 @@ struct SleepyDaemon : SignedDaemon {
     EXPECT_EQ(promoted.error().code, ErrorCode::conflict);
     EXPECT_NE(promoted.error().message.find(words), std::string::npos) << promoted.error().message;
     EXPECT_TRUE(audited(action, words));
-    EXPECT_EQ((*store().incumbent("digits"))->version, "1");
+    EXPECT_EQ((*store().promotions.incumbent("digits"))->version, "1");
   }
 };
 
@@ -280,7 +280,7 @@ TEST_F(SleepyDaemon, AFileReplacedAfterItWasJudgedIsNotPromoted) {
   const auto back = app->rollback("digits", "", "ann");
   ASSERT_FALSE(back);
   EXPECT_TRUE(audited("rollback.refused", digest("another")));
-  EXPECT_EQ((*store().incumbent("digits"))->version, "2");
+  EXPECT_EQ((*store().promotions.incumbent("digits"))->version, "2");
 }
 
 TEST_F(SleepyDaemon, ASignatureRemovedAfterItWasJudgedIsSeenAtPromotion) {

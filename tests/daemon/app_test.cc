@@ -96,11 +96,11 @@ TEST_F(Daemon, RestartJudgesAResultThatIsThereWithoutRunningAnything) {
     auto opened = Store::open(state.database(), Store::Mode::read_write, clock);
     ASSERT_TRUE(opened);
     Store& before = **opened;
-    ASSERT_TRUE(before.put_version({"digits", "1", digest("one"), "/registry/digits/1/model.pt", {}, "", clock.now()},
-                                   "f-one"));
-    const auto id = before.enqueue("digits", "1", digest("one"), 0, {"daemon", "job.queued", "digits/1"});
+    ASSERT_TRUE(before.versions.put({"digits", "1", digest("one"), "/registry/digits/1/model.pt", {}, "", clock.now()},
+                                    "f-one"));
+    const auto id = before.jobs.enqueue("digits", "1", digest("one"), 0, {"daemon", "job.queued", "digits/1"});
     ASSERT_TRUE(id);
-    ASSERT_TRUE(before.move_job(*id, JobState::running, {}));
+    ASSERT_TRUE(before.jobs.move(*id, JobState::running, {}));
     JobSpec spec;
     spec.id = *id;
     spec.model = ModelName("digits");
@@ -155,7 +155,7 @@ TEST_F(Daemon, StoppedWhileAWorkerRunsItQueuesTheJobAndRunsItAfterTheRestart) {
   {
     auto opened = Store::open(StateFolder{config.state_dir}.database(), Store::Mode::read_write, clock);
     ASSERT_TRUE(opened);
-    EXPECT_EQ((*(*opened)->last_job("digits", digest("one")))->state, JobState::queued);
+    EXPECT_EQ((*(*opened)->jobs.last_gate("digits", digest("one")))->state, JobState::queued);
   }
   script = kWorker;
   give(answer("1", "one"));
@@ -181,13 +181,13 @@ TEST_F(Daemon, UnreachableRegistryIsToldAndRecoversByItselfAndNothingIsForgotten
   }
   ASSERT_TRUE(comes_true([&] { return !app->live().status().registry_problem.empty(); }));
   EXPECT_TRUE(app->live().status().ready);
-  EXPECT_EQ((*store().version("digits", "1"))->presence, VersionPresence::present);
+  EXPECT_EQ((*store().versions.current("digits", "1"))->presence, VersionPresence::present);
   {
     const std::lock_guard lock(shelf.mutex);
     shelf.problem.clear();
   }
   ASSERT_TRUE(comes_true([&] { return app->live().status().registry_problem.empty(); }));
-  EXPECT_EQ((*store().version("digits", "1"))->presence, VersionPresence::present);
+  EXPECT_EQ((*store().versions.current("digits", "1"))->presence, VersionPresence::present);
 }
 
 TEST_F(Daemon, VersionReplacedInPlaceLosesItsVerdictAndIsJudgedAnew) {
@@ -202,7 +202,7 @@ TEST_F(Daemon, VersionReplacedInPlaceLosesItsVerdictAndIsJudgedAnew) {
   ASSERT_TRUE(judged("changed"));
   EXPECT_EQ(verdict("changed")->verdict.state, VerdictState::fail);
   ASSERT_TRUE(comes_true([&] { return verdict_file("2")["verdict"] == "fail"; }));
-  EXPECT_EQ((*store().version("digits", "2"))->replaced, 1);
+  EXPECT_EQ((*store().versions.current("digits", "2"))->replaced, 1);
 }
 
 TEST_F(Daemon, VersionThatIsBeingWrittenAgainDoesNotLiveOnItsOldVerdict) {
@@ -231,7 +231,8 @@ TEST_F(Daemon, VersionThatIsBeingWrittenAgainDoesNotLiveOnItsOldVerdict) {
 TEST_F(Daemon, VersionWhoseManifestDoesNotFitIsTakenForGone) {
   with_incumbent();
   shelf.put("1", "corrupt");
-  ASSERT_TRUE(comes_true([&] { return (*store().version("digits", "1"))->presence == VersionPresence::deleted; }));
+  ASSERT_TRUE(
+      comes_true([&] { return (*store().versions.current("digits", "1"))->presence == VersionPresence::deleted; }));
   const auto not_ready = app->live().status().not_ready;
   ASSERT_EQ(not_ready.size(), 1U);
   EXPECT_EQ(not_ready[0].state, EntryState::refused);
@@ -267,7 +268,7 @@ TEST_F(Daemon, ReloadTakesANewModelAndJudgesItsVersions) {
   shelf.put("1", "one", "letters");
   start();
   ASSERT_TRUE(comes_true([&] { return app->live().status().ready; }));
-  EXPECT_TRUE(store().versions("letters")->empty());
+  EXPECT_TRUE(store().versions.of("letters")->empty());
   load = [this] {
     auto next = config;
     next.models["letters"] = digits_settings();
@@ -275,7 +276,7 @@ TEST_F(Daemon, ReloadTakesANewModelAndJudgesItsVersions) {
     return Result<Config>(next);
   };
   boost::asio::post(app->io(), [this] { app->reload(); });
-  ASSERT_TRUE(comes_true([&] { return !store().versions("letters")->empty(); }));
+  ASSERT_TRUE(comes_true([&] { return !store().versions.of("letters")->empty(); }));
   EXPECT_EQ(app->live().status().config_problem, "");
 }
 

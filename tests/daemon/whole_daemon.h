@@ -162,8 +162,10 @@ struct Daemon : testing::Test {
 
   Store& store() { return **app->live().store(); }
   std::string digest(const std::string& bytes) { return sha256_hex(bytes); }
-  std::optional<VerdictRow> verdict(const std::string& bytes) { return *store().verdict("digits", digest(bytes)); }
-  std::optional<JobRow> job(const std::string& bytes) { return *store().last_job("digits", digest(bytes)); }
+  std::optional<VerdictRow> verdict(const std::string& bytes) {
+    return *store().verdicts.latest("digits", digest(bytes));
+  }
+  std::optional<JobRow> job(const std::string& bytes) { return *store().jobs.last_gate("digits", digest(bytes)); }
   Json verdict_file(const std::string& version) {
     const auto text = test::slurp(StateFolder{config.state_dir}.verdict_file("digits", version));
     return text.empty() ? Json::object() : *parse_json(text, version);

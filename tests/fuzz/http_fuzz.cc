@@ -42,8 +42,8 @@ struct Daemon {
     write_version_2();
     Waiver waiver = samples::waiver();
     waiver.model = "digits";
-    check(world.store->add_waiver(waiver, "ann"));
-    check(world.store->label_region(region.region.id, "confirmed", "ann", "yes"));
+    check(world.store->waivers.add(waiver, "ann"));
+    check(world.store->regions.label(region.region.id, "confirmed", "ann", "yes"));
     correct(region.region.id);
     world.read.events = {{1, "job", "{}"}, {2, "verdict", "{}"}};
   }
@@ -55,7 +55,7 @@ struct Daemon {
 
   // What its page shows comes from the report's files.
   void write_version_2() {
-    const auto verdict = world.store->verdict("digits", testing::digest_of("2"));
+    const auto verdict = world.store->verdicts.latest("digits", testing::digest_of("2"));
     check(verdict);
     Report report = samples::report();
     samples::draw_pictures(report, world.tree / "pictures");
@@ -68,10 +68,10 @@ struct Daemon {
     order.regions = {{region, 7, RegionEvidence::both, {1, 2}}};
     order.settings = few_settings();
     const auto job =
-        world.store->enqueue_repair("digits", "2", testing::digest_of("2"), order, {"ann", "correct", "digits/2"});
+        world.store->jobs.enqueue_repair("digits", "2", testing::digest_of("2"), order, {"ann", "correct", "digits/2"});
     check(job);
     world.start(*job);
-    check(world.store->move_job(*job, JobState::done, {}));
+    check(world.store->jobs.move(*job, JobState::done, {}));
     const auto folder = "corrections/" + std::to_string(*job) + "/";
     world.tree.file(folder + "correction.json", dump_json(to_json(mended_result(region))))
         .file(folder + "sweep.svg", "<svg/>")

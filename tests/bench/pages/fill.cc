@@ -129,8 +129,8 @@ fs::path judge(Store& store, PassingClock& clock, const Candidate& version, int 
                const std::vector<NewRegion>& regions, const std::string& waiver) {
   const auto name = version.model + "/" + version.version;
   const auto id =
-      must(store.enqueue(version.model, version.version, version.digest, 0, {"daemon", "job.queued", name}));
-  must(store.move_job(id, JobState::running, {}));
+      must(store.jobs.enqueue(version.model, version.version, version.digest, 0, {"daemon", "job.queued", name}));
+  must(store.jobs.move(id, JobState::running, {}));
   clock.pass(std::chrono::minutes(1));
   VerdictRow row;
   row.model = version.model;
@@ -141,7 +141,7 @@ fs::path judge(Store& store, PassingClock& clock, const Candidate& version, int 
   for (auto& finding : row.verdict.findings)
     if (finding.decision == Decision::violation) finding.waiver = waiver;
   row.report = "reports/" + name + "/" + std::to_string(id);
-  must(store.finish_job(id, JobState::done, row, regions));
+  must(store.verdicts.finish_job(id, JobState::done, row, regions));
   return row.report;
 }
 
@@ -155,18 +155,18 @@ std::string waive(Store& store, PassingClock& clock, int index) {
   waiver.approved_by = "ann";
   waiver.created = clock.now();
   waiver.expires = clock.now() + std::chrono::hours(24 * (1 + index % 90));
-  return must(store.add_waiver(waiver, "ann"));
+  return must(store.waivers.add(waiver, "ann"));
 }
 
 void people(Store& store, PassingClock& clock) {
   for (int i = 0; i < kWaivers; ++i) {
     const auto id = waive(store, clock, i);
-    if (i % 6 == 0) must(store.remove_waiver(id, "bob"));
+    if (i % 6 == 0) must(store.waivers.remove(id, "bob"));
     clock.pass(std::chrono::minutes(5));
   }
   for (int i = 0; i < kLabelled; ++i) {
-    must(store.label_region(region_id(i), "confirmed", "ann", ""));
-    if (i % 2 == 0) must(store.label_region(region_id(i), i % 4 == 0 ? "confirmed" : "ambiguous", "bob", ""));
+    must(store.regions.label(region_id(i), "confirmed", "ann", ""));
+    if (i % 2 == 0) must(store.regions.label(region_id(i), i % 4 == 0 ? "confirmed" : "ambiguous", "bob", ""));
   }
 }
 
@@ -186,7 +186,7 @@ int fill(const fs::path& registry, const fs::path& state) {
   for (const auto& entry : snapshot.entries) {
     auto version = must(identify(entry, today));
     version.seen_at = clock.now();
-    must(store->put_version(version, entry.fingerprint));
+    must(store->versions.put(version, entry.fingerprint));
     clock.pass(std::chrono::hours(1));
     const int number = std::atoi(version.version.c_str());
     const bool scored = version.model == "digits" && number > kVersions - kScoredVersions;
@@ -200,18 +200,18 @@ int fill(const fs::path& registry, const fs::path& state) {
       write_documents(state / report, shown);
     }
     if (version.version == "1" || (version.model == "digits" && number % 250 == 0))
-      must(store->promote(version.model, version.version, version.digest, number % 500 == 0 ? "override" : "promote",
-                          "ann", "needed today"));
+      must(store->promotions.promote(version.model, version.version, version.digest,
+                                     number % 500 == 0 ? "override" : "promote", "ann", "needed today"));
     known.push_back(std::move(version));
   }
   people(*store, clock);
-  for (int i = 0; must(store->job_page(0, 1)).total < kJobs; ++i) {
+  for (int i = 0; must(store->jobs.page(0, 1)).total < kJobs; ++i) {
     const auto& version = known[static_cast<std::size_t>(i) % known.size()];
-    const auto id =
-        must(store->enqueue(version.model, version.version, version.digest, 0, {"ann", "evaluate", version.version}));
-    must(store->move_job(id, JobState::cancelled, {}));
+    const auto id = must(
+        store->jobs.enqueue(version.model, version.version, version.digest, 0, {"ann", "evaluate", version.version}));
+    must(store->jobs.move(id, JobState::cancelled, {}));
   }
-  while (must(store->audit_rows(0, 1)).front().id < kAuditRows) must(store->audit({"ann", "look", "digits"}));
+  while (must(store->audit.rows(0, 1)).front().id < kAuditRows) must(store->audit.add({"ann", "look", "digits"}));
   std::printf("%d versions, %d regions, %d jobs\n", index, kRegions, kJobs);
   return 0;
 }

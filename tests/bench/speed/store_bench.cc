@@ -38,12 +38,12 @@ void time_reads(benchmark::State& state, std::int64_t rows, Ask&& ask) {
 // All that GET …/gate reads of a version that was judged (daemon/api/standing.cc).
 void gate(benchmark::State& state, std::int64_t rows) {
   time_reads(state, rows, [&](Store& store, std::int64_t turn) -> Result<void> {
-    TRY(incumbent, store.incumbent(kModel));
-    TRY(waivers, store.waivers(kModel));
-    TRY(version, store.version(kModel, some_version(turn, rows)));
+    TRY(incumbent, store.promotions.incumbent(kModel));
+    TRY(waivers, store.waivers.of(kModel));
+    TRY(version, store.versions.current(kModel, some_version(turn, rows)));
     if (!version) return fail(ErrorCode::not_found, "the store was filled otherwise");
-    TRY(job, store.last_job(kModel, version->digest));
-    TRY(verdict, store.verdict(kModel, version->digest));
+    TRY(job, store.jobs.last_gate(kModel, version->digest));
+    TRY(verdict, store.verdicts.latest(kModel, version->digest));
     benchmark::DoNotOptimize(incumbent);
     benchmark::DoNotOptimize(waivers);
     benchmark::DoNotOptimize(job);
@@ -54,7 +54,7 @@ void gate(benchmark::State& state, std::int64_t rows) {
 
 void versions(benchmark::State& state, std::int64_t rows) {
   time_reads(state, rows, [&](Store& store, std::int64_t) -> Result<void> {
-    TRY(list, store.versions(kModel));
+    TRY(list, store.versions.of(kModel));
     benchmark::DoNotOptimize(list.data());
     return {};
   });
@@ -62,7 +62,7 @@ void versions(benchmark::State& state, std::int64_t rows) {
 
 void regions(benchmark::State& state, std::int64_t rows) {
   time_reads(state, rows, [&](Store& store, std::int64_t) -> Result<void> {
-    TRY(list, store.regions(kModel));
+    TRY(list, store.regions.of(kModel));
     benchmark::DoNotOptimize(list.data());
     return {};
   });
@@ -77,9 +77,9 @@ void insert(benchmark::State& state, std::int64_t rows) {
     candidate.model = kModel;
     candidate.version = name;
     candidate.digest = "digest of " + name;
-    TRY_OK((*store)->put_version(candidate, "fingerprint"));
-    TRY(id, (*store)->enqueue(kModel, name, candidate.digest, 0, {"bench", "job.queued", name}));
-    TRY_OK((*store)->move_job(id, JobState::running, {}));
+    TRY_OK((*store)->versions.put(candidate, "fingerprint"));
+    TRY(id, (*store)->jobs.enqueue(kModel, name, candidate.digest, 0, {"bench", "job.queued", name}));
+    TRY_OK((*store)->jobs.move(id, JobState::running, {}));
     VerdictRow row;
     row.model = kModel;
     row.version = name;
@@ -92,9 +92,9 @@ void insert(benchmark::State& state, std::int64_t rows) {
     finding.subject = "class 7";
     finding.sentence = "12 images of class 7 break.";
     row.verdict.findings.assign(5, finding);
-    return (*store)->finish_job(id, JobState::done, row, {});
+    return (*store)->verdicts.finish_job(id, JobState::done, row, {});
   };
-  const auto run = std::to_string((*store)->jobs(1).value_or(std::vector<JobRow>(1)).front().id);
+  const auto run = std::to_string((*store)->jobs.newest(1).value_or(std::vector<JobRow>(1)).front().id);
   int turn = 0;
   for (auto _ : state)
     if (const auto done = write("new-" + run + "-" + std::to_string(turn++)); !done)

@@ -16,7 +16,7 @@ class StoreJobs : public StoreTest {};
 
 TEST_F(StoreJobs, ANewJobIsQueuedAndAudited) {
   const auto id = queue("1", "d1", 7);
-  const auto job = store_->job(id).value();
+  const auto job = store_->jobs.find(id).value();
   ASSERT_TRUE(job);
   EXPECT_EQ(job->model, "digits");
   EXPECT_EQ(job->version, "1");
@@ -28,7 +28,7 @@ TEST_F(StoreJobs, ANewJobIsQueuedAndAudited) {
   EXPECT_EQ(job->not_before, clock_.now());
   EXPECT_FALSE(job->started);
   EXPECT_FALSE(job->finished);
-  const auto audit = store_->audit_rows(0, 10).value();
+  const auto audit = store_->audit.rows(0, 10).value();
   ASSERT_EQ(audit.size(), 1U);
   EXPECT_EQ(audit[0].action, "enqueue");
   EXPECT_EQ(audit[0].detail, R"({"job":)" + std::to_string(id) + "}");
@@ -37,33 +37,33 @@ TEST_F(StoreJobs, ANewJobIsQueuedAndAudited) {
 TEST_F(StoreJobs, OneOpenJobPerDigest) {
   const auto id = queue("1", "d1", 1);
   EXPECT_EQ(queue("1", "d1", 5), id);
-  EXPECT_EQ(store_->job(id).value()->priority, 5);
+  EXPECT_EQ(store_->jobs.find(id).value()->priority, 5);
   EXPECT_EQ(queue("1", "d1", 2), id);
-  EXPECT_EQ(store_->job(id).value()->priority, 5) << "asking again never slows a job down";
-  ASSERT_TRUE(store_->move_job(id, JobState::running, {}));
+  EXPECT_EQ(store_->jobs.find(id).value()->priority, 5) << "asking again never slows a job down";
+  ASSERT_TRUE(store_->jobs.move(id, JobState::running, {}));
   EXPECT_EQ(queue("1", "d1"), id);
-  EXPECT_EQ(store_->jobs(10).value().size(), 1U);
-  EXPECT_EQ(store_->audit_rows(0, 10).value().size(), 1U);
+  EXPECT_EQ(store_->jobs.newest(10).value().size(), 1U);
+  EXPECT_EQ(store_->audit.rows(0, 10).value().size(), 1U);
 }
 
 TEST_F(StoreJobs, AfterAFinalStateANewJobIsMade) {
   const auto id = run("1", "d1");
-  ASSERT_TRUE(store_->move_job(id, JobState::cancelled, {}));
+  ASSERT_TRUE(store_->jobs.move(id, JobState::cancelled, {}));
   const auto second = queue("1", "d1");
   EXPECT_NE(second, id);
-  EXPECT_EQ(store_->last_job("digits", "d1").value()->id, second);
-  EXPECT_EQ(store_->job(id).value()->state, JobState::cancelled) << "the old job is kept";
+  EXPECT_EQ(store_->jobs.last_gate("digits", "d1").value()->id, second);
+  EXPECT_EQ(store_->jobs.find(id).value()->state, JobState::cancelled) << "the old job is kept";
 }
 
 TEST_F(StoreJobs, NoJobForAVersionThatWasNeverSeen) {
-  EXPECT_EQ(code_of(store_->enqueue("digits", "1", "d1", 0, by("daemon", "enqueue"))), "not_found");
+  EXPECT_EQ(code_of(store_->jobs.enqueue("digits", "1", "d1", 0, by("daemon", "enqueue"))), "not_found");
 }
 
 TEST_F(StoreJobs, AnEntryWithoutActorOrActionIsRefusedAndNothingIsQueued) {
   put("1", "d1");
-  EXPECT_EQ(code_of(store_->enqueue("digits", "1", "d1", 0, by("", "enqueue"))), "invalid_input");
-  EXPECT_EQ(code_of(store_->enqueue("digits", "1", "d1", 0, by("ann", ""))), "invalid_input");
-  EXPECT_TRUE(store_->jobs(10).value().empty());
+  EXPECT_EQ(code_of(store_->jobs.enqueue("digits", "1", "d1", 0, by("", "enqueue"))), "invalid_input");
+  EXPECT_EQ(code_of(store_->jobs.enqueue("digits", "1", "d1", 0, by("ann", ""))), "invalid_input");
+  EXPECT_TRUE(store_->jobs.newest(10).value().empty());
 }
 
 TEST_F(StoreJobs, NextIsTheHighestPriorityThenTheOldest) {
@@ -71,9 +71,9 @@ TEST_F(StoreJobs, NextIsTheHighestPriorityThenTheOldest) {
   const auto high = queue("2", "d2", 9);
   const auto high_later = queue("3", "d3", 9);
   std::vector<std::int64_t> order;
-  while (const auto next = store_->next_job(clock_.now()).value()) {
+  while (const auto next = store_->jobs.next(clock_.now()).value()) {
     order.push_back(next->id);
-    ASSERT_TRUE(store_->move_job(next->id, JobState::running, {}));
+    ASSERT_TRUE(store_->jobs.move(next->id, JobState::running, {}));
   }
   EXPECT_EQ(order, (std::vector<std::int64_t>{high, high_later, low}));
 }
@@ -81,75 +81,76 @@ TEST_F(StoreJobs, NextIsTheHighestPriorityThenTheOldest) {
 TEST_F(StoreJobs, ABackedOffJobWaitsForItsTime) {
   const auto id = run("1", "d1");
   const auto due = clock_.now() + std::chrono::seconds(30);
-  ASSERT_TRUE(store_->move_job(id, JobState::queued, {.error = "signal 9", .not_before = due}));
-  EXPECT_FALSE(store_->next_job(clock_.now()).value());
-  EXPECT_EQ(store_->next_job_due().value(), due);
-  EXPECT_FALSE(store_->next_job(due - std::chrono::milliseconds(1)).value());
-  EXPECT_EQ(store_->next_job(due).value()->id, id);
-  EXPECT_EQ(store_->job(id).value()->error, "signal 9");
+  ASSERT_TRUE(store_->jobs.move(id, JobState::queued, {.error = "signal 9", .not_before = due}));
+  EXPECT_FALSE(store_->jobs.next(clock_.now()).value());
+  EXPECT_EQ(store_->jobs.next_due().value(), due);
+  EXPECT_FALSE(store_->jobs.next(due - std::chrono::milliseconds(1)).value());
+  EXPECT_EQ(store_->jobs.next(due).value()->id, id);
+  EXPECT_EQ(store_->jobs.find(id).value()->error, "signal 9");
 }
 
 TEST_F(StoreJobs, NothingIsDueInAnEmptyQueue) {
   run("1", "d1");
-  EXPECT_EQ(store_->next_job_due().value(), std::nullopt);
-  EXPECT_FALSE(store_->next_job(clock_.now()).value());
+  EXPECT_EQ(store_->jobs.next_due().value(), std::nullopt);
+  EXPECT_FALSE(store_->jobs.next(clock_.now()).value());
 }
 
 TEST_F(StoreJobs, EveryStartIsAnAttemptAndForgetsOldProgress) {
   const auto id = run("1", "d1");
-  ASSERT_TRUE(store_->set_progress(id, "evaluate", 0.5));
-  EXPECT_EQ(store_->job(id).value()->attempt, 1);
-  EXPECT_EQ(store_->job(id).value()->station, "evaluate");
-  EXPECT_EQ(store_->job(id).value()->progress, 0.5);
+  ASSERT_TRUE(store_->jobs.set_progress(id, "evaluate", 0.5));
+  EXPECT_EQ(store_->jobs.find(id).value()->attempt, 1);
+  EXPECT_EQ(store_->jobs.find(id).value()->station, "evaluate");
+  EXPECT_EQ(store_->jobs.find(id).value()->progress, 0.5);
   clock_.advance(std::chrono::seconds(3));
-  ASSERT_TRUE(store_->move_job(id, JobState::queued, {}));
-  EXPECT_EQ(store_->job(id).value()->station, "");
-  ASSERT_TRUE(store_->move_job(id, JobState::running, {.incumbent = ArtifactRef{Version("0"), Digest("d0"), ""}}));
-  const auto job = store_->job(id).value();
+  ASSERT_TRUE(store_->jobs.move(id, JobState::queued, {}));
+  EXPECT_EQ(store_->jobs.find(id).value()->station, "");
+  ASSERT_TRUE(store_->jobs.move(id, JobState::running, {.incumbent = ArtifactRef{Version("0"), Digest("d0"), ""}}));
+  const auto job = store_->jobs.find(id).value();
   EXPECT_EQ(job->attempt, 2);
   EXPECT_EQ(job->progress, 0);
   EXPECT_EQ(job->started, clock_.now());
   EXPECT_EQ(job->incumbent_version, "0");
   EXPECT_EQ(job->incumbent_digest, "d0");
-  EXPECT_EQ(store_->running_jobs().value().size(), 1U);
+  EXPECT_EQ(store_->jobs.running().value().size(), 1U);
 }
 
 TEST_F(StoreJobs, PaceIsThatOfTheStationAndOfThisAttempt) {
   const auto id = run("1", "d1");
-  EXPECT_FALSE(store_->job(id).value()->pace);
-  ASSERT_TRUE(store_->set_progress(id, "generator", 0.5));  // it goes on from where it was killed
+  EXPECT_FALSE(store_->jobs.find(id).value()->pace);
+  ASSERT_TRUE(store_->jobs.set_progress(id, "generator", 0.5));  // it goes on from where it was killed
   const auto since = clock_.now();
   clock_.advance(std::chrono::seconds(10));
-  ASSERT_TRUE(store_->set_progress(id, "generator", 0.75));
-  auto pace = store_->job(id).value()->pace;
+  ASSERT_TRUE(store_->jobs.set_progress(id, "generator", 0.75));
+  auto pace = store_->jobs.find(id).value()->pace;
   ASSERT_TRUE(pace);
   EXPECT_EQ(pace->since, since);
   EXPECT_EQ(pace->from, 0.5);
   EXPECT_EQ(expected_end(*pace), clock_.now() + std::chrono::seconds(10));
-  ASSERT_TRUE(store_->set_progress(id, "answers", 0));
-  pace = store_->job(id).value()->pace;
+  ASSERT_TRUE(store_->jobs.set_progress(id, "answers", 0));
+  pace = store_->jobs.find(id).value()->pace;
   ASSERT_TRUE(pace);
   EXPECT_EQ(pace->since, clock_.now());
   EXPECT_FALSE(expected_end(*pace)) << "nothing to judge by yet";
-  ASSERT_TRUE(store_->move_job(id, JobState::queued, {}));
-  EXPECT_FALSE(store_->job(id).value()->pace);
+  ASSERT_TRUE(store_->jobs.move(id, JobState::queued, {}));
+  EXPECT_FALSE(store_->jobs.find(id).value()->pace);
 }
 
 TEST_F(StoreJobs, ProgressIsOnlyForRunningJobsAndIsANumber) {
   const auto id = queue("1", "d1");
-  EXPECT_EQ(code_of(store_->set_progress(id, "evaluate", 0.5)), "conflict");
-  EXPECT_EQ(code_of(store_->set_progress(99, "evaluate", 0.5)), "not_found");
-  ASSERT_TRUE(store_->move_job(id, JobState::running, {}));
-  EXPECT_EQ(code_of(store_->set_progress(id, "evaluate", std::numeric_limits<double>::quiet_NaN())), "invalid_input");
-  ASSERT_TRUE(store_->set_progress(id, "evaluate", 7));
-  EXPECT_EQ(store_->job(id).value()->progress, 1);
+  EXPECT_EQ(code_of(store_->jobs.set_progress(id, "evaluate", 0.5)), "conflict");
+  EXPECT_EQ(code_of(store_->jobs.set_progress(99, "evaluate", 0.5)), "not_found");
+  ASSERT_TRUE(store_->jobs.move(id, JobState::running, {}));
+  EXPECT_EQ(code_of(store_->jobs.set_progress(id, "evaluate", std::numeric_limits<double>::quiet_NaN())),
+            "invalid_input");
+  ASSERT_TRUE(store_->jobs.set_progress(id, "evaluate", 7));
+  EXPECT_EQ(store_->jobs.find(id).value()->progress, 1);
 }
 
 TEST_F(StoreJobs, FinalMovesAreAuditedWithTheirActor) {
   const auto id = queue("1", "d1");
-  ASSERT_TRUE(store_->move_job(id, JobState::cancelled, {.error = "not needed", .who = "ann"}));
-  EXPECT_EQ(store_->job(id).value()->finished, clock_.now());
-  const auto row = store_->audit_rows(0, 1).value().at(0);
+  ASSERT_TRUE(store_->jobs.move(id, JobState::cancelled, {.error = "not needed", .who = "ann"}));
+  EXPECT_EQ(store_->jobs.find(id).value()->finished, clock_.now());
+  const auto row = store_->audit.rows(0, 1).value().at(0);
   EXPECT_EQ(row.action, "job.cancelled");
   EXPECT_EQ(row.who, "ann");
   EXPECT_EQ(row.subject, "digits/1");
@@ -157,16 +158,16 @@ TEST_F(StoreJobs, FinalMovesAreAuditedWithTheirActor) {
 
 TEST_F(StoreJobs, ListsNewestFirstAndAtMostAsManyAsAsked) {
   for (const auto* version : {"1", "2", "3"}) queue(version, std::string("d") + version);
-  const auto jobs = store_->jobs(2).value();
+  const auto jobs = store_->jobs.newest(2).value();
   ASSERT_EQ(jobs.size(), 2U);
   EXPECT_EQ(jobs[0].version, "3");
   EXPECT_EQ(jobs[1].version, "2");
 }
 
 TEST_F(StoreJobs, UnknownJobIsNothingToReadAndNotFoundToMove) {
-  EXPECT_FALSE(store_->job(5).value());
-  EXPECT_FALSE(store_->last_job("digits", "d1").value());
-  EXPECT_EQ(code_of(store_->move_job(5, JobState::running, {})), "not_found");
+  EXPECT_FALSE(store_->jobs.find(5).value());
+  EXPECT_FALSE(store_->jobs.last_gate("digits", "d1").value());
+  EXPECT_EQ(code_of(store_->jobs.move(5, JobState::running, {})), "not_found");
 }
 
 // Every pair of states, against the table of legal moves; an illegal one must leave no trace.
@@ -175,10 +176,10 @@ class StoreJobMoves : public StoreTest, public ::testing::WithParamInterface<std
   std::int64_t job_in(JobState state) {
     const auto id = queue("1", "d1");
     if (state != JobState::queued) {
-      EXPECT_TRUE(store_->move_job(id, JobState::running, {}));
+      EXPECT_TRUE(store_->jobs.move(id, JobState::running, {}));
     }
     if (is_final(state)) {
-      EXPECT_TRUE(store_->move_job(id, state, {}));
+      EXPECT_TRUE(store_->jobs.move(id, state, {}));
     }
     return id;
   }
@@ -188,8 +189,8 @@ TEST_P(StoreJobMoves, FollowsTheTable) {
   const auto [from, to] = GetParam();
   const auto id = job_in(from);
   const auto audit_before = number("SELECT count(*) FROM audit");
-  const auto moved = store_->move_job(id, to, {.error = "moved"});
-  const auto job = store_->job(id).value();
+  const auto moved = store_->jobs.move(id, to, {.error = "moved"});
+  const auto job = store_->jobs.find(id).value();
   const auto audited = number("SELECT count(*) FROM audit") - audit_before;
   if (may_move(from, to)) {
     EXPECT_TRUE(moved) << moved.error().describe();
@@ -220,66 +221,67 @@ class StoreCorrections : public StoreTest {
     return order;
   }
   std::int64_t mend(const RepairOrder& wanted) {
-    return got(store_->enqueue_repair("digits", "1", "d1", wanted, by("ann", "correct", "digits/1")));
+    return got(store_->jobs.enqueue_repair("digits", "1", "d1", wanted, by("ann", "correct", "digits/1")));
   }
   // Version 1, judged by job `gate_`.
   void SetUp() override {
     gate_ = run("1", "d1");
-    ASSERT_TRUE(store_->finish_job(gate_, JobState::done, verdict("1", "d1"), {}));
+    ASSERT_TRUE(store_->verdicts.finish_job(gate_, JobState::done, verdict("1", "d1"), {}));
   }
   std::int64_t gate_ = 0;
 };
 
 TEST_F(StoreCorrections, KeepTheirOrderAndAreNoGates) {
   const auto id = mend(order());
-  const auto job = got(store_->job(id));
+  const auto job = got(store_->jobs.find(id));
   EXPECT_EQ(job->kind, JobKind::repair);
-  EXPECT_EQ(got(store_->job(gate_))->kind, JobKind::gate);
-  EXPECT_EQ(to_json(got(store_->repair_order(id))), to_json(order()));
-  EXPECT_EQ(code_of(store_->repair_order(gate_)), "not_found");
-  EXPECT_EQ(got(store_->last_job("digits", "d1"))->id, gate_)
+  EXPECT_EQ(got(store_->jobs.find(gate_))->kind, JobKind::gate);
+  EXPECT_EQ(to_json(got(store_->jobs.repair_order(id))), to_json(order()));
+  EXPECT_EQ(code_of(store_->jobs.repair_order(gate_)), "not_found");
+  EXPECT_EQ(got(store_->jobs.last_gate("digits", "d1"))->id, gate_)
       << "what is asked about a version is asked about its gate";
-  EXPECT_TRUE(got(store_->unjudged_versions()).empty());
-  EXPECT_EQ(store_->audit_rows(0, 1).value()[0].action, "correct");
-  EXPECT_EQ(code_of(store_->enqueue_repair("digits", "9", "d9", order(), by("ann", "correct"))), "not_found");
+  EXPECT_TRUE(got(store_->versions.unjudged()).empty());
+  EXPECT_EQ(store_->audit.rows(0, 1).value()[0].action, "correct");
+  EXPECT_EQ(code_of(store_->jobs.enqueue_repair("digits", "9", "d9", order(), by("ann", "correct"))), "not_found");
 }
 
 TEST_F(StoreCorrections, OneIsOpenBesideOneGate) {
   const auto id = mend(order());
   EXPECT_EQ(mend(order()), id) << "asking for the same again finds the open one";
-  EXPECT_EQ(code_of(store_->enqueue_repair("digits", "1", "d1", order("r-ffffffffffff"), by("ann", "correct"))),
+  EXPECT_EQ(code_of(store_->jobs.enqueue_repair("digits", "1", "d1", order("r-ffffffffffff"), by("ann", "correct"))),
             "conflict");
   const auto gate = queue("1", "d1");
   EXPECT_NE(gate, id);
   EXPECT_EQ(queue("1", "d1"), gate);
-  ASSERT_TRUE(store_->move_job(id, JobState::running, {}));
+  ASSERT_TRUE(store_->jobs.move(id, JobState::running, {}));
   EXPECT_EQ(mend(order()), id);
-  ASSERT_TRUE(store_->move_job(id, JobState::done, {}));
+  ASSERT_TRUE(store_->jobs.move(id, JobState::done, {}));
   EXPECT_NE(mend(order()), id);
-  EXPECT_EQ(got(store_->corrections("digits", "d1", 9)).size(), 2U);
-  EXPECT_EQ(got(store_->corrections("digits", "", 1)).size(), 1U);
-  EXPECT_TRUE(got(store_->corrections("digits", "d2", 9)).empty());
-  EXPECT_TRUE(got(store_->corrections("faces", "", 9)).empty());
+  EXPECT_EQ(got(store_->jobs.repairs("digits", "d1", 9)).size(), 2U);
+  EXPECT_EQ(got(store_->jobs.repairs("digits", "", 1)).size(), 1U);
+  EXPECT_TRUE(got(store_->jobs.repairs("digits", "d2", 9)).empty());
+  EXPECT_TRUE(got(store_->jobs.repairs("faces", "", 9)).empty());
 }
 
 TEST_F(StoreCorrections, WaitBehindEveryGate) {
   const auto id = mend(order());
   const auto gate = queue("2", "d2", 0);
-  EXPECT_EQ(got(store_->next_job(clock_.now()))->id, gate);
-  ASSERT_TRUE(store_->move_job(gate, JobState::running, {}));
-  EXPECT_EQ(got(store_->next_job(clock_.now()))->id, id);
+  EXPECT_EQ(got(store_->jobs.next(clock_.now()))->id, gate);
+  ASSERT_TRUE(store_->jobs.move(gate, JobState::running, {}));
+  EXPECT_EQ(got(store_->jobs.next(clock_.now()))->id, id);
 }
 
 TEST_F(StoreCorrections, NeverMakeOrChangeAVerdict) {
   const auto id = mend(order());
-  ASSERT_TRUE(store_->move_job(id, JobState::running, {}));
-  EXPECT_EQ(code_of(store_->finish_job(id, JobState::done, verdict("1", "d1", VerdictState::pass), {})), "conflict");
+  ASSERT_TRUE(store_->jobs.move(id, JobState::running, {}));
+  EXPECT_EQ(code_of(store_->verdicts.finish_job(id, JobState::done, verdict("1", "d1", VerdictState::pass), {})),
+            "conflict");
   auto other = verdict("1", "d1", VerdictState::pass);
   other.job = id;
-  EXPECT_EQ(code_of(store_->put_verdict(other, by("ann", "verdict.again"))), "conflict");
-  ASSERT_TRUE(store_->move_job(id, JobState::failed, {.error = "frozen"}));
-  EXPECT_EQ(got(store_->verdict("digits", "d1"))->verdict.state, VerdictState::fail);
-  EXPECT_EQ(got(store_->last_job("digits", "d1"))->state, JobState::done);
+  EXPECT_EQ(code_of(store_->verdicts.put(other, by("ann", "verdict.again"))), "conflict");
+  ASSERT_TRUE(store_->jobs.move(id, JobState::failed, {.error = "frozen"}));
+  EXPECT_EQ(got(store_->verdicts.latest("digits", "d1"))->verdict.state, VerdictState::fail);
+  EXPECT_EQ(got(store_->jobs.last_gate("digits", "d1"))->state, JobState::done);
   EXPECT_EQ(number("SELECT count(*) FROM verdicts"), 1);
 }
 
@@ -298,10 +300,10 @@ TEST_F(StoreCorrections, AnOlderDatabaseIsBroughtUpToDate) {
   }
   auto store = Store::open(old_file, Store::Mode::read_write, clock_);
   ASSERT_TRUE(store) << store.error().describe();
-  EXPECT_EQ(got((*store)->last_job("digits", "d1"))->kind, JobKind::gate);
-  const auto id = (*store)->enqueue_repair("digits", "1", "d1", order(), by("ann", "correct"));
+  EXPECT_EQ(got((*store)->jobs.last_gate("digits", "d1"))->kind, JobKind::gate);
+  const auto id = (*store)->jobs.enqueue_repair("digits", "1", "d1", order(), by("ann", "correct"));
   ASSERT_TRUE(id) << id.error().describe();
-  EXPECT_EQ(got((*store)->next_job(clock_.now()))->kind, JobKind::gate);
+  EXPECT_EQ(got((*store)->jobs.next(clock_.now()))->kind, JobKind::gate);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@ namespace {
 class StoreJudgements : public StoreTest {
  protected:
   DataStanding standing(const std::string& digest, const std::string& data = "data-1") {
-    return got(store_->judgement_history("digits", digest)).standing(data);
+    return got(store_->judgements.history("digits", digest)).standing(data);
   }
   // Runs and judges a candidate as the daemon does: its place is what the history says when its job begins.
   void judge(const std::string& version, const std::string& digest, bool rejected, const std::string& data = "data-1") {
@@ -15,7 +15,7 @@ class StoreJudgements : public StoreTest {
     auto row = verdict(version, digest, rejected ? VerdictState::fail : VerdictState::pass);
     const auto place = standing(digest, data);
     row.judgement = Judgement{data, place.position, place.rejections, rejected};
-    ASSERT_TRUE(store_->finish_job(id, JobState::done, row, {}));
+    ASSERT_TRUE(store_->verdicts.finish_job(id, JobState::done, row, {}));
   }
 };
 
@@ -58,30 +58,30 @@ TEST_F(StoreJudgements, ACandidateThatRunsAgainKeepsItsPlaceAndWhatItKnew) {
 TEST_F(StoreJudgements, ALabelThatChangesAVerdictIsNoNewJudgementButMayTakeARejectionBack) {
   judge("1", "d1", true);
   auto row = verdict("1", "d1", VerdictState::pass);
-  row.job = got(store_->last_job("digits", "d1"))->id;
+  row.job = got(store_->jobs.last_gate("digits", "d1"))->id;
   row.judgement = Judgement{"data-1", 1, 0, false};
-  ASSERT_TRUE(store_->put_verdict(row, by("anna", "verdict.again")));
+  ASSERT_TRUE(store_->verdicts.put(row, by("anna", "verdict.again")));
   EXPECT_EQ(standing("d2").judgements, 2);
   EXPECT_EQ(standing("d2").rejections, 0);
 }
 
 TEST_F(StoreJudgements, AnAttemptWithoutAComparisonIsNoJudgement) {
   const auto id = run("1", "d1");
-  ASSERT_TRUE(store_->finish_job(id, JobState::failed, verdict("1", "d1", VerdictState::error), {}));
+  ASSERT_TRUE(store_->verdicts.finish_job(id, JobState::failed, verdict("1", "d1", VerdictState::error), {}));
   EXPECT_EQ(standing("d2").position, 1);
   EXPECT_EQ(number("SELECT count(*) FROM judgements"), 0);
 }
 
 TEST_F(StoreJudgements, LinesDoNotShareACount) {
   judge("1", "d1", true);
-  EXPECT_TRUE(got(store_->judgement_history("letters", "d1")).data.empty());
+  EXPECT_TRUE(got(store_->judgements.history("letters", "d1")).data.empty());
 }
 
 TEST_F(StoreJudgements, AVerdictThatCannotBeStoredIsNotCounted) {
   const auto id = run("1", "d1");
   auto row = verdict("1", "d1");
   row.judgement = Judgement{"data-1", 0, 0, true};  // no place below 1: the transaction fails as a whole
-  EXPECT_FALSE(store_->finish_job(id, JobState::done, row, {}));
+  EXPECT_FALSE(store_->verdicts.finish_job(id, JobState::done, row, {}));
   EXPECT_EQ(number("SELECT count(*) FROM verdicts"), 0);
   EXPECT_EQ(number("SELECT count(*) FROM judgements"), 0);
 }

@@ -15,7 +15,7 @@ class StoreLists : public StoreTest {
  protected:
   std::vector<std::string> names(const VersionList& list) {
     std::vector<std::string> names;
-    for (const auto& row : got(store_->version_page("digits", list)).rows) names.push_back(row.version.version);
+    for (const auto& row : got(store_->versions.page("digits", list)).rows) names.push_back(row.version.version);
     return names;
   }
   static Finding measured(const std::string& id, double value, double incumbent = kNone) {
@@ -41,11 +41,11 @@ class StoreLists : public StoreTest {
   }
   void judge(const std::string& version, const std::string& digest, const std::vector<NewRegion>& regions) {
     const auto done =
-        store_->finish_job(run(version, digest), JobState::done, measured_verdict(version, digest), regions);
+        store_->verdicts.finish_job(run(version, digest), JobState::done, measured_verdict(version, digest), regions);
     ASSERT_TRUE(done) << done.error().describe();
   }
   std::string head(const RegionQueue& queue) {
-    const auto found = got(store_->region_queue(queue));
+    const auto found = got(store_->regions.queue(queue));
     return found.region + " of " + std::to_string(found.left);
   }
 };
@@ -82,7 +82,7 @@ TEST_F(StoreLists, VersionsComeInTheOrderOfTheRegistry) {
   }
   EXPECT_TRUE(names({.offset = 5000}).empty());
   EXPECT_TRUE(names({.before = "no such version"}).empty());
-  EXPECT_EQ(got(store_->version_page("digits", {.offset = 5000})).total, all.size());
+  EXPECT_EQ(got(store_->versions.page("digits", {.offset = 5000})).total, all.size());
 }
 
 TEST_F(StoreLists, APageOfVersionsNeverSortsThemAll) {
@@ -105,8 +105,8 @@ TEST_F(StoreLists, AVerdictIsSummedUpWhenItIsWrittenAndWhenItIsDecidedAgain) {
   auto again = measured_verdict("1", "d1");
   again.job = 1;
   again.verdict.state = VerdictState::pass;
-  ASSERT_TRUE(store_->put_verdict(again, by("ann", "waive")));
-  const auto page = got(store_->version_page("digits", {}));
+  ASSERT_TRUE(store_->verdicts.put(again, by("ann", "waive")));
+  const auto page = got(store_->versions.page("digits", {}));
   ASSERT_EQ(page.rows.size(), 2U);
   EXPECT_FALSE(page.rows[0].verdict) << "2 was not judged";
   ASSERT_TRUE(page.rows[1].verdict);
@@ -127,8 +127,8 @@ TEST_F(StoreLists, WhatWasNotMeasuredHasNoFigure) {
   const auto id = run("1", "d1");
   auto row = verdict("1", "d1");
   row.verdict.findings = {measured("accuracy/overall", kNone)};
-  ASSERT_TRUE(store_->finish_job(id, JobState::failed, row, {}));
-  const auto page = got(store_->version_page("digits", {}));
+  ASSERT_TRUE(store_->verdicts.finish_job(id, JobState::failed, row, {}));
+  const auto page = got(store_->versions.page("digits", {}));
   ASSERT_TRUE(page.rows.at(0).verdict);
   EXPECT_FALSE(page.rows[0].verdict->accuracy);
   EXPECT_FALSE(page.rows[0].verdict->flip_rate);
@@ -139,11 +139,11 @@ TEST_F(StoreLists, AnOlderDatabaseIsGivenItsSummaries) {
   auto covered = measured_verdict("1", "d1");
   covered.job = 1;
   covered.verdict.findings[0].waiver = "w-12345678";
-  ASSERT_TRUE(store_->put_verdict(covered, by("ann", "waive")));
-  ASSERT_TRUE(store_->label_region("r-1", "confirmed", "ann", ""));
-  ASSERT_TRUE(store_->label_region("r-1", "ambiguous", "bob", ""));
-  ASSERT_TRUE(store_->label_region("r-2", "confirmed", "ann", ""));
-  ASSERT_TRUE(store_->label_region("r-2", "", "ann", "no"));
+  ASSERT_TRUE(store_->verdicts.put(covered, by("ann", "waive")));
+  ASSERT_TRUE(store_->regions.label("r-1", "confirmed", "ann", ""));
+  ASSERT_TRUE(store_->regions.label("r-1", "ambiguous", "bob", ""));
+  ASSERT_TRUE(store_->regions.label("r-2", "confirmed", "ann", ""));
+  ASSERT_TRUE(store_->regions.label("r-2", "", "ann", "no"));
   // What the summaries are made from stays; they themselves are forgotten, as if they had never been written.
   auto& connection = database().connection();
   std::string migration;
@@ -162,7 +162,7 @@ TEST_F(StoreLists, AnOlderDatabaseIsGivenItsSummaries) {
 
   store_.reset();
   store_ = open(Store::Mode::read_write);
-  const auto page = got(store_->version_page("digits", {}));
+  const auto page = got(store_->versions.page("digits", {}));
   ASSERT_TRUE(page.rows.at(0).verdict);
   EXPECT_EQ(page.rows[0].verdict->accuracy, 0.97);
   EXPECT_EQ(page.rows[0].verdict->incumbent_accuracy, 0.95);
@@ -186,18 +186,18 @@ TEST_F(StoreLists, TheQueueGivesWhatHasMostImpactAndNobodyLookedAt) {
   EXPECT_EQ(head({.model = "faces"}), " of 0");
   EXPECT_EQ(head({.after = "r-unheard-of"}), " of 3") << "after nothing known comes nothing";
   EXPECT_EQ(head({.second = true}), " of 0");
-  ASSERT_TRUE(store_->label_region("r-large", "confirmed", "ann", ""));
+  ASSERT_TRUE(store_->regions.label("r-large", "confirmed", "ann", ""));
   EXPECT_EQ(head({}), "r-middle of 2");
   EXPECT_EQ(head({.second = true}), "r-large of 1") << "one voter is no majority of several";
-  ASSERT_TRUE(store_->label_region("r-large", "ambiguous", "bob", ""));
+  ASSERT_TRUE(store_->regions.label("r-large", "ambiguous", "bob", ""));
   EXPECT_EQ(head({.second = true}), "r-large of 1") << "two who disagree";
-  ASSERT_TRUE(store_->label_region("r-large", "confirmed", "eve", ""));
+  ASSERT_TRUE(store_->regions.label("r-large", "confirmed", "eve", ""));
   EXPECT_EQ(head({.second = true}), " of 0");
-  EXPECT_EQ(got(store_->open_regions()).at("digits").unlabelled, 2U);
-  for (const char* who : {"ann", "bob", "eve"}) ASSERT_TRUE(store_->label_region("r-large", "", who, ""));
+  EXPECT_EQ(got(store_->regions.open()).at("digits").unlabelled, 2U);
+  for (const char* who : {"ann", "bob", "eve"}) ASSERT_TRUE(store_->regions.label("r-large", "", who, ""));
   EXPECT_EQ(head({}), "r-large of 3") << "all words were taken back";
-  EXPECT_EQ(got(store_->open_regions()).at("digits").unlabelled, 3U);
-  EXPECT_EQ(got(store_->open_regions()).at("digits").second, 0U);
+  EXPECT_EQ(got(store_->regions.open()).at("digits").unlabelled, 3U);
+  EXPECT_EQ(got(store_->regions.open()).at("digits").second, 0U);
 }
 
 TEST_F(StoreLists, RegionsGoOnAfterOneAndByOffset) {
@@ -207,7 +207,7 @@ TEST_F(StoreLists, RegionsGoOnAfterOneAndByOffset) {
   }
   const auto ids = [&](const RegionList& list) {
     std::string text;
-    for (const auto& row : got(store_->region_page("digits", list)).rows) text += row.id + " ";
+    for (const auto& row : got(store_->regions.page("digits", list)).rows) text += row.id + " ";
     return text;
   };
   EXPECT_EQ(ids({.newest = true}), "r-4 r-3 r-2 r-1 r-0 ");
@@ -220,9 +220,9 @@ TEST_F(StoreLists, RegionsGoOnAfterOneAndByOffset) {
 TEST_F(StoreLists, CellsAreTheScoresOfThoseRegionsOnThoseVersions) {
   judge("1", "d1", {failing("r-1", RegionStatus::new_bug, 0.5), failing("r-2", RegionStatus::worse, 0.25)});
   judge("2", "d2", {failing("r-1", RegionStatus::inherited, 0.75)});
-  EXPECT_TRUE(got(store_->region_cells({"r-1"}, {})).empty());
-  EXPECT_TRUE(got(store_->region_cells({}, {"d1"})).empty());
-  const auto cells = got(store_->region_cells({"r-1"}, {"d2", "d9"}));
+  EXPECT_TRUE(got(store_->regions.cells({"r-1"}, {})).empty());
+  EXPECT_TRUE(got(store_->regions.cells({}, {"d1"})).empty());
+  const auto cells = got(store_->regions.cells({"r-1"}, {"d2", "d9"}));
   ASSERT_EQ(cells.size(), 1U);
   EXPECT_EQ(cells[0].region, "r-1");
   EXPECT_EQ(cells[0].digest, "d2");
@@ -231,7 +231,7 @@ TEST_F(StoreLists, CellsAreTheScoresOfThoseRegionsOnThoseVersions) {
   EXPECT_EQ(cells[0].candidate_error, 0.75);
   EXPECT_EQ(cells[0].candidate_interval.lower, 0.375);
   EXPECT_EQ(cells[0].candidate_interval.upper, 1);
-  EXPECT_EQ(got(store_->region_cells({"r-1", "r-2"}, {"d1", "d2"})).size(), 3U);
+  EXPECT_EQ(got(store_->regions.cells({"r-1", "r-2"}, {"d1", "d2"})).size(), 3U);
 }
 
 TEST_F(StoreLists, JobsThatGoOnComeFirst) {
@@ -242,13 +242,13 @@ TEST_F(StoreLists, JobsThatGoOnComeFirst) {
   run("5", "d5");
   const auto order = [&](std::size_t offset, std::size_t limit) {
     std::string text;
-    for (const auto& job : got(store_->job_page(offset, limit)).rows) text += job.version + " ";
+    for (const auto& job : got(store_->jobs.page(offset, limit)).rows) text += job.version + " ";
     return text;
   };
   EXPECT_EQ(order(0, 10), "5 4 3 2 1 ");
   EXPECT_EQ(order(1, 3), "4 3 2 ");
   EXPECT_EQ(order(5, 3), "");
-  EXPECT_EQ(got(store_->job_page(0, 1)).total, 5U);
+  EXPECT_EQ(got(store_->jobs.page(0, 1)).total, 5U);
 }
 
 TEST_F(StoreLists, AWaiverIsInUseWhileAStandingVerdictLeansOnIt) {
@@ -259,27 +259,27 @@ TEST_F(StoreLists, AWaiverIsInUseWhileAStandingVerdictLeansOnIt) {
   waiver.approved_by = "ann";
   waiver.created = clock_.now();
   waiver.expires = clock_.now() + std::chrono::hours(24);
-  const auto id = got(store_->add_waiver(waiver, "ann"));
-  const auto in_use = [&] { return got(store_->waiver_rows("digits")).at(0).in_use; };
+  const auto id = got(store_->waivers.add(waiver, "ann"));
+  const auto in_use = [&] { return got(store_->waivers.rows("digits")).at(0).in_use; };
   EXPECT_FALSE(in_use());
   judge("1", "d1", {});
   auto covered = measured_verdict("1", "d1");
   covered.job = 1;
   covered.verdict.findings[0].waiver = id;
-  ASSERT_TRUE(store_->put_verdict(covered, by("ann", "waive")));
+  ASSERT_TRUE(store_->verdicts.put(covered, by("ann", "waive")));
   EXPECT_TRUE(in_use());
-  EXPECT_TRUE(got(store_->waiver_rows("")).at(0).in_use);
-  EXPECT_TRUE(got(store_->waiver_rows("faces")).empty());
+  EXPECT_TRUE(got(store_->waivers.rows("")).at(0).in_use);
+  EXPECT_TRUE(got(store_->waivers.rows("faces")).empty());
   covered.verdict.findings[0].waiver = "";
-  ASSERT_TRUE(store_->put_verdict(covered, by("ann", "label")));
+  ASSERT_TRUE(store_->verdicts.put(covered, by("ann", "label")));
   EXPECT_FALSE(in_use()) << "a later verdict on the same bytes does without it";
   covered.verdict.findings[0].waiver = id;
-  ASSERT_TRUE(store_->put_verdict(covered, by("ann", "label")));
-  ASSERT_TRUE(store_->mark_deleted("digits", "1"));
+  ASSERT_TRUE(store_->verdicts.put(covered, by("ann", "label")));
+  ASSERT_TRUE(store_->versions.mark_deleted("digits", "1"));
   EXPECT_FALSE(in_use()) << "the version is gone";
   put("1", "d1");
-  ASSERT_TRUE(store_->remove_waiver(id, "ann"));
-  const auto rows = got(store_->waiver_rows("digits"));
+  ASSERT_TRUE(store_->waivers.remove(id, "ann"));
+  const auto rows = got(store_->waivers.rows("digits"));
   ASSERT_EQ(rows.size(), 1U) << "removed ones stay in the list";
   EXPECT_EQ(rows[0].removed, clock_.now());
   EXPECT_FALSE(rows[0].in_use);

@@ -42,26 +42,27 @@ TEST_F(StoreFile, OpensAgainWithWhatItHeld) {
   put("1", "d1");
   store_.reset();
   store_ = open(Store::Mode::read_write);
-  EXPECT_EQ(store_->version("digits", "1").value()->digest, "d1");
+  EXPECT_EQ(store_->versions.current("digits", "1").value()->digest, "d1");
   EXPECT_EQ(number("SELECT count(*) FROM schema_migration"), all_migrations().size());
 }
 
 TEST_F(StoreFile, ACommittedRowSurvivesACrash) {
   const auto id = run("1", "d1");
-  ASSERT_TRUE(store_->finish_job(id, JobState::done, verdict("1", "d1"), {region("r-1", RegionStatus::new_bug)}));
+  ASSERT_TRUE(
+      store_->verdicts.finish_job(id, JobState::done, verdict("1", "d1"), {region("r-1", RegionStatus::new_bug)}));
   // What a power cut leaves: the files as they are, with the log not yet merged and its owner never closing it.
   fs::copy(file(), tree_ / "crashed.db");
   fs::copy(tree_ / "defused.db-wal", tree_ / "crashed.db-wal");
   auto survivor = Store::open(tree_ / "crashed.db", Store::Mode::read_write, clock_).value();
-  EXPECT_EQ(survivor->job(id).value()->state, JobState::done);
-  EXPECT_TRUE(survivor->verdict("digits", "d1").value());
-  EXPECT_TRUE(survivor->region("r-1").value());
-  EXPECT_TRUE(survivor->verify_audit());
+  EXPECT_EQ(survivor->jobs.find(id).value()->state, JobState::done);
+  EXPECT_TRUE(survivor->verdicts.latest("digits", "d1").value());
+  EXPECT_TRUE(survivor->regions.find("r-1").value());
+  EXPECT_TRUE(survivor->audit.verify());
 }
 
 TEST_F(StoreFile, ATornLogLosesWholeTransactionsNeverParts) {
   const auto id = run("1", "d1");
-  ASSERT_TRUE(store_->finish_job(id, JobState::done, verdict("1", "d1"), {}));
+  ASSERT_TRUE(store_->verdicts.finish_job(id, JobState::done, verdict("1", "d1"), {}));
   const auto size = fs::file_size(tree_ / "defused.db-wal");
   for (std::uintmax_t cut = 0; cut < size; cut += 4096) {
     const auto name = "torn-" + std::to_string(cut) + ".db";
@@ -70,10 +71,10 @@ TEST_F(StoreFile, ATornLogLosesWholeTransactionsNeverParts) {
     fs::resize_file(tree_ / (name + "-wal"), size - cut);
     auto torn = Store::open(tree_ / name, Store::Mode::read_write, clock_);
     ASSERT_TRUE(torn) << torn.error().describe();
-    const auto job = (*torn)->job(id).value();
-    const bool judged = (*torn)->verdict("digits", "d1").value().has_value();
+    const auto job = (*torn)->jobs.find(id).value();
+    const bool judged = (*torn)->verdicts.latest("digits", "d1").value().has_value();
     EXPECT_EQ(judged, job && job->state == JobState::done) << "cut by " << cut;
-    EXPECT_TRUE((*torn)->verify_audit()) << "cut by " << cut;
+    EXPECT_TRUE((*torn)->audit.verify()) << "cut by " << cut;
   }
 }
 
@@ -117,7 +118,7 @@ TEST_F(StoreFile, ADamagedPageIsCorruptWhenItIsRead) {
     out << std::string(static_cast<std::size_t>(size) - 4096, '\x5a');
   }
   auto damaged = Store::open(file(), Store::Mode::read_write, clock_);
-  EXPECT_EQ(damaged ? code_of((*damaged)->all_versions()) : code_of(damaged), "corrupt");
+  EXPECT_EQ(damaged ? code_of((*damaged)->versions.all()) : code_of(damaged), "corrupt");
 }
 
 TEST_F(StoreFile, AMissingFileIsNotFoundForReadersAndAFolderAnError) {
@@ -135,41 +136,41 @@ TEST_F(StoreFile, AReaderOfAnUnmigratedFileWaitsForItsWriter) {
 TEST_F(StoreFile, AReaderCannotWrite) {
   put("1", "d1");
   auto reader = open(Store::Mode::read_only);
-  EXPECT_EQ(code_of(reader->mark_deleted("digits", "1")), "internal");
-  EXPECT_EQ(code_of(reader->audit(by("ann", "act"))), "internal");
-  EXPECT_EQ(reader->version("digits", "1").value()->presence, VersionPresence::present);
+  EXPECT_EQ(code_of(reader->versions.mark_deleted("digits", "1")), "internal");
+  EXPECT_EQ(code_of(reader->audit.add(by("ann", "act"))), "internal");
+  EXPECT_EQ(reader->versions.current("digits", "1").value()->presence, VersionPresence::present);
 }
 
 TEST_F(StoreFile, AReaderSeesOnlyWhatIsCommittedWhileAWriterIsBusy) {
   auto reader = open(Store::Mode::read_only);
   put("1", "d1");
-  const auto written = database().write("testing", [&]() -> Result<void> {
+  const auto written = database().write("testing", [&](Transaction&) -> Result<void> {
     database().connection().exec("UPDATE versions SET digest = 'half done'");
-    EXPECT_EQ(reader->version("digits", "1").value()->digest, "d1");
+    EXPECT_EQ(reader->versions.current("digits", "1").value()->digest, "d1");
     return {};
   });
   ASSERT_TRUE(written);
-  EXPECT_EQ(reader->version("digits", "1").value()->digest, "half done");
+  EXPECT_EQ(reader->versions.current("digits", "1").value()->digest, "half done");
 }
 
 TEST_F(StoreFile, AFailedWriteLeavesNothingBehind) {
-  const auto written = database().write("testing", [&]() -> Result<void> {
+  const auto written = database().write("testing", [&](Transaction&) -> Result<void> {
     database().connection().exec("INSERT INTO labels (region, label, who, note, at) VALUES ('none', '', '', '', 0)");
     return {};
   });
   EXPECT_EQ(code_of(written), "conflict") << "a label without its region breaks a foreign key";
   EXPECT_EQ(number("SELECT count(*) FROM labels"), 0);
   put("1", "d1");
-  EXPECT_TRUE(store_->version("digits", "1").value()) << "and the store goes on working";
+  EXPECT_TRUE(store_->versions.current("digits", "1").value()) << "and the store goes on working";
 }
 
 TEST_F(StoreFile, AnotherWriterHoldingTheLockIsUnavailable) {
   SQLite::Database other(file().string(), SQLite::OPEN_READWRITE);
   other.exec("BEGIN IMMEDIATE");
   database().connection().exec("PRAGMA busy_timeout = 1");
-  EXPECT_EQ(code_of(store_->put_version(candidate("1", "d1"), "f")), "unavailable");
+  EXPECT_EQ(code_of(store_->versions.put(candidate("1", "d1"), "f")), "unavailable");
   other.exec("ROLLBACK");
-  EXPECT_EQ(code_of(store_->put_version(candidate("1", "d1"), "f")), "ok");
+  EXPECT_EQ(code_of(store_->versions.put(candidate("1", "d1"), "f")), "ok");
 }
 
 TEST_F(StoreFile, AFullDiskIsExhaustedAndUndoesTheWholeEnd) {
@@ -177,12 +178,12 @@ TEST_F(StoreFile, AFullDiskIsExhaustedAndUndoesTheWholeEnd) {
   database().connection().exec("PRAGMA max_page_count = " + std::to_string(number("PRAGMA page_count")));
   std::vector<NewRegion> regions;
   for (int i = 0; i < 200; ++i) regions.push_back(region("r-" + std::to_string(i), RegionStatus::new_bug));
-  EXPECT_EQ(code_of(store_->finish_job(id, JobState::done, verdict("1", "d1"), regions)), "exhausted");
-  EXPECT_EQ(store_->job(id).value()->state, JobState::running);
-  EXPECT_FALSE(store_->verdict("digits", "d1").value());
-  EXPECT_TRUE(store_->regions("digits").value().empty());
+  EXPECT_EQ(code_of(store_->verdicts.finish_job(id, JobState::done, verdict("1", "d1"), regions)), "exhausted");
+  EXPECT_EQ(store_->jobs.find(id).value()->state, JobState::running);
+  EXPECT_FALSE(store_->verdicts.latest("digits", "d1").value());
+  EXPECT_TRUE(store_->regions.of("digits").value().empty());
   database().connection().exec("PRAGMA max_page_count = 100000");
-  EXPECT_EQ(code_of(store_->finish_job(id, JobState::done, verdict("1", "d1"), regions)), "ok");
+  EXPECT_EQ(code_of(store_->verdicts.finish_job(id, JobState::done, verdict("1", "d1"), regions)), "ok");
 }
 
 // Migrations themselves, on scripts of the test's own.

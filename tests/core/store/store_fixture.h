@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/store/sqlite_store.h"
 #include "core/store/store.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_tree.h"
@@ -33,7 +32,7 @@ class StoreTest : public ::testing::Test {
     return store ? std::move(*store) : nullptr;
   }
 
-  Database& database() { return static_cast<SqliteStore&>(*store_).database(); }
+  Database& database() { return store_->database(); }
   std::int64_t number(const std::string& sql) {
     SQLite::Statement statement(database().connection(), sql);
     return statement.executeStep() ? statement.getColumn(0).getInt64() : -1;
@@ -44,18 +43,19 @@ class StoreTest : public ::testing::Test {
             {"zero", "one"}, "",      clock_.now()};
   }
   void put(const std::string& version, const std::string& digest, const std::string& model = "digits") {
-    const auto stored = store_->put_version(candidate(version, digest, model), "f-" + digest);
+    const auto stored = store_->versions.put(candidate(version, digest, model), "f-" + digest);
     ASSERT_TRUE(stored) << stored.error().describe();
   }
   std::int64_t queue(const std::string& version, const std::string& digest, std::int64_t priority = 0) {
     put(version, digest);
-    const auto id = store_->enqueue("digits", version, digest, priority, by("daemon", "enqueue", "digits/" + version));
+    const auto id =
+        store_->jobs.enqueue("digits", version, digest, priority, by("daemon", "enqueue", "digits/" + version));
     if (!id) ADD_FAILURE() << id.error().describe();
     return id.value_or(0);
   }
   std::int64_t run(const std::string& version, const std::string& digest) {
     const auto id = queue(version, digest);
-    const auto moved = store_->move_job(id, JobState::running, {});
+    const auto moved = store_->jobs.move(id, JobState::running, {});
     if (!moved) ADD_FAILURE() << moved.error().describe();
     return id;
   }

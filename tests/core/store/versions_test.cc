@@ -10,7 +10,7 @@ class StoreVersions : public StoreTest {};
 
 TEST_F(StoreVersions, GivesBackWhatWasPut) {
   put("3", "d3");
-  const auto row = store_->version("digits", "3").value();
+  const auto row = store_->versions.current("digits", "3").value();
   ASSERT_TRUE(row);
   EXPECT_EQ(row->digest, "d3");
   EXPECT_EQ(row->artifact, "/models/digits/3/model.pt");
@@ -24,19 +24,19 @@ TEST_F(StoreVersions, GivesBackWhatWasPut) {
 }
 
 TEST_F(StoreVersions, UnknownOnesAreNothingAndNoError) {
-  const auto version = store_->version("digits", "3");
+  const auto version = store_->versions.current("digits", "3");
   ASSERT_TRUE(version);
   EXPECT_FALSE(version->has_value());
-  const auto by_digest = store_->version_by_digest("digits", "d3");
+  const auto by_digest = store_->versions.by_digest("digits", "d3");
   ASSERT_TRUE(by_digest);
   EXPECT_FALSE(by_digest->has_value());
-  EXPECT_TRUE(store_->models().value().empty());
+  EXPECT_TRUE(store_->versions.models().value().empty());
 }
 
 TEST_F(StoreVersions, ListsIntegersAsIntegersThenNames) {
   for (const auto* version : {"10", "beta", "2", "alpha"}) put(version, std::string("d") + version);
   std::vector<std::string> names;
-  for (const auto& row : got(store_->versions("digits"))) names.push_back(row.version);
+  for (const auto& row : got(store_->versions.of("digits"))) names.push_back(row.version);
   EXPECT_EQ(names, (std::vector<std::string>{"2", "10", "alpha", "beta"}));
 }
 
@@ -44,9 +44,9 @@ TEST_F(StoreVersions, ListsAllModelsInOrder) {
   put("1", "d1", "faces");
   put("2", "d2");
   put("1", "d3");
-  EXPECT_EQ(store_->models().value(), (std::vector<std::string>{"digits", "faces"}));
+  EXPECT_EQ(store_->versions.models().value(), (std::vector<std::string>{"digits", "faces"}));
   std::vector<std::string> names;
-  for (const auto& row : got(store_->all_versions())) names.push_back(row.model + "/" + row.version);
+  for (const auto& row : got(store_->versions.all())) names.push_back(row.model + "/" + row.version);
   EXPECT_EQ(names, (std::vector<std::string>{"digits/1", "digits/2", "faces/1"}));
 }
 
@@ -55,9 +55,9 @@ TEST_F(StoreVersions, WhatIsKnownIsTheCurrentOnesOfAllModels) {
   put("2", "d2");
   put("2", "d3");  // in its place
   put("3", "d4");
-  ASSERT_TRUE(store_->mark_deleted("digits", "3"));
+  ASSERT_TRUE(store_->versions.mark_deleted("digits", "3"));
   std::vector<std::string> known;
-  for (const auto& version : got(store_->known_versions()))
+  for (const auto& version : got(store_->versions.known()))
     known.push_back(version.model + "/" + version.version + " " + version.fingerprint +
                     (version.present ? "" : " deleted"));
   std::sort(known.begin(), known.end());
@@ -70,26 +70,26 @@ TEST_F(StoreVersions, SameDigestAgainOnlyRefreshes) {
   clock_.advance(std::chrono::minutes(1));
   auto again = candidate("3", "d3");
   again.labels = {"a"};
-  ASSERT_TRUE(store_->put_version(again, "other"));
-  const auto row = store_->version("digits", "3").value();
+  ASSERT_TRUE(store_->versions.put(again, "other"));
+  const auto row = store_->versions.current("digits", "3").value();
   EXPECT_EQ(row->fingerprint, "other");
   EXPECT_EQ(row->labels, (std::vector<std::string>{"a"}));
   EXPECT_EQ(row->first_seen, first);
   EXPECT_EQ(row->last_seen, clock_.now());
   EXPECT_EQ(row->replaced, 0);
-  EXPECT_TRUE(store_->audit_rows(0, 10).value().empty());
+  EXPECT_TRUE(store_->audit.rows(0, 10).value().empty());
 }
 
 TEST_F(StoreVersions, AnotherDigestAtTheSamePathReplacesAndIsAudited) {
   put("3", "d3");
   put("3", "d4");
-  EXPECT_EQ(store_->version("digits", "3").value()->digest, "d4");
-  EXPECT_EQ(store_->version("digits", "3").value()->replaced, 1);
-  EXPECT_EQ(store_->versions("digits").value().size(), 1U);
-  const auto old = store_->version_by_digest("digits", "d3").value();
+  EXPECT_EQ(store_->versions.current("digits", "3").value()->digest, "d4");
+  EXPECT_EQ(store_->versions.current("digits", "3").value()->replaced, 1);
+  EXPECT_EQ(store_->versions.of("digits").value().size(), 1U);
+  const auto old = store_->versions.by_digest("digits", "d3").value();
   ASSERT_TRUE(old);
   EXPECT_FALSE(old->current);
-  const auto audit = store_->audit_rows(0, 10).value();
+  const auto audit = store_->audit.rows(0, 10).value();
   ASSERT_EQ(audit.size(), 1U);
   EXPECT_EQ(audit[0].action, "version.replaced");
   EXPECT_EQ(audit[0].subject, "digits/3");
@@ -103,19 +103,19 @@ TEST_F(StoreVersions, KeepsWhoVouchesForThemAndAuditsEveryChangeOfIt) {
   candidate.digest = "d3";
   candidate.artifact = "/models/digits/3/model.pt";
   candidate.seen_at = clock_.now();
-  ASSERT_TRUE(store_->put_version(candidate, "f"));
-  EXPECT_EQ(store_->version("digits", "3").value()->signature, SignatureRecord{});
-  EXPECT_TRUE(store_->audit_rows(0, 10).value().empty()) << "nobody looked, nobody is told";
+  ASSERT_TRUE(store_->versions.put(candidate, "f"));
+  EXPECT_EQ(store_->versions.current("digits", "3").value()->signature, SignatureRecord{});
+  EXPECT_TRUE(store_->audit.rows(0, 10).value().empty()) << "nobody looked, nobody is told";
   candidate.signature = {SignatureState::missing, "", "", "it is not signed", "keys"};
-  for (int twice = 0; twice < 2; ++twice) ASSERT_TRUE(store_->put_version(candidate, "f"));
+  for (int twice = 0; twice < 2; ++twice) ASSERT_TRUE(store_->versions.put(candidate, "f"));
   candidate.signature = {SignatureState::valid, "fingerprint", "release-ci", "", "keys"};
-  ASSERT_TRUE(store_->put_version(candidate, "f"));
-  EXPECT_EQ(store_->version("digits", "3").value()->signature, candidate.signature);
-  const auto known = store_->known_versions().value();
+  ASSERT_TRUE(store_->versions.put(candidate, "f"));
+  EXPECT_EQ(store_->versions.current("digits", "3").value()->signature, candidate.signature);
+  const auto known = store_->versions.known().value();
   ASSERT_EQ(known.size(), 1U);
   EXPECT_EQ(known[0].signature.state, SignatureState::valid);
   EXPECT_EQ(known[0].signature.keys, "keys");
-  const auto audit = store_->audit_rows(0, 10).value();
+  const auto audit = store_->audit.rows(0, 10).value();
   ASSERT_EQ(audit.size(), 2U);
   EXPECT_EQ(audit[0].action, "version.signature");
   EXPECT_EQ(audit[0].detail, R"({"digest":"d3","signature":"valid","key":"release-ci","problem":null})");
@@ -126,43 +126,43 @@ TEST_F(StoreVersions, AnEarlierDigestMayComeBackToItsPath) {
   put("3", "d3");
   put("3", "d4");
   put("3", "d3");
-  EXPECT_EQ(store_->version("digits", "3").value()->digest, "d3");
-  EXPECT_EQ(store_->version("digits", "3").value()->replaced, 2);
-  EXPECT_EQ(store_->versions("digits").value().size(), 1U);
+  EXPECT_EQ(store_->versions.current("digits", "3").value()->digest, "d3");
+  EXPECT_EQ(store_->versions.current("digits", "3").value()->replaced, 2);
+  EXPECT_EQ(store_->versions.of("digits").value().size(), 1U);
 }
 
 TEST_F(StoreVersions, DeletedOnesStayKnownAndMayReturn) {
   put("3", "d3");
-  ASSERT_TRUE(store_->mark_deleted("digits", "3"));
-  ASSERT_TRUE(store_->mark_deleted("digits", "3"));
-  EXPECT_EQ(store_->version("digits", "3").value()->presence, VersionPresence::deleted);
+  ASSERT_TRUE(store_->versions.mark_deleted("digits", "3"));
+  ASSERT_TRUE(store_->versions.mark_deleted("digits", "3"));
+  EXPECT_EQ(store_->versions.current("digits", "3").value()->presence, VersionPresence::deleted);
   put("3", "d3");
-  EXPECT_EQ(store_->version("digits", "3").value()->presence, VersionPresence::present);
+  EXPECT_EQ(store_->versions.current("digits", "3").value()->presence, VersionPresence::present);
   std::vector<std::string> actions;
-  for (const auto& row : got(store_->audit_rows(0, 10))) actions.push_back(row.action);
+  for (const auto& row : got(store_->audit.rows(0, 10))) actions.push_back(row.action);
   EXPECT_EQ(actions, (std::vector<std::string>{"version.returned", "version.deleted"}));
 }
 
 TEST_F(StoreVersions, DeletingAnUnknownOneIsNotFound) {
-  EXPECT_EQ(code_of(store_->mark_deleted("digits", "3")), "not_found");
+  EXPECT_EQ(code_of(store_->versions.mark_deleted("digits", "3")), "not_found");
 }
 
 TEST_F(StoreVersions, OfSeveralPathsWithOneDigestAReadableOneIsGiven) {
   put("3", "same");
   put("4", "same");
-  ASSERT_TRUE(store_->mark_deleted("digits", "4"));
-  EXPECT_EQ(store_->version_by_digest("digits", "same").value()->version, "3");
+  ASSERT_TRUE(store_->versions.mark_deleted("digits", "4"));
+  EXPECT_EQ(store_->versions.by_digest("digits", "same").value()->version, "3");
 }
 
 TEST_F(StoreVersions, RefusesACandidateWithoutADigest) {
-  EXPECT_EQ(code_of(store_->put_version(candidate("3", ""), "f")), "invalid_input");
-  EXPECT_TRUE(store_->models().value().empty());
+  EXPECT_EQ(code_of(store_->versions.put(candidate("3", ""), "f")), "invalid_input");
+  EXPECT_TRUE(store_->versions.models().value().empty());
 }
 
 TEST_F(StoreVersions, KeepsHostileNamesAsTheyAre) {
   const std::string name = "x'; DROP TABLE versions; --";
   put(name, "d1");
-  EXPECT_EQ(store_->version("digits", name).value()->version, name);
+  EXPECT_EQ(store_->versions.current("digits", name).value()->version, name);
 }
 
 }  // namespace

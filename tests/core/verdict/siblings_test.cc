@@ -10,12 +10,12 @@ class Siblings : public StoreTest {
  protected:
   void promote(const std::string& version, const std::string& digest, const std::string& kind = "promote") {
     put(version, digest);
-    const auto done = store_->promote("digits", version, digest, kind, "ann", "");
+    const auto done = store_->promotions.promote("digits", version, digest, kind, "ann", "");
     ASSERT_TRUE(done) << done.error().describe();
   }
   std::vector<SiblingRef> of(const NoiseFloorSettings& settings, const std::string& candidate,
                              const std::string& incumbent) {
-    return siblings_of(settings, "digits", got(store_->versions("digits")), got(store_->promotions("digits")),
+    return siblings_of(settings, "digits", got(store_->versions.of("digits")), got(store_->promotions.of("digits")),
                        candidate, incumbent);
   }
   std::vector<SiblingRef> named(std::vector<std::string> names) {
@@ -103,14 +103,14 @@ TEST_F(Siblings, AVersionThatWasPromotedTwiceCountsOnce) {
 
 TEST_F(Siblings, WhereAnArtifactIsGoneTheNextOlderOneTakesItsPlace) {
   for (const char* version : {"1", "2", "3", "4"}) promote(version, std::string("d") + version);
-  ASSERT_TRUE(store_->mark_deleted("digits", "3"));
+  ASSERT_TRUE(store_->versions.mark_deleted("digits", "3"));
   put("2", "another");  // replaced at its path: what was promoted is no longer there
   EXPECT_EQ(last(1, "new", "d4"), (Versions{"1"}));
 }
 
 TEST_F(Siblings, LinesDoNotShareTheirs) {
   put("1", "d1", "letters");
-  ASSERT_TRUE(store_->promote("letters", "1", "d1", "promote", "ann", ""));
+  ASSERT_TRUE(store_->promotions.promote("letters", "1", "d1", "promote", "ann", ""));
   EXPECT_TRUE(last(5).empty());
 }
 

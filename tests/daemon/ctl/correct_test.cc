@@ -37,12 +37,13 @@ class CtlCorrect : public ::testing::Test {
     token = world.make_token("ann", Scope::operate);
     RepairOrder order;
     order.regions = {{"r-0123456789ab", 7, RegionEvidence::both, {1}}};
-    job = world.store->enqueue_repair("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"}).value();
+    job = world.store->jobs.enqueue_repair("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"})
+              .value();
     world.actions.repair_job = job;
   }
   void finish(const RepairResult& result, const std::string& digest) {
     world.start(job);
-    ASSERT_TRUE(world.store->move_job(job, JobState::done, {}));
+    ASSERT_TRUE(world.store->jobs.move(job, JobState::done, {}));
     const auto folder = "corrections/" + std::to_string(job) + "/";
     world.tree.file(folder + "correction.json", dump_json(to_json(result)));
     world.tree.file(folder + "manifest.json", dump_json({{"sha256", digest}, {"created_by", "defused"}}));
@@ -106,7 +107,7 @@ TEST_F(CtlCorrect, ExitCodesAreThePromisedOnes) {
 
 TEST_F(CtlCorrect, AFailedJobSaysWhy) {
   world.start(job);
-  ASSERT_TRUE(world.store->move_job(job, JobState::failed, {.error = "the module is frozen"}));
+  ASSERT_TRUE(world.store->jobs.move(job, JobState::failed, {.error = "the module is frozen"}));
   EXPECT_EQ(run({"correct", "digits", "1"}), 4);
   EXPECT_NE(wrong.find("the module is frozen"), std::string::npos) << wrong;
 }

@@ -231,7 +231,7 @@ TEST_F(Ctl, TokenComesFromFileOrEnvironmentToo) {
 
 TEST_F(Ctl, AuditLogThatWasTamperedWithIs1) {
   const auto folder = world.tree.root().string();
-  ASSERT_TRUE(world.store->audit({"ann", "promote", "digits/1", Json::object()}));
+  ASSERT_TRUE(world.store->audit.add({"ann", "promote", "digits/1", Json::object()}));
   auto done = run_words({"audit", "verify", "--state-dir", folder}, world.clock);
   EXPECT_EQ(done.code, 0) << done.err;
   EXPECT_NE(done.out.find("each fits the one before"), std::string::npos);
@@ -254,7 +254,7 @@ TEST_F(Ctl, RefusalOfTheDaemonIs4) {
 TEST_F(Ctl, AnOverrideInProductionIsTold) {
   world.promote("1", "one");
   EXPECT_EQ(run({"models"}).out.find("(override)"), std::string::npos);
-  ASSERT_TRUE(world.store->promote("digits", "1", digest_of("one"), "override", "ann", "needed today"));
+  ASSERT_TRUE(world.store->promotions.promote("digits", "1", digest_of("one"), "override", "ann", "needed today"));
   EXPECT_NE(run({"models"}).out.find("1 (override)"), std::string::npos);
   EXPECT_NE(run({"status"}).out.find("1 (override)"), std::string::npos);
 }

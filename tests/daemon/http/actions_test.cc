@@ -145,7 +145,7 @@ TEST_F(Acting, ListsWaiversAndSaysWhichAreLive) {
   stored.approved_by = "ann";
   stored.created = world.clock.now();
   stored.expires = world.clock.now() + std::chrono::hours(1);
-  ASSERT_TRUE(world.store->add_waiver(stored, "ann"));
+  ASSERT_TRUE(world.store->waivers.add(stored, "ann"));
   EXPECT_EQ(world.get_json("/v1/waivers?model=digits")["waivers"][0]["live"], true);
   world.clock.advance(std::chrono::hours(1));
   EXPECT_EQ(world.get_json("/v1/waivers")["waivers"][0]["live"], false);

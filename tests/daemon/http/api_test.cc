@@ -111,11 +111,11 @@ TEST_F(Api, ServesEveryFormatOfAReport) {
 TEST_F(Api, ReportFolderThatLeavesTheStateIsNotFollowed) {
   world.release("1", "one");
   world.judge("1", "one", VerdictState::pass);
-  auto row = *world.store->verdict("digits", digest_of("one"));
+  auto row = *world.store->verdicts.latest("digits", digest_of("one"));
   ASSERT_TRUE(row);
   for (const char* folder : {"/etc", "../..", "reports/../../.."}) {
     row->report = folder;
-    ASSERT_TRUE(world.store->put_verdict(*row, {"daemon", "test", "digits/1"}));
+    ASSERT_TRUE(world.store->verdicts.put(*row, {"daemon", "test", "digits/1"}));
     EXPECT_EQ(world.get(kVersion + "/report").status, 404) << folder;
   }
 }
@@ -123,7 +123,7 @@ TEST_F(Api, ReportFolderThatLeavesTheStateIsNotFollowed) {
 TEST_F(Api, ReportThatIsALinkIsNotServed) {
   world.release("1", "one");
   world.judge("1", "one", VerdictState::pass);
-  const auto folder = (*world.store->verdict("digits", digest_of("one")))->report;
+  const auto folder = (*world.store->verdicts.latest("digits", digest_of("one")))->report;
   world.tree.file("secret", "secret")
       .remove(folder / "report.html")
       .link(folder / "report.html", world.tree / "secret");
@@ -277,8 +277,8 @@ TEST_F(Api, RegionPagesShowHistoryAndWhatPeopleSay) {
   world.release("1", "one");
   world.judge("1", "one", VerdictState::fail, "", {violation("accuracy/overall")},
               {some_region("r-0123456789ab", "region-1-0.png")});
-  ASSERT_TRUE(world.store->label_region("r-0123456789ab", "confirmed", "ann", "<b>seen it</b>"));
-  ASSERT_TRUE(world.store->label_region("r-0123456789ab", "ambiguous", "bob", ""));
+  ASSERT_TRUE(world.store->regions.label("r-0123456789ab", "confirmed", "ann", "<b>seen it</b>"));
+  ASSERT_TRUE(world.store->regions.label("r-0123456789ab", "ambiguous", "bob", ""));
   const auto heat = world.get("/models/digits/regions");
   EXPECT_EQ(heat.status, 200);
   EXPECT_NE(heat.body.find("href=\"/regions/r-0123456789ab\""), std::string::npos);
@@ -319,7 +319,7 @@ TEST_F(Api, RegionPagesShowHistoryAndWhatPeopleSay) {
 
 TEST_F(Api, AuditPagesBackwards) {
   for (int i = 0; i < 5; ++i)
-    ASSERT_TRUE(world.store->audit({"ann", "test", "thing " + std::to_string(i), {{"i", i}}}));
+    ASSERT_TRUE(world.store->audit.add({"ann", "test", "thing " + std::to_string(i), {{"i", i}}}));
   std::vector<std::string> seen;
   std::string query = "?limit=2";
   for (int page = 0; page < 5; ++page) {

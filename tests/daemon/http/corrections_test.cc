@@ -19,7 +19,7 @@ class CorrectionApi : public ::testing::Test {
   void SetUp() override {
     world.release("1", "one");
     world.judge("1", "one", VerdictState::fail);
-    gate = world.store->last_job("digits", digest_of("one")).value()->id;
+    gate = world.store->jobs.last_gate("digits", digest_of("one")).value()->id;
     operate = world.make_token("ann", Scope::operate);
     reading = world.make_token("grafana", Scope::read);
   }
@@ -27,12 +27,13 @@ class CorrectionApi : public ::testing::Test {
     RepairOrder order;
     order.regions = {{kRegion, 7, RegionEvidence::both, {1, 2}}};
     order.settings = few_settings();
-    return world.store->enqueue_repair("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"}).value();
+    return world.store->jobs.enqueue_repair("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"})
+        .value();
   }
   std::int64_t done(const RepairResult& result = mended_result(kRegion)) {
     const auto id = queue();
     world.start(id);
-    EXPECT_TRUE(world.store->move_job(id, JobState::done, {}));
+    EXPECT_TRUE(world.store->jobs.move(id, JobState::done, {}));
     const auto folder = "corrections/" + std::to_string(id) + "/";
     world.tree.file(folder + "correction.json", dump_json(to_json(result))).file(folder + "sweep.svg", "<svg/>");
     if (result.chosen)
@@ -84,7 +85,7 @@ TEST_F(CorrectionApi, WhatIsNotThereYetSaysWhy) {
   EXPECT_EQ(header_of(world.get(of(id)), "Retry-After"), "5");
   world.start(id);
   EXPECT_EQ(model(id).status, 503);
-  ASSERT_TRUE(world.store->move_job(id, JobState::failed, {.error = "the module is frozen"}));
+  ASSERT_TRUE(world.store->jobs.move(id, JobState::failed, {.error = "the module is frozen"}));
   EXPECT_EQ(world.get(of(id)).status, 409);
   EXPECT_NE(world.get(of(id)).body.find("the module is frozen"), std::string::npos);
 }

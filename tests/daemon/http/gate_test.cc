@@ -73,10 +73,10 @@ TEST_F(Gate, NotJudgedYetIs503WithRetryAfterAndNever202) {
   const auto job = world.enqueue("2", "two");
   expect_waiting("queue");
   world.start(job);
-  ASSERT_TRUE(world.store->set_progress(job, "evaluate", 0.5));
+  ASSERT_TRUE(world.store->jobs.set_progress(job, "evaluate", 0.5));
   expect_waiting("evaluate");
   EXPECT_EQ(world.get_json(kGate)["job"]["progress"], 0.5);
-  ASSERT_TRUE(world.store->move_job(job, JobState::cancelled, {}));
+  ASSERT_TRUE(world.store->jobs.move(job, JobState::cancelled, {}));
   expect_waiting("cancelled");
 }
 
@@ -160,13 +160,13 @@ TEST_F(Gate, JudgingAgainTakesTheOldAnswerBack) {
   EXPECT_EQ(gate(), 503);
   world.start(job);
   EXPECT_EQ(gate(), 503);
-  ASSERT_TRUE(world.store->move_job(job, JobState::cancelled, {}));
+  ASSERT_TRUE(world.store->jobs.move(job, JobState::cancelled, {}));
   EXPECT_EQ(gate(), 200) << "nothing is under way any more";
 }
 
 TEST_F(Gate, DeletedVersionMayNotBePromoted) {
   world.judge("2", "two", VerdictState::pass, "one");
-  ASSERT_TRUE(world.store->mark_deleted("digits", "2"));
+  ASSERT_TRUE(world.store->versions.mark_deleted("digits", "2"));
   EXPECT_EQ(gate(), 404);
 }
 
@@ -185,7 +185,7 @@ TEST_F(Gate, PassThatLeansOnAWaiverEndsWithIt) {
   waiver.approved_by = "ann";
   waiver.created = world.clock.now();
   waiver.expires = world.clock.now() + std::chrono::hours(24);
-  const auto id = world.store->add_waiver(waiver, "ann");
+  const auto id = world.store->waivers.add(waiver, "ann");
   ASSERT_TRUE(id);
   world.judge("2", "two", VerdictState::pass, "one", {violation("accuracy/overall", *id)});
   EXPECT_EQ(gate(), 200);
@@ -193,7 +193,7 @@ TEST_F(Gate, PassThatLeansOnAWaiverEndsWithIt) {
   EXPECT_EQ(gate(), 412);
   EXPECT_NE(world.get_json(kGate)["reason"].get<std::string>().find("expired"), std::string::npos);
   world.clock.advance(-std::chrono::hours(24));
-  ASSERT_TRUE(world.store->remove_waiver(*id, "ann"));
+  ASSERT_TRUE(world.store->waivers.remove(*id, "ann"));
   EXPECT_EQ(gate(), 412) << "a waiver taken back covers nothing";
 }
 

@@ -68,7 +68,7 @@ class OwnerPages : public ::testing::Test {
     waiver.approved_by = kHostile;
     waiver.created = world.clock.now();
     waiver.expires = world.clock.now() + hours;
-    const auto id = world.store->add_waiver(waiver, "ann");
+    const auto id = world.store->waivers.add(waiver, "ann");
     EXPECT_TRUE(id) << id.error().describe();
     return id.value_or("");
   }
@@ -120,7 +120,7 @@ TEST_F(OwnerPages, DeletedAndReplacedVersionsAreTold) {
   world.release("1", "one");
   world.release("1", "another");
   world.release("2", "two");
-  ASSERT_TRUE(world.store->mark_deleted("digits", "2"));
+  ASSERT_TRUE(world.store->versions.mark_deleted("digits", "2"));
   const auto body = page("/models/digits");
   EXPECT_THAT(body, HasSubstr("file replaced 1×"));
   EXPECT_THAT(body, HasSubstr("<small>deleted</small>"));
@@ -130,13 +130,14 @@ TEST_F(OwnerPages, AnOverrideIsLoudWhereverItCounts) {
   world.release("1", "one");
   world.release("2", "two");
   world.promote("1", "one");
-  ASSERT_TRUE(world.store->promote("digits", "2", digest_of("two"), "override", kHostile, kHostile));
+  ASSERT_TRUE(world.store->promotions.promote("digits", "2", digest_of("two"), "override", kHostile, kHostile));
   const auto body = page("/models/digits");
   EXPECT_THAT(body, HasSubstr("2 is in production by an override of &lt;script&gt;"));
   EXPECT_THAT(body, HasSubstr("<tr class=\"loud\">"));
   EXPECT_THAT(page("/"), HasSubstr("override</span>"));
   EXPECT_THAT(page("/audit"), HasSubstr("<tr class=\"loud\">"));
-  ASSERT_TRUE(world.store->promote("digits", "1", digest_of("one"), "rollback", "ann", "worse in the field"));
+  ASSERT_TRUE(
+      world.store->promotions.promote("digits", "1", digest_of("one"), "rollback", "ann", "worse in the field"));
   EXPECT_THAT(page("/models/digits"), Not(HasSubstr("by an override of"))) << "it is no longer in production";
 }
 
@@ -146,7 +147,7 @@ TEST_F(OwnerPages, HomeSaysWhatIsToBeDone) {
   world.judge(
       "1", "one", VerdictState::fail, "", {violation("accuracy/overall")},
       {region("r-000000000001", RegionStatus::new_bug, 0.5), region("r-000000000002", RegionStatus::worse, 0.4)});
-  ASSERT_TRUE(world.store->label_region("r-000000000002", "confirmed", "ann", ""));
+  ASSERT_TRUE(world.store->regions.label("r-000000000002", "confirmed", "ann", ""));
   waive("accuracy/overall", std::chrono::hours(1));
   world.clock.advance(std::chrono::hours(2));
   const auto body = page("/");
@@ -171,7 +172,7 @@ TEST_F(OwnerPages, TheQueueShowsOneRegionAndTheWayToTheNext) {
   EXPECT_THAT(page("/queue"), HasSubstr("of <a href=\"/models/digits\">digits</a>"));
   EXPECT_THAT(page("/queue?after=r-000000000002"), HasSubstr("data-region=\"r-000000000001\""));
   EXPECT_THAT(page("/queue?after=r-000000000001"), HasSubstr("you passed over the rest"));
-  ASSERT_TRUE(world.store->label_region("r-000000000002", "confirmed", kHostile, kHostile));
+  ASSERT_TRUE(world.store->regions.label("r-000000000002", "confirmed", kHostile, kHostile));
   EXPECT_THAT(page("/queue"), HasSubstr("data-region=\"r-000000000001\""));
   const auto second = page("/queue?show=second");
   EXPECT_THAT(second, HasSubstr("data-region=\"r-000000000002\""));
@@ -189,7 +190,7 @@ TEST_F(OwnerPages, WaiversAreShownWithWhatBecameOfThem) {
   world.judge("1", "one", VerdictState::pass, "", {violation("accuracy/overall", used)});
   waive("r-00000000beef", std::chrono::hours(24 * 3), kHostile);
   const auto gone = waive("contract/labels", std::chrono::hours(48));
-  ASSERT_TRUE(world.store->remove_waiver(gone, "ann"));
+  ASSERT_TRUE(world.store->waivers.remove(gone, "ann"));
   waive("spotlight/1", std::chrono::hours(1));
   world.clock.advance(std::chrono::hours(2));
   const auto all = page("/waivers");
@@ -246,7 +247,7 @@ TEST_F(OwnerPages, JobsThatGoOnComeFirstWithHowFarTheyAre) {
   world.release("2", "two");
   world.judge("1", "one", VerdictState::pass);
   world.start(world.enqueue("2", "two"));
-  ASSERT_TRUE(world.store->set_progress(2, "regions", 0.25));
+  ASSERT_TRUE(world.store->jobs.set_progress(2, "regions", 0.25));
   world.read.events = {{17, "job", "{}"}};
   const auto body = page("/jobs");
   EXPECT_LT(body.find("data-job=\"2\""), body.find("data-job=\"1\""));

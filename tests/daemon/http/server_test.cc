@@ -141,9 +141,9 @@ TEST_F(Server, AFileIsSentInBlocksAndWhole) {
   world.release("1", "one");
   const RepairOrder order{"", {{"r-0123456789ab", 7, RegionEvidence::both, {1}}}, few_settings()};
   const auto id =
-      world.store->enqueue_repair("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"}).value();
+      world.store->jobs.enqueue_repair("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"}).value();
   world.start(id);
-  ASSERT_TRUE(world.store->move_job(id, JobState::done, {}));
+  ASSERT_TRUE(world.store->jobs.move(id, JobState::done, {}));
   std::string model(5 << 20, '\0');
   for (std::size_t i = 0; i < model.size(); ++i) model[i] = static_cast<char>(i % 251);
   const auto folder = "corrections/" + std::to_string(id) + "/";

@@ -24,7 +24,7 @@ class VersionPage : public ::testing::Test {
     world.release("1", "one");
     world.judge("1", "one", VerdictState::fail, "zero", samples::verdict().findings,
                 {NewRegion{samples::region(0), {}, {}}});
-    const auto job = world.store->last_job("digits", digest_of("one"));
+    const auto job = world.store->jobs.last_gate("digits", digest_of("one"));
     folder = "reports/digits/1/" + std::to_string(job.value()->id) + "/";
   }
   void write(const Report& report) {

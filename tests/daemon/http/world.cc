@@ -38,14 +38,15 @@ void World::release(const std::string& version, const std::string& digest_word) 
   candidate.digest = digest_of(digest_word);
   candidate.artifact = "/registry/digits/" + version + "/model.pt";
   candidate.seen_at = clock.now();
-  must(store->put_version(candidate, "fingerprint of " + digest_word));
+  must(store->versions.put(candidate, "fingerprint of " + digest_word));
 }
 
 std::int64_t World::enqueue(const std::string& version, const std::string& digest_word) {
-  return must(store->enqueue("digits", version, digest_of(digest_word), 0, {"daemon", "queue", "digits/" + version}));
+  return must(
+      store->jobs.enqueue("digits", version, digest_of(digest_word), 0, {"daemon", "queue", "digits/" + version}));
 }
 
-void World::start(std::int64_t job) { must(store->move_job(job, JobState::running, {})); }
+void World::start(std::int64_t job) { must(store->jobs.move(job, JobState::running, {})); }
 
 void World::judge(const std::string& version, const std::string& digest_word, VerdictState state,
                   const std::string& incumbent, std::vector<Finding> findings, std::vector<NewRegion> regions) {
@@ -68,16 +69,16 @@ void World::judge(const std::string& version, const std::string& digest_word, Ve
   tree.file(row.report / "report.json", "{\"verdict\": {}}\n").file(row.report / "report.html", "<!doctype html>");
   tree.file(row.report / "report.md", "# report\n").file(row.report / "report.junit.xml", "<testsuites/>");
   tree.file(row.report / "report.sarif", "{\"version\": \"2.1.0\"}").file(row.report / "region-1-0.png", kPng);
-  must(store->finish_job(job, state == VerdictState::error ? JobState::failed : JobState::done, row, regions));
+  must(store->verdicts.finish_job(job, state == VerdictState::error ? JobState::failed : JobState::done, row, regions));
 }
 
 void World::write_document(const std::string& version, const std::string& digest_word, const Json& document) {
-  const auto job = must(store->last_job("digits", digest_of(digest_word)));
+  const auto job = must(store->jobs.last_gate("digits", digest_of(digest_word)));
   tree.file("reports/digits/" + version + "/" + std::to_string(job.value().id) + "/verdict.json", dump_json(document));
 }
 
 void World::promote(const std::string& version, const std::string& digest_word) {
-  must(store->promote("digits", version, digest_of(digest_word), "promote", "ann", "better"));
+  must(store->promotions.promote("digits", version, digest_of(digest_word), "promote", "ann", "better"));
 }
 
 std::string World::make_token(const std::string& name, Scope scope) {

@@ -1,19 +1,8 @@
-#include "core/store/sqlite_store.h"
-
-#include <utility>
+#include "core/store/columns.h"
 
 #include "core/base/json.h"
 
 namespace defuse {
-
-SqliteStore::SqliteStore(std::unique_ptr<Database> database, const Clock& clock)
-    : database_(std::move(database)), clock_(clock) {}
-
-Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& file, Mode mode, const Clock& clock) {
-  const auto access = mode == Mode::read_write ? Database::Access::read_write : Database::Access::read_only;
-  TRY(database, Database::open(file, access, clock.now()));
-  return std::unique_ptr<Store>(std::make_unique<SqliteStore>(std::move(database), clock));
-}
 
 std::string texts_to_json(const std::vector<std::string>& texts) {
   Json array = Json::array();

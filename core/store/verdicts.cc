@@ -1,11 +1,12 @@
-// Verdicts, and the one transaction that ends a job.
+#include "core/store/verdicts.h"
+
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
 #include <string_view>
 
 #include "core/base/json.h"
-#include "core/store/sqlite_store.h"
+#include "core/store/columns.h"
 #include "core/wire/documents.h"
 
 // A macro, because literals join at compile time and the statement cache wants literals.
@@ -40,8 +41,8 @@ Result<StoredVerdict> read_head(Query& row) {
   return stored;
 }
 
-Result<void> read_findings(Database& database, StoredVerdict& stored) {
-  auto row = database.query("SELECT finding_json FROM findings WHERE verdict = ? ORDER BY position").with(stored.id);
+Result<void> read_findings(Transaction& in, StoredVerdict& stored) {
+  auto row = in.query("SELECT finding_json FROM findings WHERE verdict = ? ORDER BY position").with(stored.id);
   while (row.next()) {
     const std::string what = "finding of verdict " + std::to_string(stored.id);
     TRY(json, or_corrupt(parse_json(row.text(), what), what));
@@ -51,11 +52,11 @@ Result<void> read_findings(Database& database, StoredVerdict& stored) {
   return {};
 }
 
-Result<std::vector<VerdictRow>> read_all(Database& database, Query rows) {
+Result<std::vector<VerdictRow>> read_all(Transaction& in, Query rows) {
   std::vector<VerdictRow> verdicts;
   while (rows.next()) {
     TRY(stored, read_head(rows));
-    TRY_OK(read_findings(database, stored));
+    TRY_OK(read_findings(in, stored));
     verdicts.push_back(std::move(stored.row));
   }
   return verdicts;
@@ -115,30 +116,28 @@ Result<void> expect_same_version(const JobRow& job, const VerdictRow& verdict) {
 
 }  // namespace
 
-Result<void> SqliteStore::insert_verdict(const VerdictRow& verdict, const RegionCounts& regions) {
+Result<void> VerdictStore::insert(Transaction& in, const VerdictRow& verdict, const RegionCounts& regions) {
   Verdict head = verdict.verdict;
   head.findings.clear();
   const Finding* accuracy = overall(verdict.verdict, {"accuracy/overall"});
   const Finding* flips = overall(verdict.verdict, {"negative_flips/overall", "negative_flips/floor/overall"});
-  database_
-      ->query(
-          "INSERT INTO verdicts (job, model, version, digest, created, incumbent_version, incumbent_digest, state, "
-          "verdict_json, report, accuracy, incumbent_accuracy, flip_rate, regions_new, regions_worse, "
-          "regions_inherited, regions_fixed, regions_suspected) "
-          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+  in.query(
+        "INSERT INTO verdicts (job, model, version, digest, created, incumbent_version, incumbent_digest, state, "
+        "verdict_json, report, accuracy, incumbent_accuracy, flip_rate, regions_new, regions_worse, "
+        "regions_inherited, regions_fixed, regions_suspected) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .with(verdict.job, verdict.model, verdict.version, verdict.digest, verdict.created, verdict.incumbent_version,
             verdict.incumbent_digest, to_string(head.state), dump_json(to_json(head)), verdict.report,
             accuracy ? finite(accuracy->value) : std::nullopt,
             accuracy ? finite(accuracy->incumbent_value) : std::nullopt, flips ? finite(flips->value) : std::nullopt,
             regions.new_bug, regions.worse, regions.inherited, regions.fixed, regions.suspected)
       .run();
-  const auto id = database_->connection().getLastInsertRowid();
+  const auto id = in.last_id();
   std::int64_t position = 0;
   for (const Finding& finding : verdict.verdict.findings)
-    database_
-        ->query(
-            "INSERT INTO findings (verdict, position, id, region, decision, finding_json, waiver) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)")
+    in.query(
+          "INSERT INTO findings (verdict, position, id, region, decision, finding_json, waiver) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?)")
         .with(id, position++, finding.id, finding.region, to_string(finding.decision), dump_json(to_json(finding)),
               finding.waiver)
         .run();
@@ -146,12 +145,11 @@ Result<void> SqliteStore::insert_verdict(const VerdictRow& verdict, const Region
 }
 
 // Deciding again runs no model: the job's regions are what they were.
-RegionCounts SqliteStore::counted_regions(std::int64_t job) {
+RegionCounts VerdictStore::counted_regions(Transaction& in, std::int64_t job) {
   RegionCounts counts;
-  auto row = database_
-                 ->query(
-                     "SELECT regions_new, regions_worse, regions_inherited, regions_fixed, regions_suspected "
-                     "FROM verdicts WHERE job = ? ORDER BY id DESC LIMIT 1")
+  auto row = in.query(
+                   "SELECT regions_new, regions_worse, regions_inherited, regions_fixed, regions_suspected "
+                   "FROM verdicts WHERE job = ? ORDER BY id DESC LIMIT 1")
                  .with(job);
   if (!row.next()) return counts;
   counts.new_bug = row.integer();
@@ -162,87 +160,63 @@ RegionCounts SqliteStore::counted_regions(std::int64_t job) {
   return counts;
 }
 
-Result<void> SqliteStore::finish_job(std::int64_t id, JobState final_state, const VerdictRow& verdict,
-                                     const std::vector<NewRegion>& regions) {
+Result<void> VerdictStore::finish_job(std::int64_t id, JobState final_state, const VerdictRow& verdict,
+                                      const std::vector<NewRegion>& regions) {
   if (final_state != JobState::done && final_state != JobState::failed)
     return fail(ErrorCode::conflict,
                 "a verdict ends a job as done or failed, not as " + std::string(to_string(final_state)));
   if (verdict.job != 0 && verdict.job != id)
     return fail(ErrorCode::invalid_input,
                 "the verdict belongs to job " + std::to_string(verdict.job) + ", not to job " + std::to_string(id));
-  return database_->write("finishing job " + std::to_string(id), [&]() -> Result<void> {
-    TRY(job, existing_job(id));
+  return database_.write("finishing job " + std::to_string(id), [&](Transaction& in) -> Result<void> {
+    TRY(job, jobs_.existing(in, id));
     TRY_OK(expect_same_version(job, verdict));
-    Move move;
+    JobStore::Move move;
     if (final_state == JobState::failed) move.error = verdict.verdict.reason;
     if (!verdict.incumbent_digest.empty())
       move.incumbent = ArtifactRef{Version(verdict.incumbent_version), Digest(verdict.incumbent_digest), {}};
-    TRY_OK(change_state(id, final_state, move));
+    TRY_OK(jobs_.change_state(in, id, final_state, move));
     VerdictRow row = verdict;
     row.job = id;
-    TRY_OK(insert_verdict(row, count(regions)));
-    note_judgement(row);
-    for (const NewRegion& region : regions) TRY_OK(upsert_region(region, row));
+    TRY_OK(insert(in, row, count(regions)));
+    judgements_.note(in, row);
+    for (const NewRegion& region : regions) TRY_OK(regions_.upsert(in, region, row));
     Json detail = audit_detail(row);
     detail["state"] = to_string(final_state);
-    return append_audit({"daemon", "verdict", row.model + "/" + row.version, std::move(detail)});
+    return audit_.append(in, {"daemon", "verdict", row.model + "/" + row.version, std::move(detail)});
   });
 }
 
-Result<void> SqliteStore::put_verdict(const VerdictRow& verdict, const AuditEntry& audit) {
-  return database_->write("storing a verdict that was decided again", [&]() -> Result<void> {
-    TRY(job, existing_job(verdict.job));
+Result<void> VerdictStore::put(const VerdictRow& verdict, const AuditEntry& audit) {
+  return database_.write("storing a verdict that was decided again", [&](Transaction& in) -> Result<void> {
+    TRY(job, jobs_.existing(in, verdict.job));
     TRY_OK(expect_same_version(job, verdict));
     if (job.state != JobState::done && job.state != JobState::failed)
       return fail(ErrorCode::conflict, "job " + std::to_string(job.id) + " is " + std::string(to_string(job.state)) +
                                            "; only a judged version can be decided again");
-    TRY_OK(insert_verdict(verdict, counted_regions(verdict.job)));
-    note_judgement(verdict);
+    TRY_OK(insert(in, verdict, counted_regions(in, verdict.job)));
+    judgements_.note(in, verdict);
     AuditEntry entry = audit;
     if (entry.detail.is_object()) entry.detail.update(audit_detail(verdict));
-    return append_audit(entry);
+    return audit_.append(in, entry);
   });
 }
 
-Result<std::optional<VerdictRow>> SqliteStore::verdict(const std::string& model, const std::string& digest) {
-  return database_->read("reading a verdict", [&]() -> Result<std::optional<VerdictRow>> {
+Result<std::optional<VerdictRow>> VerdictStore::latest(const std::string& model, const std::string& digest) {
+  return database_.read("reading a verdict", [&](Transaction& in) -> Result<std::optional<VerdictRow>> {
     TRY(rows,
-        read_all(*database_, database_->query(DEFUSE_SELECT " WHERE model = ? AND digest = ? ORDER BY id DESC LIMIT 1")
-                                 .with(model, digest)));
+        read_all(
+            in,
+            in.query(DEFUSE_SELECT " WHERE model = ? AND digest = ? ORDER BY id DESC LIMIT 1").with(model, digest)));
     if (rows.empty()) return std::nullopt;
     return std::move(rows.front());
   });
 }
 
-Result<std::vector<VerdictRow>> SqliteStore::verdicts(const std::string& model, std::size_t limit) {
-  return database_->read("listing verdicts", [&] {
-    return read_all(*database_, database_->query(DEFUSE_SELECT " WHERE model = ? ORDER BY id DESC LIMIT ?")
-                                    .with(model, std::min<std::size_t>(limit, INT32_MAX)));
-  });
-}
-
-Result<Referenced> SqliteStore::referenced() {
-  return database_->read("listing what has files", [&]() -> Result<Referenced> {
-    Referenced found;
-    auto reports = database_->query("SELECT report FROM verdicts");
-    while (reports.next()) found.reports.insert(reports.text());
-    auto regions = database_->query("SELECT id FROM regions");
-    while (regions.next()) found.regions.insert(regions.text());
-    auto results = database_->query(
-        "SELECT job FROM verdicts v WHERE id = (SELECT max(id) FROM verdicts l WHERE l.model = v.model AND "
-        "l.digest = v.digest) AND (SELECT state FROM jobs WHERE id = v.job) = 'done'");
-    while (results.next()) found.results.insert(results.integer());
-    auto jobs = database_->query("SELECT id, kind, state FROM jobs");
-    while (jobs.next()) {
-      const auto id = jobs.integer();
-      const auto kind = jobs.text(), state = jobs.text();
-      found.newest_job = std::max(found.newest_job, id);
-      const bool ended = state == "done" || state == "failed";
-      if (kind == "correction" && state == "done") found.corrections.insert(id);
-      if (kind == "gate" && !ended) found.without_verdict.insert(id);
-      if (!ended && state != "cancelled") found.open.insert(id);
-    }
-    return found;
+Result<std::vector<VerdictRow>> VerdictStore::newest(const std::string& model, std::size_t limit) {
+  return database_.read("listing verdicts", [&](Transaction& in) {
+    return read_all(in, in.query(DEFUSE_SELECT " WHERE model = ? ORDER BY id DESC LIMIT ?")
+                            .with(model, std::min<std::size_t>(limit, INT32_MAX)));
   });
 }
 

@@ -1,9 +1,10 @@
-// Waivers: dated, reasoned exceptions. Whether one covers anything at a given time is decide()'s business.
+#include "core/store/waivers.h"
+
 #include <algorithm>
 
 #include "core/base/json.h"
 #include "core/base/sha256.h"
-#include "core/store/sqlite_store.h"
+#include "core/store/columns.h"
 #include "core/wire/documents.h"
 
 // A macro, because literals join at compile time and the statement cache wants literals.
@@ -57,9 +58,9 @@ Json to_detail(const Waiver& waiver) {
 }  // namespace
 
 // Eight hex digits are enough for people to tell waivers apart; a clash draws again.
-std::string SqliteStore::new_waiver_id(const Waiver& waiver) {
+std::string WaiverStore::new_id(Transaction& in, const Waiver& waiver) {
   for (std::int64_t attempt = 0;; ++attempt) {
-    auto count = database_->query("SELECT count(*) FROM waivers");
+    auto count = in.query("SELECT count(*) FROM waivers");
     const std::int64_t present = count.next() ? count.integer() : 0;
     const std::string id = "w-" + Sha256()
                                       .field(dump_json(to_detail(waiver)))
@@ -67,47 +68,44 @@ std::string SqliteStore::new_waiver_id(const Waiver& waiver) {
                                       .field(std::to_string(attempt))
                                       .hex()
                                       .substr(0, 8);
-    if (!database_->query("SELECT 1 FROM waivers WHERE id = ?").with(id).next()) return id;
+    if (!in.query("SELECT 1 FROM waivers WHERE id = ?").with(id).next()) return id;
   }
 }
 
-Result<std::string> SqliteStore::add_waiver(const Waiver& given, const std::string& who) {
+Result<std::string> WaiverStore::add(const Waiver& given, const std::string& who) {
   Waiver waiver = given;
   if (waiver.created == TimePoint{}) waiver.created = clock_.now();
   TRY_OK(validate(waiver));
   if (who.empty()) return fail(ErrorCode::invalid_input, "a waiver needs `who`");
-  return database_->write("adding a waiver", [&]() -> Result<std::string> {
-    waiver.id = new_waiver_id(waiver);
-    database_
-        ->query(
-            "INSERT INTO waivers (id, model, finding, versions_json, reason, ticket, approved_by, created, expires) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+  return database_.write("adding a waiver", [&](Transaction& in) -> Result<std::string> {
+    waiver.id = new_id(in, waiver);
+    in.query(
+          "INSERT INTO waivers (id, model, finding, versions_json, reason, ticket, approved_by, created, expires) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .with(waiver.id, waiver.model, waiver.finding, texts_to_json(waiver.versions), waiver.reason, waiver.ticket,
               waiver.approved_by, waiver.created, waiver.expires)
         .run();
-    TRY_OK(append_audit({who, "waive", waiver.id, to_detail(waiver)}));
+    TRY_OK(audit_.append(in, {who, "waive", waiver.id, to_detail(waiver)}));
     return waiver.id;
   });
 }
 
-Result<void> SqliteStore::remove_waiver(const std::string& id, const std::string& who) {
+Result<void> WaiverStore::remove(const std::string& id, const std::string& who) {
   if (who.empty()) return fail(ErrorCode::invalid_input, "removing a waiver needs `who`");
-  return database_->write("removing waiver " + id, [&]() -> Result<void> {
-    const int changed = database_->query("UPDATE waivers SET removed = ? WHERE id = ? AND removed IS NULL")
-                            .with(clock_.now(), id)
-                            .run();
+  return database_.write("removing waiver " + id, [&](Transaction& in) -> Result<void> {
+    const int changed =
+        in.query("UPDATE waivers SET removed = ? WHERE id = ? AND removed IS NULL").with(clock_.now(), id).run();
     if (changed == 0) return fail(ErrorCode::not_found, "no waiver " + id);
-    return append_audit({who, "unwaive", id, Json::object()});
+    return audit_.append(in, {who, "unwaive", id, Json::object()});
   });
 }
 
-Result<std::vector<Waiver>> SqliteStore::waivers(const std::string& model) {
-  return database_->read("listing waivers", [&]() -> Result<std::vector<Waiver>> {
+Result<std::vector<Waiver>> WaiverStore::of(const std::string& model) {
+  return database_.read("listing waivers", [&](Transaction& in) -> Result<std::vector<Waiver>> {
     std::vector<Waiver> waivers;
-    auto row = database_
-                   ->query(DEFUSE_SELECT
-                           " FROM waivers WHERE removed IS NULL AND (?1 = '' OR model = ?1) ORDER BY created, id")
-                   .with(model);
+    auto row =
+        in.query(DEFUSE_SELECT " FROM waivers WHERE removed IS NULL AND (?1 = '' OR model = ?1) ORDER BY created, id")
+            .with(model);
     while (row.next()) {
       TRY(waiver, read_waiver(row));
       waivers.push_back(std::move(waiver));
@@ -117,18 +115,17 @@ Result<std::vector<Waiver>> SqliteStore::waivers(const std::string& model) {
 }
 
 // Whether a waiver is in use is for the verdicts to say: decide() wrote into each finding which waiver covers it.
-Result<std::vector<WaiverRow>> SqliteStore::waiver_rows(const std::string& model) {
-  return database_->read("listing waivers", [&]() -> Result<std::vector<WaiverRow>> {
+Result<std::vector<WaiverRow>> WaiverStore::rows(const std::string& model) {
+  return database_.read("listing waivers", [&](Transaction& in) -> Result<std::vector<WaiverRow>> {
     std::vector<WaiverRow> rows;
-    auto row = database_
-                   ->query(DEFUSE_SELECT
-                           ", removed, EXISTS (SELECT 1 FROM findings JOIN verdicts ON verdicts.id = findings.verdict "
-                           "WHERE findings.waiver = waivers.id AND findings.waiver <> '' AND NOT EXISTS ("
-                           "SELECT 1 FROM verdicts AS later WHERE later.model = verdicts.model "
-                           "AND later.digest = verdicts.digest AND later.id > verdicts.id) AND EXISTS ("
-                           "SELECT 1 FROM versions WHERE versions.model = verdicts.model "
-                           "AND versions.digest = verdicts.digest AND current = 1 AND presence = 'present')) "
-                           "FROM waivers WHERE ?1 = '' OR model = ?1 ORDER BY created DESC, id")
+    auto row = in.query(DEFUSE_SELECT
+                        ", removed, EXISTS (SELECT 1 FROM findings JOIN verdicts ON verdicts.id = findings.verdict "
+                        "WHERE findings.waiver = waivers.id AND findings.waiver <> '' AND NOT EXISTS ("
+                        "SELECT 1 FROM verdicts AS later WHERE later.model = verdicts.model "
+                        "AND later.digest = verdicts.digest AND later.id > verdicts.id) AND EXISTS ("
+                        "SELECT 1 FROM versions WHERE versions.model = verdicts.model "
+                        "AND versions.digest = verdicts.digest AND current = 1 AND presence = 'present')) "
+                        "FROM waivers WHERE ?1 = '' OR model = ?1 ORDER BY created DESC, id")
                    .with(model);
     while (row.next()) {
       WaiverRow found;

@@ -1,11 +1,11 @@
-// The audit log: append-only by triggers, and each row's hash covers the row before it, so that a changed or missing
-// row shows. It cannot show that the whole file was replaced; for that, keep a copy of the newest hash elsewhere.
+#include "core/store/audit_log.h"
+
 #include <algorithm>
 #include <string>
 
 #include "core/base/json.h"
 #include "core/base/sha256.h"
-#include "core/store/sqlite_store.h"
+#include "core/store/columns.h"
 
 namespace defuse {
 namespace {
@@ -36,13 +36,13 @@ std::string chained_hash(const std::string& previous, const AuditRow& row) {
 
 }  // namespace
 
-Result<void> SqliteStore::append_audit(const AuditEntry& entry) {
+Result<void> AuditLog::append(Transaction& in, const AuditEntry& entry) {
   if (entry.action.empty() || entry.who.empty())
     return fail(ErrorCode::invalid_input, "an audit entry needs `who` and `action`");
   std::int64_t last_id = 0;
   std::string last_hash;
   {
-    auto last = database_->query("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1");
+    auto last = in.query("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1");
     if (last.next()) {
       last_id = last.integer();
       last_hash = last.text();
@@ -50,38 +50,37 @@ Result<void> SqliteStore::append_audit(const AuditEntry& entry) {
   }
   AuditRow row{last_id + 1, clock_.now(), entry.who, entry.action, entry.subject, dump_json(entry.detail), ""};
   row.hash = chained_hash(last_hash, row);
-  database_->query("INSERT INTO audit (id, at, who, action, subject, detail_json, hash) VALUES (?, ?, ?, ?, ?, ?, ?)")
+  in.query("INSERT INTO audit (id, at, who, action, subject, detail_json, hash) VALUES (?, ?, ?, ?, ?, ?, ?)")
       .with(row.id, row.at, row.who, row.action, row.subject, row.detail, row.hash)
       .run();
   return {};
 }
 
-Result<void> SqliteStore::audit(const AuditEntry& entry) {
-  return database_->write("writing the audit log", [&] { return append_audit(entry); });
+Result<void> AuditLog::add(const AuditEntry& entry) {
+  return database_.write("writing the audit log", [&](Transaction& in) { return append(in, entry); });
 }
 
-Result<std::vector<AuditRow>> SqliteStore::audit_rows(std::int64_t before_id, std::size_t limit) {
-  return database_->read("reading the audit log", [&]() -> Result<std::vector<AuditRow>> {
+Result<std::vector<AuditRow>> AuditLog::rows(std::int64_t before_id, std::size_t limit) {
+  return database_.read("reading the audit log", [&](Transaction& in) -> Result<std::vector<AuditRow>> {
     std::vector<AuditRow> rows;
     // before_id <= 0 asks for the newest.
-    auto row = database_
-                   ->query(
-                       "SELECT id, at, who, action, subject, detail_json, hash FROM audit WHERE id < ? "
-                       "ORDER BY id DESC LIMIT ?")
+    auto row = in.query(
+                     "SELECT id, at, who, action, subject, detail_json, hash FROM audit WHERE id < ? "
+                     "ORDER BY id DESC LIMIT ?")
                    .with(before_id > 0 ? before_id : INT64_MAX, std::min<std::size_t>(limit, INT32_MAX));
     while (row.next()) rows.push_back(read_audit(row));
     return rows;
   });
 }
 
-Result<void> SqliteStore::verify_audit() {
-  return database_->read("verifying the audit log", [&]() -> Result<void> {
+Result<void> AuditLog::verify() {
+  return database_.read("verifying the audit log", [&](Transaction& in) -> Result<void> {
     const auto broken = [&](std::int64_t id, const std::string& why) {
-      return fail(ErrorCode::corrupt, "audit log of " + database_->file() + ": row " + std::to_string(id) + " " + why);
+      return fail(ErrorCode::corrupt, "audit log of " + in.file() + ": row " + std::to_string(id) + " " + why);
     };
     std::string previous;
     std::int64_t last_id = 0;
-    auto rows = database_->query("SELECT id, at, who, action, subject, detail_json, hash FROM audit ORDER BY id");
+    auto rows = in.query("SELECT id, at, who, action, subject, detail_json, hash FROM audit ORDER BY id");
     while (rows.next()) {
       const AuditRow row = read_audit(rows);
       if (row.id != last_id + 1) return broken(last_id + 1, "is missing");
@@ -89,7 +88,7 @@ Result<void> SqliteStore::verify_audit() {
       previous = row.hash;
       last_id = row.id;
     }
-    auto counter = database_->query("SELECT seq FROM sqlite_sequence WHERE name = 'audit'");
+    auto counter = in.query("SELECT seq FROM sqlite_sequence WHERE name = 'audit'");
     const std::int64_t written = counter.next() ? counter.integer() : 0;
     if (written != last_id) return broken(last_id + 1, "is missing");
     return {};
