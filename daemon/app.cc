@@ -69,40 +69,30 @@ Result<std::unique_ptr<App>> App::create(AppOptions options) {
 
 App::App(AppOptions options, UniqueFd lock, std::unique_ptr<Store> store)
     : options_(std::move(options)),
-      clock_(*options_.clock),
       state_{options_.config->state_dir},
       lock_(std::move(lock)),
       store_(std::move(store)),
       io_(1),
-      live_(options_.config, state_.database(), clock_),
-      jobs_(io_, *store_, live_, state_, options_.supervision),
+      strand_(io_),
+      live_(options_.config, state_.database(), *options_.clock),
+      work_(io_),
+      files_(*store_, live_, state_),
+      rejudging_(work_, *store_, live_, files_, state_),
+      states_(*store_, live_),
+      jobs_({io_, work_, *store_, live_, states_, files_, rejudging_}, state_, options_.supervision),
+      discovery_({io_, *store_, live_, states_, jobs_, files_}, options_.registry),
+      actions_({strand_, *store_, live_, states_, jobs_, files_, rejudging_}, state_, options_.registry.identify),
       signals_(io_),
       house_(io_),
       watchdog_(io_) {
-  const auto& config = *options_.config;
-  live_.counters().watch_models(names_of(config));
-  jobs_.on_verdict = [this](const std::string& model, const std::string& version) {
-    const auto row = store_->versions.current(model, version);
-    // Other versions may hold the same bytes: they share the verdict.
-    const auto all = store_->versions.of(model);
-    if (row && *row && all)
-      for (const auto& other : *all)
-        if (other.digest == (*row)->digest) refresh_verdict_file(model, other.version);
-    Json data = Json::object();
-    data["model"] = model;
-    data["version"] = version;
-    if (row && *row)
-      if (const auto verdict = store_->verdicts.latest(model, (*row)->digest); verdict && *verdict) {
-        data["verdict"] = to_string((*verdict)->verdict.state);
-        data["reason"] = (*verdict)->verdict.reason;
-      }
-    live_.publish("verdict", data);
+  live_.counters().watch_models(names_of(*options_.config));
+  discovery_.on_scanned = [this] {
+    if (!ready_) become_ready();
   };
-  watcher_.emplace(io_, config.registry, names_of(config), options_.registry, watcher_hooks());
 }
 
 App::~App() {
-  stopping_ = true;
+  strand_.close();
   if (sandbox_probe_.joinable()) sandbox_probe_.join();
   live_.close();
   http_ = {};
@@ -116,7 +106,7 @@ Result<void> App::run() {
   }
   TRY_OK(start_http());
   ask_for_sandbox();
-  watcher_->start();
+  discovery_.start();
   keep_house();
   jobs_.advance();
   io_.run();
@@ -125,22 +115,15 @@ Result<void> App::run() {
 
 Result<void> App::recover() {
   TRY_OK(while_doing("while taking up interrupted jobs", jobs_.recover()));
-  TRY_OK(enqueue_unjudged());  // seen, but not queued before the daemon ended
+  TRY_OK(discovery_.enqueue_unjudged());
   TRY(known, store_->versions.known());
-  refresh_present(known);
-  // A person spoke, and the daemon ended before the verdict was given again.
-  TRY(outdated, store_->versions.outdated(clock_.now()));
-  std::set<std::pair<std::string, std::string>> seen;
-  for (const auto& version : outdated)
-    if (seen.insert({version.model, version.digest}).second)
-      jobs_.judge_again(version, "daemon", "a person's word came after its verdict");
-  check_waivers();
-  return {};
+  files_.refresh_present(known);
+  return rejudging_.catch_up();
 }
 
 Result<void> App::start_http() {
   if (!options_.start_http) return {};
-  TRY(endpoint, options_.start_http(live_.config()->http, live_, *this, state_.root));
+  TRY(endpoint, options_.start_http(live_.config()->http, live_, actions_, state_.root));
   http_ = std::move(endpoint);
   spdlog::info("listening on {}:{}", live_.config()->http.host, http_.port);
   return {};
@@ -150,8 +133,8 @@ void App::ask_for_sandbox() {
   live_.change_status([this](DaemonStatus& status) { status.memory_limit = options_.memory_limit; });
   if (!options_.probe_sandbox) return;
   sandbox_probe_ = std::thread([this] {
-    const auto sandbox = options_.probe_sandbox([this] { return stopping_.load(); });
-    if (!stopping_) asio::post(io_, [this, sandbox] { learnt_sandbox(sandbox); });
+    const auto sandbox = options_.probe_sandbox([this] { return strand_.closed(); });
+    if (!strand_.closed()) asio::post(io_, [this, sandbox] { learnt_sandbox(sandbox); });
   });
 }
 
@@ -170,17 +153,15 @@ void App::become_ready() {
   live_.change_status([](DaemonStatus& status) { status.ready = true; });
   notifier_.ready(jobs_.summary());
   spdlog::info("ready: {} models, {}", live_.config()->models.size(), jobs_.summary());
-  if (const auto interval = Notifier::watchdog_interval()) {
-    const auto tick = std::make_shared<std::function<void()>>();
-    *tick = [this, interval, weak = std::weak_ptr<std::function<void()>>(tick)] {
-      notifier_.alive();
-      watchdog_.expires_after(*interval);
-      watchdog_.async_wait([again = weak.lock()](const boost::system::error_code& error) {
-        if (!error && again) (*again)();
-      });
-    };
-    (*tick)();
-  }
+  if (const auto interval = Notifier::watchdog_interval()) tick_watchdog(*interval);
+}
+
+void App::tick_watchdog(std::chrono::microseconds interval) {
+  notifier_.alive();
+  watchdog_.expires_after(interval);
+  watchdog_.async_wait([this, interval](const boost::system::error_code& error) {
+    if (!error) tick_watchdog(interval);
+  });
 }
 
 void App::await_signal() {
@@ -198,7 +179,7 @@ void App::await_signal() {
 void App::keep_house() {
   if (ready_)
     notifier_.status((live_.status().registry_problem.empty() ? "" : "registry cannot be read; ") + jobs_.summary());
-  check_waivers();
+  rejudging_.check_waivers();
   look_at_certificate(TlsCertificate::When::changed);
   house_.expires_after(options_.house_keeping);
   house_.async_wait([this](const boost::system::error_code& error) {
@@ -212,7 +193,7 @@ void App::look_at_certificate(TlsCertificate::When when) {
   const auto state = http_.certificate(when);
   if (!state.used) return;
   live_.counters().certificate_expires(state.expires);
-  const auto left = state.expires - clock_.now();
+  const auto left = state.expires - live_.clock().now();
   std::string problem;
   if (!state.problem.empty())
     problem = "the new one is not used, the old one stays in force: " + state.problem;
@@ -241,12 +222,12 @@ void App::request_stop() {
 }
 
 void App::stop() {
-  if (stopping_.exchange(true)) return;
+  if (!strand_.close()) return;
   notifier_.stopping();
   live_.close();
-  http_ = {};  // waits for handlers under way; those that wait for this strand see `stopping_`
+  http_ = {};  // waits for handlers under way; those that wait for this strand see that it is closed
   jobs_.shut_down();
-  watcher_->stop();
+  discovery_.stop();
   signals_.cancel();
   io_.stop();
 }
@@ -266,25 +247,29 @@ void App::reload() {
     spdlog::error("reload refused, the old configuration stays in force: {}", problem);
     return notifier_.ready(jobs_.summary());
   }
-  for (const auto& [name, settings] : before->models)
-    if (!loaded->models.contains(name))
+  take_configuration(*before, std::move(*loaded));
+  notifier_.ready(jobs_.summary());
+}
+
+void App::take_configuration(const Config& before, Config next) {
+  for (const auto& [name, settings] : before.models)
+    if (!next.models.contains(name))
       spdlog::warn("model {} is no longer configured: its queued jobs are dropped", name);
-  for (const auto& [name, settings] : loaded->models)
-    if (!before->models.contains(name)) spdlog::info("model {} is new in the configuration", name);
-  const auto config = std::make_shared<const Config>(std::move(*loaded));
+  for (const auto& [name, settings] : next.models)
+    if (!before.models.contains(name)) spdlog::info("model {} is new in the configuration", name);
+  const auto config = std::make_shared<const Config>(std::move(next));
   live_.set_config(config);
   live_.counters().watch_models(names_of(*config));
   spdlog::set_level(spdlog::level::from_str(config->log_level));
-  watcher_->reconfigure(config->registry, names_of(*config));
-  if (const auto queued = enqueue_unjudged(); !queued)  // held back for want of a key that counts now
+  discovery_.reconfigure(*config);
+  if (const auto queued = discovery_.enqueue_unjudged(); !queued)
     spdlog::error("versions cannot be queued: {}", queued.error().describe());
-  for (const auto& name : names_of(*config)) refresh_verdict_files(name);
-  for (const auto& [name, settings] : before->models)  // the file of what is no longer watched is no answer either
-    if (!config->models.contains(name)) refresh_verdict_files(name);
+  for (const auto& name : names_of(*config)) files_.refresh_all(name);
+  for (const auto& [name, settings] : before.models)  // the file of what is no longer watched is no answer either
+    if (!config->models.contains(name)) files_.refresh_all(name);
   live_.publish("config", Json::object());
   spdlog::info("configuration reloaded: {} models", config->models.size());
   jobs_.advance();
-  notifier_.ready(jobs_.summary());
 }
 
 }  // namespace defuse

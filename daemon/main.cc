@@ -20,7 +20,7 @@
 #include "daemon/process/sandbox_probe.h"
 #include "daemon/process/supervisor.h"
 #include "daemon/process/worker_cgroup.h"
-#include "daemon/registry_parts.h"
+#include "daemon/watch/registry_parts.h"
 
 namespace {
 

@@ -15,6 +15,7 @@ FLOORS = (
     "core/verdict", "core/wire", "core/repair", "core/gate", "core/tuning", "core/store",
     "config", "checks", "reports",
     "daemon/state", "daemon/process", "daemon/api", "daemon/dashboard", "daemon/http", "daemon/client",
+    "daemon/live", "daemon/jobs", "daemon/watch", "daemon/actions",
     "daemon/worker", "daemon/ctl", "daemon",
 )
 # What the floors alone would allow, but what would bring a program more than it needs.
@@ -22,13 +23,13 @@ FORBIDDEN = {
     "config": {"core/torch"},
     "reports": {"config", "checks"},
     "daemon/client": {"daemon/api", "daemon/http", "daemon/state", "daemon/process", "config", "reports"},
-    "daemon/ctl": {"daemon/api", "daemon/http", "daemon/dashboard", "daemon", "daemon/worker"},
+    "daemon/ctl": {"daemon/api", "daemon/http", "daemon/dashboard", "daemon/live", "daemon/jobs", "daemon/watch", "daemon/actions", "daemon", "daemon/worker"},
     "daemon/worker": {"daemon/api", "daemon/http", "daemon/dashboard", "daemon/state", "daemon/process", "reports", "core/store"},
 }
 # Rooms that only defuse-worker may link: a model runs there, and nowhere else.
 TORCH = {"core/torch", "core/mixture", "core/generator", "core/evaluate", "core/gate", "core/tuning"}
 TORCH_FREE = {"daemon", "daemon/ctl", "daemon/client", "daemon/api", "daemon/dashboard", "daemon/http", "daemon/state", "daemon/process",
-              "config", "reports", "checks"}
+              "daemon/live", "daemon/jobs", "daemon/watch", "daemon/actions", "config", "reports", "checks"}
 TOP = ("core", "config", "checks", "reports", "daemon")
 CHECKS = ("contract", "accuracy", "negative_flips", "known_regions", "misclassification_regions", "spotlight")
 

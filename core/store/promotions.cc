@@ -1,23 +1,20 @@
 #include "core/store/promotions.h"
 
-#include <algorithm>
-#include <array>
-
 #include "core/base/json.h"
 #include "core/store/columns.h"
+#include "core/verdict/promotion.h"
 
 namespace defuse {
 namespace {
 
-constexpr std::array<std::string_view, 3> kKinds{"promote", "override", "rollback"};
-
-PromotionRow read_promotion(Query& row) {
+Result<PromotionRow> read_promotion(Query& row) {
   PromotionRow promotion;
   promotion.id = row.integer();
   promotion.model = row.text();
   promotion.version = row.text();
   promotion.digest = row.text();
-  promotion.kind = row.text();
+  TRY(kind, or_corrupt(promotion_kind_from(row.text()), "promotion " + std::to_string(promotion.id)));
+  promotion.kind = kind;
   promotion.who = row.text();
   promotion.reason = row.text();
   promotion.at = row.time();
@@ -33,7 +30,8 @@ Result<std::optional<PromotionRow>> PromotionStore::incumbent(const std::string&
                      "ORDER BY id DESC LIMIT 1")
                    .with(model);
     if (!row.next()) return std::nullopt;
-    return read_promotion(row);
+    TRY(promotion, read_promotion(row));
+    return std::optional(std::move(promotion));
   });
 }
 
@@ -44,15 +42,16 @@ Result<std::vector<PromotionRow>> PromotionStore::of(const std::string& model) {
                      "SELECT id, model, version, digest, kind, who, reason, at FROM promotions WHERE model = ? "
                      "ORDER BY id DESC")
                    .with(model);
-    while (row.next()) rows.push_back(read_promotion(row));
+    while (row.next()) {
+      TRY(promotion, read_promotion(row));
+      rows.push_back(std::move(promotion));
+    }
     return rows;
   });
 }
 
 Result<void> PromotionStore::promote(const std::string& model, const std::string& version, const std::string& digest,
-                                     const std::string& kind, const std::string& who, const std::string& reason) {
-  if (std::find(kKinds.begin(), kKinds.end(), kind) == kKinds.end())
-    return fail(ErrorCode::invalid_input, "no such kind of promotion: '" + kind + "'");
+                                     PromotionKind kind, const std::string& who, const std::string& reason) {
   if (who.empty()) return fail(ErrorCode::invalid_input, "a promotion needs `who`");
   return database_.write("promoting " + model + "/" + version, [&](Transaction& in) -> Result<void> {
     TRY(row, versions_.current(in, model, version));
@@ -62,14 +61,14 @@ Result<void> PromotionStore::promote(const std::string& model, const std::string
     if (row->presence == VersionPresence::deleted)
       return fail(ErrorCode::conflict, model + "/" + version + " is no longer in the registry");
     in.query("INSERT INTO promotions (model, version, digest, kind, who, reason, at) VALUES (?, ?, ?, ?, ?, ?, ?)")
-        .with(model, version, digest, kind, who, reason, clock_.now())
+        .with(model, version, digest, to_string(kind), who, reason, clock_.now())
         .run();
     Json detail = Json::object();
     detail["digest"] = digest;
     detail["reason"] = reason;
     const bool is_signed = row->signature.state == SignatureState::valid;
     detail["signed_by"] = is_signed ? Json(row->signature.key_name) : Json(nullptr);
-    return audit_.append(in, {who, kind, model + "/" + version, std::move(detail)});
+    return audit_.append(in, {who, std::string(to_string(kind)), model + "/" + version, std::move(detail)});
   });
 }
 

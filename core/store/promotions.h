@@ -20,7 +20,7 @@ class PromotionStore {
   // `conflict` where that version is another file now, or gone. Whether it may be promoted is not asked here
   // (core/verdict/promotion.h).
   Result<void> promote(const std::string& model, const std::string& version, const std::string& digest,
-                       const std::string& kind, const std::string& who, const std::string& reason);
+                       PromotionKind kind, const std::string& who, const std::string& reason);
 
  private:
   Database& database_;

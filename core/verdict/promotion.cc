@@ -9,10 +9,28 @@ std::string name_or_none(const std::string& version) { return version.empty() ? 
 
 }  // namespace
 
+std::string_view to_string(PromotionKind kind) {
+  switch (kind) {
+    case PromotionKind::promote:
+      return "promote";
+    case PromotionKind::override_verdict:
+      return "override";
+    case PromotionKind::rollback:
+      return "rollback";
+  }
+  return "promote";
+}
+
+Result<PromotionKind> promotion_kind_from(std::string_view text) {
+  for (const auto kind : {PromotionKind::promote, PromotionKind::override_verdict, PromotionKind::rollback})
+    if (text == to_string(kind)) return kind;
+  return fail(ErrorCode::invalid_input, "no such kind of promotion: '" + std::string(text) + "'");
+}
+
 std::vector<PromotionRow> lineage(const std::vector<PromotionRow>& promotions) {
   std::vector<PromotionRow> line;
   for (auto row = promotions.rbegin(); row != promotions.rend(); ++row) {
-    if (row->kind == "rollback") {
+    if (row->kind == PromotionKind::rollback) {
       const auto back_to =
           std::find_if(line.rbegin(), line.rend(), [&](const auto& p) { return p.digest == row->digest; });
       if (back_to != line.rend()) {

@@ -2,12 +2,17 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
 #include "core/verdict/records.h"
 
 namespace defuse {
+
+// "promote", "override", "rollback", and back; `invalid_input` for other words.
+std::string_view to_string(PromotionKind kind);
+Result<PromotionKind> promotion_kind_from(std::string_view text);
 
 // The incumbents that lead to the present one, present one first: promotions pile up, a rollback takes down all that
 // was above the one it goes back to. So two rollbacks go back two steps, and never to what was just rolled back.

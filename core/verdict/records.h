@@ -79,12 +79,14 @@ struct VerdictRow {
   std::optional<Judgement> judgement;  // to be counted; never read back. Unset if nothing was compared
 };
 
+enum class PromotionKind { promote, override_verdict, rollback };
+
 struct PromotionRow {
   std::int64_t id = 0;
   std::string model;
   std::string version;
   std::string digest;
-  std::string kind;  // "promote", "override" or "rollback"
+  PromotionKind kind = PromotionKind::promote;
   std::string who;
   std::string reason;
   TimePoint at;

@@ -25,8 +25,8 @@ std::vector<SiblingRef> siblings_of(const NoiseFloorSettings& settings, const st
     if (siblings.size() >= static_cast<std::size_t>(std::max(settings.last_promoted, 0))) break;
     const auto& promotion = promotions[i];
     // What a rollback took out of production was not as good as the rest, and would widen the limits.
-    if (promotion.kind == "rollback" && i + 1 < promotions.size()) seen.insert(promotions[i + 1].digest);
-    if (promotion.kind != "promote" || !seen.insert(promotion.digest).second) continue;
+    if (promotion.kind == PromotionKind::rollback && i + 1 < promotions.size()) seen.insert(promotions[i + 1].digest);
+    if (promotion.kind != PromotionKind::promote || !seen.insert(promotion.digest).second) continue;
     const auto* row = find([&](const VersionRow& v) {
       return v.digest == promotion.digest && v.current && v.presence == VersionPresence::present;
     });

@@ -124,7 +124,8 @@ Answer promote(const Call& call) {
   TRY(override_verdict, flag_of(body, "override"));
   TRY(reason, text_of(body, "reason", {.required = override_verdict}));
   TRY_OK(known_version(call));
-  TRY_OK(call.actions.promote(call.at("model"), call.at("version"), reason, override_verdict, call.who()));
+  const auto kind = override_verdict ? PromotionKind::override_verdict : PromotionKind::promote;
+  TRY_OK(call.actions.promote(call.at("model"), call.at("version"), reason, kind, call.who()));
   return json_response({{"model", call.at("model")}, {"incumbent", call.at("version")}});
 }
 

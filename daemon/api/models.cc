@@ -1,6 +1,7 @@
 // What there is: models, their versions, and where each stands.
 #include <algorithm>
 
+#include "core/verdict/promotion.h"
 #include "daemon/api/handlers.h"
 
 namespace defuse::http {
@@ -24,7 +25,7 @@ std::string_view state_name(const Standing& standing) {
 
 Json incumbent_json(const std::optional<PromotionRow>& incumbent) {
   if (!incumbent) return nullptr;
-  return {{"version", incumbent->version}, {"digest", incumbent->digest}, {"kind", incumbent->kind},
+  return {{"version", incumbent->version}, {"digest", incumbent->digest}, {"kind", to_string(incumbent->kind)},
           {"who", incumbent->who},         {"reason", incumbent->reason}, {"since", to_rfc3339(incumbent->at)}};
 }
 

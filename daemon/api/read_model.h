@@ -1,6 +1,7 @@
 // What HTTP handlers may ask and do. `ReadModel` answers from read-only store connections and small shared state;
-// `Actions` carries writes to the daemon's main strand and waits for the answer. Both are implemented by the App and by
-// fakes in tests. Handlers run on threads of their own; both interfaces are thread-safe.
+// `Actions` carries writes to the daemon's main strand and waits for the answer. Both are implemented by the
+// daemon (LiveState, ActionsOnStrand) and by fakes in tests. Handlers run on threads of their own; both interfaces are
+// thread-safe.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -66,8 +67,9 @@ class Actions {
   // Returns the job. `conflict` where there is nothing to mend, or where another repair of that version is open.
   virtual Result<std::int64_t> correct(const std::string& model, const std::string& version,
                                        const RepairRequest& wanted, const std::string& who) = 0;
+  // `kind`: promote or override_verdict.
   virtual Result<void> promote(const std::string& model, const std::string& version, const std::string& reason,
-                               bool override_verdict, const std::string& who) = 0;
+                               PromotionKind kind, const std::string& who) = 0;
   virtual Result<std::string> rollback(const std::string& model, const std::string& reason, const std::string& who) = 0;
   virtual Result<void> cancel(std::int64_t job, const std::string& who) = 0;
   virtual Result<void> label_region(const std::string& id, const std::string& label, const std::string& note,

@@ -59,7 +59,7 @@ Answer page_home(const Call& call) {
     models.push_back({{"model", name},
                       {"watched", facts.watched},
                       {"incumbent", facts.incumbent ? facts.incumbent->version : ""},
-                      {"overridden", facts.incumbent && facts.incumbent->kind == "override"},
+                      {"overridden", facts.incumbent && facts.incumbent->kind == PromotionKind::override_verdict},
                       {"latest", std::move(latest)},
                       {"unlabelled", regions.unlabelled > 0 ? std::to_string(regions.unlabelled) : ""},
                       {"second", regions.second > 0 ? std::to_string(regions.second) : ""},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/verdict/promotion.h"
 #include "daemon/dashboard/pages.h"
 #include "daemon/dashboard/parts.h"
 #include "daemon/dashboard/trend.h"
@@ -70,8 +71,8 @@ Json promotion_rows(const std::vector<PromotionRow>& history) {
   for (const auto& row : history) {
     if (list.size() == kPromotionsShown) break;
     list.push_back({{"version", row.version},
-                    {"kind", row.kind},
-                    {"loud", row.kind == "override"},
+                    {"kind", std::string(to_string(row.kind))},
+                    {"loud", row.kind == PromotionKind::override_verdict},
                     {"who", row.who},
                     {"reason", row.reason},
                     {"at", minute_of(row.at)}});
@@ -98,7 +99,7 @@ Json in_production(const ModelFacts& facts) {
           {"since", minute_of(facts.incumbent->at)},
           {"who", facts.incumbent->who},
           {"why", facts.incumbent->reason},
-          {"overridden", facts.incumbent->kind == "override"}};
+          {"overridden", facts.incumbent->kind == PromotionKind::override_verdict}};
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ struct Corrections : Daemon {
   void mends_by(const std::string& words) { folder.file("mend.sh", words); }
   RepairRequest wanted() const { return {{}, few_settings()}; }
   std::int64_t order() {
-    const auto id = app->correct("digits", "2", wanted(), "ann");
+    const auto id = app->actions().correct("digits", "2", wanted(), "ann");
     EXPECT_TRUE(id) << id.error().describe();
     return id.value_or(0);
   }
@@ -73,7 +73,7 @@ TEST_F(Corrections, OneIsOrderedCarriedOutAndKept) {
                     event.data.find("\"done\"") != std::string::npos);
   EXPECT_TRUE(told);
   // What the gate needs to be judged again is still there.
-  ASSERT_TRUE(app->label_region(region, "ambiguous", "", "ann"));
+  ASSERT_TRUE(app->actions().label_region(region, "ambiguous", "", "ann"));
   EXPECT_TRUE(comes_true([&] { return verdict("two")->verdict.ok(); }));
 }
 
@@ -147,7 +147,7 @@ TEST_F(Corrections, GatesGoFirstAndACancelledOneLeavesNothing) {
   shelf.put("3", "three");
   ASSERT_TRUE(comes_true([&] { return job("three").has_value(); }));
   EXPECT_EQ(job("three")->state, JobState::queued) << "there is one worker";
-  ASSERT_TRUE(app->cancel(first, "ann"));
+  ASSERT_TRUE(app->actions().cancel(first, "ann"));
   ASSERT_TRUE(judged("three"));
   EXPECT_EQ(row(first).state, JobState::cancelled);
   EXPECT_FALSE(std::filesystem::exists(kept(first)));
@@ -168,16 +168,16 @@ TEST_F(Corrections, OnlyTheNewestAreKept) {
 
 TEST_F(Corrections, PeoplesWordsAreThoseOfNowAndNothingToMendIsSaid) {
   const auto refused = [&](const std::string& version, RepairRequest asked) {
-    const auto id = app->correct("digits", version, asked, "ann");
+    const auto id = app->actions().correct("digits", version, asked, "ann");
     return id ? "accepted" : std::string(to_string(id.error().code));
   };
   EXPECT_EQ(refused("1", wanted()), "conflict") << "it has no regions";
   EXPECT_EQ(refused("9", wanted()), "not_found");
   EXPECT_EQ(refused("2", {{"r-ffffffffffff"}, few_settings()}), "not_found");
-  ASSERT_TRUE(app->label_region(region, "ambiguous", "", "ann"));
+  ASSERT_TRUE(app->actions().label_region(region, "ambiguous", "", "ann"));
   EXPECT_EQ(refused("2", wanted()), "conflict");
   clock.advance(milliseconds(1));  // judged again under a name of its own
-  ASSERT_TRUE(app->label_region(region, "class:4", "", "ann"));
+  ASSERT_TRUE(app->actions().label_region(region, "class:4", "", "ann"));
   mends_by("sleep 60");
   const auto id = order();
   EXPECT_EQ((*store().jobs.repair_order(id)).regions.front().label, 4);

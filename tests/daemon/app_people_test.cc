@@ -14,40 +14,41 @@ TEST_F(Daemon, PromotionNeedsAVerdictAgainstThePresentIncumbentOrAReasonedOverri
   give(answer("3", "three", one()));
   shelf.put("3", "three");
   ASSERT_TRUE(judged("three"));
-  ASSERT_TRUE(app->promote("digits", "2", "", false, "ann"));
-  const auto stale = app->promote("digits", "3", "", false, "ann");
+  ASSERT_TRUE(app->actions().promote("digits", "2", "", PromotionKind::promote, "ann"));
+  const auto stale = app->actions().promote("digits", "3", "", PromotionKind::promote, "ann");
   ASSERT_FALSE(stale);
   EXPECT_EQ(stale.error().code, ErrorCode::conflict);
   EXPECT_NE(stale.error().message.find("judged against 1, but the incumbent is now 2"), std::string::npos)
       << stale.error().message;
   EXPECT_FALSE(verdict_file("3").value("ok", true)) << "its verdict no longer counts";
 
-  const auto unreasoned = app->promote("digits", "3", " ", true, "ann");
+  const auto unreasoned = app->actions().promote("digits", "3", " ", PromotionKind::override_verdict, "ann");
   ASSERT_FALSE(unreasoned);
   EXPECT_EQ(unreasoned.error().code, ErrorCode::invalid_input);
-  ASSERT_TRUE(app->promote("digits", "3", "urgent", true, "ann"));
-  EXPECT_EQ((*store().promotions.incumbent("digits"))->kind, "override");
+  ASSERT_TRUE(app->actions().promote("digits", "3", "urgent", PromotionKind::override_verdict, "ann"));
+  EXPECT_EQ((*store().promotions.incumbent("digits"))->kind, PromotionKind::override_verdict);
 
-  const auto back = app->rollback("digits", "worse than thought", "ann");
+  const auto back = app->actions().rollback("digits", "worse than thought", "ann");
   ASSERT_TRUE(back) << back.error().describe();
   EXPECT_EQ(*back, "2");
-  EXPECT_EQ(*app->rollback("digits", "further", "ann"), "1");
-  EXPECT_EQ(app->rollback("digits", "further", "ann").error().code, ErrorCode::conflict);
+  EXPECT_EQ(*app->actions().rollback("digits", "further", "ann"), "1");
+  EXPECT_EQ(app->actions().rollback("digits", "further", "ann").error().code, ErrorCode::conflict);
   EXPECT_TRUE(store().audit.verify());
 }
 
 TEST_F(Daemon, UnknownThingsAreNotFound) {
   with_incumbent();
-  EXPECT_EQ(app->promote("digits", "99", "", false, "ann").error().code, ErrorCode::not_found);
-  EXPECT_EQ(app->evaluate("letters", "1", "ann").error().code, ErrorCode::not_found);
-  EXPECT_EQ(app->cancel(4711, "ann").error().code, ErrorCode::not_found);
-  EXPECT_EQ(app->label_region("r-000000000000", "ambiguous", "", "ann").error().code, ErrorCode::not_found);
+  EXPECT_EQ(app->actions().promote("digits", "99", "", PromotionKind::promote, "ann").error().code,
+            ErrorCode::not_found);
+  EXPECT_EQ(app->actions().evaluate("letters", "1", "ann").error().code, ErrorCode::not_found);
+  EXPECT_EQ(app->actions().cancel(4711, "ann").error().code, ErrorCode::not_found);
+  EXPECT_EQ(app->actions().label_region("r-000000000000", "ambiguous", "", "ann").error().code, ErrorCode::not_found);
 }
 
 TEST_F(Daemon, EvaluateMakesANewJobAndKeepsTheOld) {
   with_incumbent();
   const auto first = job("one")->id;
-  const auto again = app->evaluate("digits", "1", "ann");
+  const auto again = app->actions().evaluate("digits", "1", "ann");
   ASSERT_TRUE(again) << again.error().describe();
   EXPECT_GT(*again, first);
   ASSERT_TRUE(comes_true([&] { return job("one")->id == *again && is_final(job("one")->state); }));
@@ -64,9 +65,9 @@ TEST_F(Daemon, RunningJobCanBeCancelledAndIsNotStartedAgainByItself) {
   ASSERT_TRUE(
       comes_true([&] { return job("one") && job("one")->state == JobState::running && job("one")->progress > 0; }));
   const auto id = job("one")->id;
-  ASSERT_TRUE(app->cancel(id, "ann"));
+  ASSERT_TRUE(app->actions().cancel(id, "ann"));
   EXPECT_EQ(job("one")->state, JobState::cancelled);
-  EXPECT_EQ(app->cancel(id, "ann").error().code, ErrorCode::conflict);
+  EXPECT_EQ(app->actions().cancel(id, "ann").error().code, ErrorCode::conflict);
   stop();
   start();
   ASSERT_TRUE(comes_true([&] { return app->live().status().ready; }));
@@ -79,11 +80,11 @@ TEST_F(Daemon, ALabelJudgesAgainWithoutRunningAnything) {
   with_failed_two();
   const auto region = verdict("two")->verdict.findings.front().region;
   const auto ran = runs();
-  const auto labelled = app->label_region(region, "ambiguous", "a smudge", "ann");
+  const auto labelled = app->actions().label_region(region, "ambiguous", "a smudge", "ann");
   ASSERT_TRUE(labelled) << labelled.error().describe();
   ASSERT_TRUE(comes_true([&] { return verdict("two")->verdict.ok(); }));
   ASSERT_TRUE(comes_true([&] { return verdict_file("2").value("ok", false); }));
-  ASSERT_TRUE(app->label_region(region, "", "it is one after all", "ann"));
+  ASSERT_TRUE(app->actions().label_region(region, "", "it is one after all", "ann"));
   ASSERT_TRUE(comes_true([&] { return verdict("two")->verdict.state == VerdictState::fail; }));
   EXPECT_EQ(runs(), ran);
   EXPECT_EQ(store().regions.of("digits")->size(), 1U) << "judging again finds no new regions";
@@ -98,9 +99,9 @@ TEST_F(Daemon, WaiverCoversUntilItExpires) {
   waiver.reason = "known and harmless";
   waiver.approved_by = "ann";
   waiver.expires = clock.now() + std::chrono::hours(24 * 365);
-  EXPECT_EQ(app->add_waiver(waiver, "ann").error().code, ErrorCode::invalid_input) << "longer than allowed";
+  EXPECT_EQ(app->actions().add_waiver(waiver, "ann").error().code, ErrorCode::invalid_input) << "longer than allowed";
   waiver.expires = clock.now() + std::chrono::hours(1);
-  const auto id = app->add_waiver(waiver, "ann");
+  const auto id = app->actions().add_waiver(waiver, "ann");
   ASSERT_TRUE(id) << id.error().describe();
   ASSERT_TRUE(comes_true([&] { return verdict("two")->verdict.ok(); }));
   ASSERT_TRUE(comes_true([&] { return verdict_file("2").value("ok", false); }));

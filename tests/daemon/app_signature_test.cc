@@ -3,8 +3,9 @@
 #include <boost/asio/post.hpp>
 
 #include "core/registry/ed25519.h"
+#include "daemon/api/standing_lookup.h"
 #include "daemon/api/status_map.h"
-#include "daemon/specify.h"
+#include "daemon/jobs/specify.h"
 #include "tests/daemon/whole_daemon.h"
 #include "tests/support/repairs.h"
 #include "tests/support/signing_keys.h"
@@ -80,7 +81,7 @@ TEST_F(SignedDaemon, EnforcedASignedVersionIsJudgedAndPromotedUnderItsKeysName) 
   EXPECT_EQ(report["signature"]["mode"], "enforce");
   EXPECT_EQ(report["signature"]["state"], "valid");
   EXPECT_EQ(report["signature"]["key"], "key-1");
-  ASSERT_TRUE(app->promote("digits", "2", "", false, "ann"));
+  ASSERT_TRUE(app->actions().promote("digits", "2", "", PromotionKind::promote, "ann"));
   EXPECT_TRUE(audited("promote", "\"signed_by\":\"key-1\""));
   EXPECT_TRUE(audited("version.signature", "\"signature\":\"valid\""));
   EXPECT_TRUE(store().audit.verify());
@@ -95,13 +96,13 @@ TEST_F(SignedDaemon, EnforcedAnUnsignedVersionIsNeverRunJudgedOrPromoted) {
   EXPECT_EQ(runs(), before);
   EXPECT_FALSE(job("three"));
   EXPECT_TRUE(audited("version.signature", "\"signature\":\"missing\""));
-  for (const bool override_verdict : {false, true}) {
-    const auto promoted = app->promote("digits", "3", "urgent", override_verdict, "ann");
+  for (const auto kind : {PromotionKind::promote, PromotionKind::override_verdict}) {
+    const auto promoted = app->actions().promote("digits", "3", "urgent", kind, "ann");
     ASSERT_FALSE(promoted);
     EXPECT_EQ(promoted.error().code, ErrorCode::conflict);
     EXPECT_NE(promoted.error().message.find("not signed as it must be"), std::string::npos);
   }
-  EXPECT_EQ(app->evaluate("digits", "3", "ann").error().code, ErrorCode::conflict);
+  EXPECT_EQ(app->actions().evaluate("digits", "3", "ann").error().code, ErrorCode::conflict);
   put("3", "three", papers("3", "three"));  // the signature comes late
   ASSERT_TRUE(comes_true([&] { return verdict_file("3").value("ok", false); }));
 }
@@ -127,7 +128,7 @@ TEST_F(SignedDaemon, WarnJudgesAndSaysItLoudly) {
   const auto report = *parse_json(test::slurp(config.state_dir / verdict("two")->report / "report.json"), "report");
   EXPECT_EQ(report["signature"]["state"], "untrusted");
   EXPECT_TRUE(audited("version.signature", "untrusted"));
-  ASSERT_TRUE(app->promote("digits", "2", "", false, "ann"));
+  ASSERT_TRUE(app->actions().promote("digits", "2", "", PromotionKind::promote, "ann"));
   EXPECT_TRUE(audited("promote", "\"signed_by\":null"));
 }
 
@@ -139,7 +140,7 @@ TEST_F(SignedDaemon, AKeyThatIsTakenAwayTakesItsPassesAlongAndBringsThemBack) {
   };
   reload();
   EXPECT_NE(refusal("2").find("key-1, which is no longer configured"), std::string::npos) << refusal("2");
-  const auto promoted = app->promote("digits", "2", "", false, "ann");
+  const auto promoted = app->actions().promote("digits", "2", "", PromotionKind::promote, "ann");
   ASSERT_FALSE(promoted);
   EXPECT_NE(promoted.error().message.find("no longer configured"), std::string::npos);
   load = [this] {
@@ -161,7 +162,7 @@ TEST_F(SignedDaemon, EnforcingOverAnUnsignedIncumbentTrustsNoComparisonUntilItIs
   };
   reload();
   EXPECT_NE(refusal("2").find("compared with version 1, which is not signed"), std::string::npos) << refusal("2");
-  const auto promoted = app->promote("digits", "2", "", false, "ann");
+  const auto promoted = app->actions().promote("digits", "2", "", PromotionKind::promote, "ann");
   ASSERT_FALSE(promoted);
   EXPECT_NE(promoted.error().message.find("version 1"), std::string::npos) << promoted.error().message;
   put("3", "three", papers("3", "three"));  // a new candidate is not compared with it either
@@ -189,9 +190,10 @@ TEST_F(SignedDaemon, ASignedVersionPromotedOverAnUnsignedIncumbentIsAWayOut) {
   reload();
   put("2", "two", papers("2", "two"));
   ASSERT_TRUE(judged("two"));
-  const auto promoted = app->promote("digits", "2", "signatures are enforced from now on", true, "ann");
+  const auto promoted = app->actions().promote("digits", "2", "signatures are enforced from now on",
+                                               PromotionKind::override_verdict, "ann");
   ASSERT_TRUE(promoted) << promoted.error().describe();
-  const auto back = app->rollback("digits", "back", "ann");
+  const auto back = app->actions().rollback("digits", "back", "ann");
   ASSERT_FALSE(back) << "to an unsigned version";
   EXPECT_NE(back.error().message.find("not signed as it must be"), std::string::npos) << back.error().message;
 }
@@ -230,7 +232,7 @@ TEST_F(SignedDaemon, WhatIsNoLongerVouchedForIsNotMendedEither) {
   reload();
   EXPECT_NE(refusal("2").find("key-1, which is no longer configured"), std::string::npos) << refusal("2");
   const auto before = runs();
-  const auto ordered = app->correct("digits", "2", {{}, few_settings()}, "ann");
+  const auto ordered = app->actions().correct("digits", "2", {{}, few_settings()}, "ann");
   ASSERT_FALSE(ordered);
   EXPECT_EQ(ordered.error().code, ErrorCode::conflict);
   EXPECT_NE(ordered.error().message.find("not signed as it must be"), std::string::npos) << ordered.error().message;
@@ -269,15 +271,16 @@ TEST_F(SleepyDaemon, AFileReplacedAfterItWasJudgedIsNotPromoted) {
   with_pass();
   shelf.put("2", "another");
   EXPECT_EQ(status_of("2"), 200) << "nobody has looked yet";
-  refused(app->promote("digits", "2", "", false, "ann"), digest("another"));
-  refused(app->promote("digits", "2", "urgent", true, "ann"), digest("another"), "override.refused");
+  refused(app->actions().promote("digits", "2", "", PromotionKind::promote, "ann"), digest("another"));
+  refused(app->actions().promote("digits", "2", "urgent", PromotionKind::override_verdict, "ann"), digest("another"),
+          "override.refused");
   shelf.put("2", "corrupt");
-  refused(app->promote("digits", "2", "", false, "ann"), "promises another sha256");
+  refused(app->actions().promote("digits", "2", "", PromotionKind::promote, "ann"), "promises another sha256");
   shelf.put("2", "two");
-  const auto promoted = app->promote("digits", "2", "", false, "ann");
+  const auto promoted = app->actions().promote("digits", "2", "", PromotionKind::promote, "ann");
   EXPECT_TRUE(promoted) << promoted.error().describe();
   shelf.put("1", "another");
-  const auto back = app->rollback("digits", "", "ann");
+  const auto back = app->actions().rollback("digits", "", "ann");
   ASSERT_FALSE(back);
   EXPECT_TRUE(audited("rollback.refused", digest("another")));
   EXPECT_EQ((*store().promotions.incumbent("digits"))->version, "2");
@@ -292,9 +295,10 @@ TEST_F(SleepyDaemon, ASignatureRemovedAfterItWasJudgedIsSeenAtPromotion) {
   wake();
   ASSERT_TRUE(comes_true([&] { return verdict_file("2").value("ok", false); }));
   put("2", "two", papers("2", "two", "2"));
-  refused(app->promote("digits", "2", "", false, "ann"), "made by none of the configured keys");
+  refused(app->actions().promote("digits", "2", "", PromotionKind::promote, "ann"),
+          "made by none of the configured keys");
   put("2", "two", papers("2", "two"));
-  EXPECT_TRUE(app->promote("digits", "2", "", false, "ann"));
+  EXPECT_TRUE(app->actions().promote("digits", "2", "", PromotionKind::promote, "ann"));
 }
 
 }  // namespace

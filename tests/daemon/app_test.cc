@@ -217,7 +217,7 @@ TEST_F(Daemon, VersionThatIsBeingWrittenAgainDoesNotLiveOnItsOldVerdict) {
   }
   ASSERT_TRUE(comes_true([&] { return !verdict_file("2").value("ok", true); }));
   EXPECT_TRUE(verdict_file("2")["verdict"].is_null());
-  const auto promoted = app->promote("digits", "2", "", false, "ann");
+  const auto promoted = app->actions().promote("digits", "2", "", PromotionKind::promote, "ann");
   ASSERT_FALSE(promoted);
   EXPECT_EQ(promoted.error().code, ErrorCode::conflict);
   {

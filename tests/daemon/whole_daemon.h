@@ -234,7 +234,7 @@ struct Daemon : testing::Test {
     shelf.put("1", "one");
     start();
     ASSERT_TRUE(judged("one"));
-    const auto promoted = app->promote("digits", "1", "first", false, "ann");
+    const auto promoted = app->actions().promote("digits", "1", "first", PromotionKind::promote, "ann");
     ASSERT_TRUE(promoted) << promoted.error().describe();
   }
   // Version 2 judged against it, and failed over one region.

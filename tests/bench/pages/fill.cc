@@ -201,7 +201,8 @@ int fill(const fs::path& registry, const fs::path& state) {
     }
     if (version.version == "1" || (version.model == "digits" && number % 250 == 0))
       must(store->promotions.promote(version.model, version.version, version.digest,
-                                     number % 500 == 0 ? "override" : "promote", "ann", "needed today"));
+                                     number % 500 == 0 ? PromotionKind::override_verdict : PromotionKind::promote,
+                                     "ann", "needed today"));
     known.push_back(std::move(version));
   }
   people(*store, clock);

@@ -16,15 +16,15 @@ TEST_F(StorePromotions, NoIncumbentUntilOneIsPromoted) {
 TEST_F(StorePromotions, TheLastPromotionIsTheIncumbentAndAllAreKept) {
   put("1", "d1");
   put("2", "d2");
-  ASSERT_TRUE(store_->promotions.promote("digits", "1", "d1", "promote", "ann", "first"));
+  ASSERT_TRUE(store_->promotions.promote("digits", "1", "d1", PromotionKind::promote, "ann", "first"));
   clock_.advance(std::chrono::hours(1));
-  ASSERT_TRUE(store_->promotions.promote("digits", "2", "d2", "override", "bob", "accepted risk"));
-  ASSERT_TRUE(store_->promotions.promote("digits", "1", "d1", "rollback", "ann", "worse in the field"));
+  ASSERT_TRUE(store_->promotions.promote("digits", "2", "d2", PromotionKind::override_verdict, "bob", "accepted risk"));
+  ASSERT_TRUE(store_->promotions.promote("digits", "1", "d1", PromotionKind::rollback, "ann", "worse in the field"));
   const auto now = store_->promotions.incumbent("digits").value();
   ASSERT_TRUE(now);
   EXPECT_EQ(now->version, "1");
   EXPECT_EQ(now->digest, "d1");
-  EXPECT_EQ(now->kind, "rollback");
+  EXPECT_EQ(now->kind, PromotionKind::rollback);
   const auto all = store_->promotions.of("digits").value();
   ASSERT_EQ(all.size(), 3U);
   EXPECT_EQ(all[1].who, "bob");
@@ -36,21 +36,21 @@ TEST_F(StorePromotions, TheLastPromotionIsTheIncumbentAndAllAreKept) {
 }
 
 TEST_F(StorePromotions, OnlyWhatLiesInTheRegistryNowCanBePromoted) {
-  EXPECT_EQ(code_of(store_->promotions.promote("digits", "1", "d1", "promote", "ann", "")), "not_found");
+  EXPECT_EQ(code_of(store_->promotions.promote("digits", "1", "d1", PromotionKind::promote, "ann", "")), "not_found");
   put("1", "d1");
-  EXPECT_EQ(code_of(store_->promotions.promote("digits", "1", "other", "promote", "ann", "")), "conflict");
+  EXPECT_EQ(code_of(store_->promotions.promote("digits", "1", "other", PromotionKind::promote, "ann", "")), "conflict");
   put("1", "d2");
-  EXPECT_EQ(code_of(store_->promotions.promote("digits", "1", "d1", "promote", "ann", "")), "conflict")
+  EXPECT_EQ(code_of(store_->promotions.promote("digits", "1", "d1", PromotionKind::promote, "ann", "")), "conflict")
       << "d1 was replaced";
   ASSERT_TRUE(store_->versions.mark_deleted("digits", "1"));
-  EXPECT_EQ(code_of(store_->promotions.promote("digits", "1", "d2", "promote", "ann", "")), "conflict") << "d2 is gone";
+  EXPECT_EQ(code_of(store_->promotions.promote("digits", "1", "d2", PromotionKind::promote, "ann", "")), "conflict")
+      << "d2 is gone";
   EXPECT_FALSE(store_->promotions.incumbent("digits").value());
 }
 
 TEST_F(StorePromotions, RefusesUnknownKindsAndNobody) {
   put("1", "d1");
-  EXPECT_EQ(code_of(store_->promotions.promote("digits", "1", "d1", "force", "ann", "")), "invalid_input");
-  EXPECT_EQ(code_of(store_->promotions.promote("digits", "1", "d1", "promote", "", "")), "invalid_input");
+  EXPECT_EQ(code_of(store_->promotions.promote("digits", "1", "d1", PromotionKind::promote, "", "")), "invalid_input");
   EXPECT_FALSE(store_->promotions.incumbent("digits").value());
 }
 

@@ -15,7 +15,8 @@ VersionRow version_of(const std::string& version, const std::string& digest) {
   return row;
 }
 
-PromotionRow promotion(const std::string& version, const std::string& digest, const std::string& kind = "promote") {
+PromotionRow promotion(const std::string& version, const std::string& digest,
+                       PromotionKind kind = PromotionKind::promote) {
   PromotionRow row;
   row.model = "digits";
   row.version = version;
@@ -46,7 +47,7 @@ TEST(Opponent, IsTheIncumbentOrTheOneBeforeItForTheIncumbentItself) {
 
 TEST(Lineage, ASecondRollbackGoesFurtherBackNeverToWhatWasRolledBack) {
   // Newest first: 1, 2, 3 promoted, then rolled back to 2.
-  const std::vector<PromotionRow> promotions = {promotion("2", "bb", "rollback"), promotion("3", "cc"),
+  const std::vector<PromotionRow> promotions = {promotion("2", "bb", PromotionKind::rollback), promotion("3", "cc"),
                                                 promotion("2", "bb"), promotion("1", "aa")};
   ASSERT_TRUE(rollback_target(promotions));
   EXPECT_EQ(rollback_target(promotions)->version, "1");

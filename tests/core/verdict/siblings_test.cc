@@ -8,7 +8,7 @@ namespace {
 
 class Siblings : public StoreTest {
  protected:
-  void promote(const std::string& version, const std::string& digest, const std::string& kind = "promote") {
+  void promote(const std::string& version, const std::string& digest, PromotionKind kind = PromotionKind::promote) {
     put(version, digest);
     const auto done = store_->promotions.promote("digits", version, digest, kind, "ann", "");
     ASSERT_TRUE(done) << done.error().describe();
@@ -76,7 +76,7 @@ TEST_F(Siblings, TheLastPromotedAreTheNewestBesideIncumbentAndCandidate) {
 
 TEST_F(Siblings, PassingIsWhatMakesASiblingNotAPersonsWord) {
   promote("1", "d1");
-  promote("2", "d2", "override");
+  promote("2", "d2", PromotionKind::override_verdict);
   promote("3", "d3");
   EXPECT_EQ(last(5, "new", "d3"), (Versions{"1"}));
 }
@@ -85,8 +85,8 @@ TEST_F(Siblings, WhatARollbackTookOutOfProductionIsNoneUntilItPassesAgain) {
   promote("1", "d1");
   promote("2", "d2");
   promote("3", "d3");
-  promote("2", "d2", "rollback");
-  promote("1", "d1", "rollback");
+  promote("2", "d2", PromotionKind::rollback);
+  promote("1", "d1", PromotionKind::rollback);
   EXPECT_TRUE(last(5, "new", "d1").empty()) << "3 and 2 were both rolled back";
   promote("2", "d2");
   promote("4", "d4");
@@ -110,7 +110,7 @@ TEST_F(Siblings, WhereAnArtifactIsGoneTheNextOlderOneTakesItsPlace) {
 
 TEST_F(Siblings, LinesDoNotShareTheirs) {
   put("1", "d1", "letters");
-  ASSERT_TRUE(store_->promotions.promote("letters", "1", "d1", "promote", "ann", ""));
+  ASSERT_TRUE(store_->promotions.promote("letters", "1", "d1", PromotionKind::promote, "ann", ""));
   EXPECT_TRUE(last(5).empty());
 }
 

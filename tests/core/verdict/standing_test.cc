@@ -15,7 +15,7 @@ PromotionRow incumbent_of(const std::string& digest) {
   row.model = "digits";
   row.version = "1";
   row.digest = digest;
-  row.kind = "promote";
+  row.kind = PromotionKind::promote;
   return row;
 }
 

@@ -254,7 +254,8 @@ TEST_F(Ctl, RefusalOfTheDaemonIs4) {
 TEST_F(Ctl, AnOverrideInProductionIsTold) {
   world.promote("1", "one");
   EXPECT_EQ(run({"models"}).out.find("(override)"), std::string::npos);
-  ASSERT_TRUE(world.store->promotions.promote("digits", "1", digest_of("one"), "override", "ann", "needed today"));
+  ASSERT_TRUE(world.store->promotions.promote("digits", "1", digest_of("one"), PromotionKind::override_verdict, "ann",
+                                              "needed today"));
   EXPECT_NE(run({"models"}).out.find("1 (override)"), std::string::npos);
   EXPECT_NE(run({"status"}).out.find("1 (override)"), std::string::npos);
 }

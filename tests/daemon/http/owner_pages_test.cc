@@ -130,14 +130,15 @@ TEST_F(OwnerPages, AnOverrideIsLoudWhereverItCounts) {
   world.release("1", "one");
   world.release("2", "two");
   world.promote("1", "one");
-  ASSERT_TRUE(world.store->promotions.promote("digits", "2", digest_of("two"), "override", kHostile, kHostile));
+  ASSERT_TRUE(world.store->promotions.promote("digits", "2", digest_of("two"), PromotionKind::override_verdict,
+                                              kHostile, kHostile));
   const auto body = page("/models/digits");
   EXPECT_THAT(body, HasSubstr("2 is in production by an override of &lt;script&gt;"));
   EXPECT_THAT(body, HasSubstr("<tr class=\"loud\">"));
   EXPECT_THAT(page("/"), HasSubstr("override</span>"));
   EXPECT_THAT(page("/audit"), HasSubstr("<tr class=\"loud\">"));
-  ASSERT_TRUE(
-      world.store->promotions.promote("digits", "1", digest_of("one"), "rollback", "ann", "worse in the field"));
+  ASSERT_TRUE(world.store->promotions.promote("digits", "1", digest_of("one"), PromotionKind::rollback, "ann",
+                                              "worse in the field"));
   EXPECT_THAT(page("/models/digits"), Not(HasSubstr("by an override of"))) << "it is no longer in production";
 }
 

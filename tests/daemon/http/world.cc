@@ -78,7 +78,7 @@ void World::write_document(const std::string& version, const std::string& digest
 }
 
 void World::promote(const std::string& version, const std::string& digest_word) {
-  must(store->promotions.promote("digits", version, digest_of(digest_word), "promote", "ann", "better"));
+  must(store->promotions.promote("digits", version, digest_of(digest_word), PromotionKind::promote, "ann", "better"));
 }
 
 std::string World::make_token(const std::string& name, Scope scope) {

@@ -85,9 +85,9 @@ class FakeActions final : public Actions {
     return note<std::int64_t>("correct " + model + " " + version + " by " + who, repair_job);
   }
   Result<void> promote(const std::string& model, const std::string& version, const std::string& reason,
-                       bool override_verdict, const std::string& who) override {
-    return note("promote " + model + " " + version + (override_verdict ? " over the gate" : "") + " because " + reason +
-                " by " + who);
+                       PromotionKind kind, const std::string& who) override {
+    return note("promote " + model + " " + version + (kind == PromotionKind::override_verdict ? " over the gate" : "") +
+                " because " + reason + " by " + who);
   }
   Result<std::string> rollback(const std::string& model, const std::string& reason, const std::string& who) override {
     return note<std::string>("rollback " + model + " because " + reason + " by " + who, "1");
