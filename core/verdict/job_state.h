@@ -1,4 +1,5 @@
-// The life of a job. One enum, one table of legal moves; JobStore::change_state is the only function that changes a state.
+// The life of a job. One enum, one table of legal moves; JobStore::change_state is the only function that changes a
+// state.
 //
 //   queued ──► running ──► done
 //     ▲ │         │ ├────► failed      (retries used up; the verdict is `error` with the cause)
