@@ -2,7 +2,7 @@
 
 #include "core/base/files.h"
 #include "core/base/json.h"
-#include "core/cache/station_cache.h"
+#include "core/cache/npy_array.h"
 #include "core/evidence/predictions.h"
 
 namespace defuse {

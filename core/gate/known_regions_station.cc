@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/cache/npy_array.h"
 #include "core/evidence/predictions.h"
 #include "core/gate/stations.h"
 

@@ -5,6 +5,7 @@
 
 #include "core/base/files.h"
 #include "core/base/json.h"
+#include "core/cache/npy_array.h"
 #include "core/gate/keys.h"
 #include "core/torch/thread_team.h"
 

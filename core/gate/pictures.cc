@@ -5,6 +5,7 @@
 #include "core/base/files.h"
 #include "core/base/image_io.h"
 #include "core/base/thumbnail.h"
+#include "core/cache/npy_array.h"
 #include "core/gate/probe_pixels.h"
 #include "core/regions/frozen.h"
 #include "core/regions/novelty.h"

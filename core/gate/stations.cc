@@ -9,6 +9,7 @@
 #include "core/base/files.h"
 #include "core/base/json.h"
 #include "core/cache/cache_file.h"
+#include "core/cache/npy_array.h"
 #include "core/evidence/predictions.h"
 #include "core/gate/kept.h"
 #include "core/gate/keys.h"

@@ -10,7 +10,7 @@
 #include "config/config.h"
 #include "core/base/files.h"
 #include "core/base/json.h"
-#include "core/cache/station_cache.h"
+#include "core/cache/npy_array.h"
 #include "core/wire/documents.h"
 #include "reports/write_reports.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/sha256.h"
-#include "core/cache/station_cache.h"
+#include "core/cache/npy_array.h"
 #include "core/evaluate/evaluator.h"
 #include "core/torch/thread_team.h"
 #include "tests/support/decoded_probes.h"

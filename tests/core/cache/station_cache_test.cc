@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <limits>
-
 #include "core/base/files.h"
 #include "tests/support/temp_tree.h"
 
@@ -11,96 +9,6 @@ namespace defuse {
 namespace {
 
 using testing::TempTree;
-
-TEST(Npy, MatricesComeBackBitForBit) {
-  const TempTree tree;
-  Matrix matrix(3, 2);
-  matrix.data = {0.1f, -0.0f, std::numeric_limits<float>::infinity(), 1e-40f, 3.0f, -7.25f};
-  ASSERT_TRUE(save_npy(tree / "m.npy", matrix));
-  const auto back = load_npy(tree / "m.npy");
-  ASSERT_TRUE(back) << back.error().describe();
-  EXPECT_EQ(back->rows, 3u);
-  EXPECT_EQ(back->cols, 2u);
-  EXPECT_EQ(back->data, matrix.data);
-}
-
-TEST(Npy, WhatIsWrittenPieceByPieceIsMappedAndReadAlike) {
-  const TempTree tree;
-  auto writer = NpyWriter::create(tree / "big.npy", {3, 2});
-  ASSERT_TRUE(writer) << writer.error().describe();
-  EXPECT_FALSE(std::filesystem::exists(tree / "big.npy"));  // until it is whole
-  const std::vector<float> values{1, 2, 3, 4, 5, 6};
-  ASSERT_TRUE(writer->write(std::span(values).first(4)));
-  ASSERT_TRUE(writer->write(std::span(values).subspan(4)));
-  ASSERT_TRUE(writer->finish());
-  const auto mapped = map_npy(tree / "big.npy", 2);
-  ASSERT_TRUE(mapped) << mapped.error().describe();
-  EXPECT_EQ(mapped->shape, (std::vector<std::size_t>{3, 2}));
-  const auto* first = reinterpret_cast<const float*>(mapped->file->bytes().data() + mapped->offset);
-  EXPECT_EQ(std::vector<float>(first, first + 6), values);
-  const auto read = load_npy(tree / "big.npy");
-  ASSERT_TRUE(read);
-  EXPECT_EQ(read->data, values);
-}
-
-TEST(Npy, AnArrayWithMoreOrFewerValuesThanItsShapeNeverAppears) {
-  const TempTree tree;
-  const std::vector<float> values(7, 1.0f);
-  {
-    auto writer = NpyWriter::create(tree / "a.npy", {3, 2});
-    ASSERT_TRUE(writer);
-    EXPECT_FALSE(writer->write(values));
-    ASSERT_TRUE(writer->write(std::span(values).first(5)));
-    EXPECT_FALSE(writer->finish());
-  }
-  EXPECT_FALSE(std::filesystem::exists(tree / "a.npy"));
-  EXPECT_EQ(map_npy(tree / "a.npy", 2).error().code, ErrorCode::not_found);
-}
-
-TEST(Npy, AnEmptyMatrixKeepsItsShape) {
-  const TempTree tree;
-  ASSERT_TRUE(save_npy(tree / "m.npy", Matrix(0, 7)));
-  const auto back = load_npy(tree / "m.npy");
-  ASSERT_TRUE(back);
-  EXPECT_EQ(back->cols, 7u);
-  EXPECT_TRUE(back->empty());
-}
-
-TEST(Npy, EveryTruncationIsCorruptAndNamesTheFile) {
-  TempTree tree;
-  ASSERT_TRUE(save_npy(tree / "m.npy", Matrix(2, 3)));
-  const auto whole = tree.read("m.npy");
-  for (std::size_t size = 0; size < whole.size(); ++size) {
-    tree.file("cut.npy", whole.substr(0, size));
-    const auto back = load_npy(tree / "cut.npy");
-    ASSERT_FALSE(back) << size;
-    EXPECT_EQ(back.error().code, ErrorCode::corrupt);
-    EXPECT_NE(back.error().message.find("cut.npy"), std::string::npos);
-  }
-}
-
-TEST(Npy, AnotherTypeOrRankIsRefused) {
-  const TempTree tree;
-  const std::vector<std::int32_t> numbers{1, 2, 3, 4};
-  ASSERT_TRUE(save_npy(tree / "i.npy", numbers));
-  EXPECT_FALSE(load_npy(tree / "i.npy"));
-  EXPECT_FALSE(load_npy_uint8(tree / "i.npy"));
-  const auto back = load_npy_int32(tree / "i.npy");
-  ASSERT_TRUE(back);
-  EXPECT_EQ(*back, numbers);
-}
-
-TEST(Npy, ImagesLargerThanTheLimitAreNotRead) {
-  const TempTree tree;
-  const std::vector<float> pixels(2 * 3 * 4 * 5, 0.5f);
-  ASSERT_TRUE(save_npy_images(tree / "f.npy", pixels, 2, 3, 4, 5));
-  EXPECT_EQ(load_npy_images(tree / "f.npy", 100).error().code, ErrorCode::exhausted);
-  const auto back = load_npy_images(tree / "f.npy", 1 << 20);
-  ASSERT_TRUE(back);
-  EXPECT_EQ(back->n, 2u);
-  EXPECT_EQ(back->width, 5u);
-  EXPECT_EQ(back->pixels, pixels);
-}
 
 // A station that yields a text and counts how often it had to be computed.
 struct Station {

@@ -15,6 +15,7 @@
 
 #include "core/base/files.h"
 #include "core/base/image_io.h"
+#include "core/cache/npy_array.h"
 #include "tests/core/gate/band_line.h"
 
 namespace defuse {

@@ -6,7 +6,7 @@
 
 #include "config/config.h"
 #include "core/base/files.h"
-#include "core/cache/station_cache.h"
+#include "core/cache/npy_array.h"
 #include "core/wire/documents.h"
 #include "tests/reports/sample_report.h"
 #include "tests/support/temp_tree.h"
