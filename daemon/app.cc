@@ -264,9 +264,9 @@ void App::take_configuration(const Config& before, Config next) {
   discovery_.reconfigure(*config);
   if (const auto queued = discovery_.enqueue_unjudged(); !queued)
     spdlog::error("versions cannot be queued: {}", queued.error().describe());
-  for (const auto& name : names_of(*config)) files_.refresh_all(name);
+  for (const auto& name : names_of(*config)) files_.refresh_all(ModelName(name));
   for (const auto& [name, settings] : before.models)  // the file of what is no longer watched is no answer either
-    if (!config->models.contains(name)) files_.refresh_all(name);
+    if (!config->models.contains(name)) files_.refresh_all(ModelName(name));
   live_.publish("config", Json::object());
   spdlog::info("configuration reloaded: {} models", config->models.size());
   jobs_.advance();

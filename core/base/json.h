@@ -7,11 +7,18 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/names.h"
 #include "core/base/result.h"
 
 namespace defuse {
 
 using Json = nlohmann::ordered_json;
+
+// A name is its text.
+template <class Tag>
+void to_json(Json& json, const Named<Tag>& name) {
+  json = name.str();
+}
 
 Result<Json> parse_json(std::string_view text, std::string_view name_for_errors);
 

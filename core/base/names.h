@@ -1,10 +1,11 @@
 // Texts that name things, each a type of its own: a version can't be passed where a digest is meant. Into a name only
-// by saying which ("Version(text)"); out of it freely, as the text it is. Nothing is checked here: who reads a name
-// from outside does that. Plain values.
+// by saying which ("Version(text)"), but for a literal, which says itself what it is; out of it freely, as the text it
+// is. Nothing is checked here: who reads a name from outside does that. Plain values.
 #pragma once
 #include <compare>
 #include <concepts>
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <ostream>
 #include <string>
@@ -26,6 +27,8 @@ class Named {
  public:
   Named() = default;
   explicit Named(std::string text) : text_(std::move(text)) {}
+  template <std::size_t N>
+  Named(const char (&literal)[N]) : text_(literal) {}
   template <class Other>
   explicit Named(const Named<Other>&) = delete;  // a digest is no version
 
@@ -45,6 +48,9 @@ class Named {
   friend std::string operator+(const Named& left, std::string_view right) {
     return std::string(left.text_).append(right);
   }
+  friend std::filesystem::path operator/(const std::filesystem::path& folder, const Named& name) {
+    return folder / name.text_;
+  }
   friend std::ostream& operator<<(std::ostream& out, const Named& name) { return out << name.text_; }
 
  private:
@@ -54,6 +60,10 @@ class Named {
 using ModelName = Named<struct ModelNameTag>;  // a model line: the folder under the registry's root
 using Version = Named<struct VersionTag>;      // of a model line: the folder under the model's
 using Digest = Named<struct DigestTag>;        // SHA-256 in lower-case hex
+using RegionId = Named<struct RegionIdTag>;    // of a region of errors: "r-" and twelve hex digits
+
+// Enough of it for people.
+inline std::string short_digest(const Digest& digest) { return digest.str().substr(0, 12); }
 
 }  // namespace defuse
 

@@ -6,14 +6,15 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/names.h"
 #include "core/registry/signature.h"
 
 namespace defuse {
 
 struct Candidate {
-  std::string model;
-  std::string version;
-  std::string digest;               // SHA-256 of the artifact, lower-case hex
+  ModelName model;
+  Version version;
+  Digest digest;                    // SHA-256 of the artifact, lower-case hex
   std::filesystem::path artifact;   // <root>/<model>/<version>/model.pt, resolved
   std::vector<std::string> labels;  // class names from labels.txt; empty if there is none
   std::string manifest;             // manifest.json as found (size-limited); empty if there is none

@@ -3,14 +3,15 @@
 #include <string>
 #include <vector>
 
+#include "core/base/names.h"
 #include "core/registry/signature.h"
 #include "core/registry/source.h"
 
 namespace defuse {
 
 struct KnownVersion {
-  std::string model;
-  std::string version;
+  ModelName model;
+  Version version;
   std::string fingerprint;
   bool present = true;
   SignatureRecord signature = {};  // state and keys only

@@ -118,7 +118,7 @@ void FilesystemSource::look_at_model(Look& look, const FolderEntry& model) const
   if (!is_valid_name(model.name))
     return look.warn(printable_name(model.name) + ": not a usable model name (letters, digits, '.', '_', '-')");
   RegistryEntry whole;
-  whole.model = model.name;
+  whole.model = ModelName(model.name);
   if (model.link) {
     if (auto problem = problem_with_link(folder, look.real_root, "the model folder"); !problem.empty()) {
       refuse(whole, std::move(problem));
@@ -146,8 +146,8 @@ void FilesystemSource::look_at_version(Look& look, const std::string& model, con
     look.warn(model + "/" + version.name +
               ": versions with leading zeros are confusing; other tools read them as the same number");
   RegistryEntry entry;
-  entry.model = model;
-  entry.version = version.name;
+  entry.model = ModelName(model);
+  entry.version = Version(version.name);
   entry.artifact = folder / kArtifactName;
   const std::string problem = version.link ? problem_with_link(folder, look.real_root, "the version folder") : "";
   if (problem.empty()) {

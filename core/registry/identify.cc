@@ -52,7 +52,7 @@ Result<Candidate> read_candidate(const RegistryEntry& entry, const Clock& clock)
   candidate.artifact = fs::canonical(entry.artifact, code);
   if (code) return fail(ErrorCode::io, "cannot find " + entry.artifact.string() + ": " + code.message());
   TRY(digest, sha256_file(candidate.artifact));
-  candidate.digest = std::move(digest);
+  candidate.digest = Digest(std::move(digest));
   auto labels = read_regular_file(folder / kLabelsName, kMaxLabelsBytes);
   if (labels) {
     candidate.labels = split_lines(*labels);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/names.h"
 #include "core/base/result.h"
 
 namespace defuse {
@@ -22,8 +23,8 @@ enum class EntryState {
 };
 
 struct RegistryEntry {
-  std::string model;
-  std::string version;             // empty for a model folder that cannot be read; such an entry is refused
+  ModelName model;
+  Version version;                 // empty for a model folder that cannot be read; such an entry is refused
   std::filesystem::path artifact;  // path of model.pt
   EntryState state = EntryState::settling;
   std::string problem;      // for refused and settling: why, for people

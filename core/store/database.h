@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "core/base/clock.h"
+#include "core/base/names.h"
 #include "core/base/result.h"
 #include "core/store/sqlite_error.h"
 
@@ -45,6 +46,9 @@ class Query {
   int run();    // a statement without rows; how many rows it changed
 
   std::string text() { return statement_->getColumn(column_++).getString(); }
+  ModelName model() { return ModelName(text()); }
+  Version version() { return Version(text()); }
+  Digest digest() { return Digest(text()); }
   std::int64_t integer() { return statement_->getColumn(column_++).getInt64(); }
   double number() { return statement_->getColumn(column_++).getDouble(); }
   TimePoint time() { return from_milliseconds(integer()); }
@@ -53,6 +57,10 @@ class Query {
 
  private:
   void put(int index, const std::string& value) { statement_->bind(index, value); }
+  template <class Tag>
+  void put(int index, const Named<Tag>& value) {
+    put(index, value.str());
+  }
   void put(int index, std::string_view value) { statement_->bind(index, std::string(value)); }
   void put(int index, const char* value) { statement_->bind(index, value); }
   void put(int index, const std::filesystem::path& value) { statement_->bind(index, value.string()); }

@@ -23,9 +23,9 @@ Result<JobRow> read_job(Query& row) {
   job.id = row.integer();
   TRY(kind, or_corrupt(job_kind_from(row.text()), "job " + std::to_string(job.id)));
   job.kind = kind;
-  job.model = row.text();
-  job.version = row.text();
-  job.digest = row.text();
+  job.model = row.model();
+  job.version = row.version();
+  job.digest = row.digest();
   TRY(state, or_corrupt(job_state_from(row.text()), "job " + std::to_string(job.id)));
   job.state = state;
   job.attempt = static_cast<int>(row.integer());
@@ -37,8 +37,8 @@ Result<JobRow> read_job(Query& row) {
   job.station = row.text();
   job.progress = row.number();
   job.error = row.text();
-  job.incumbent_version = row.text();
-  job.incumbent_digest = row.text();
+  job.incumbent_version = row.version();
+  job.incumbent_digest = row.digest();
   const auto since = row.optional_time();
   const double from = row.number();
   const auto at = row.optional_time();
@@ -68,7 +68,7 @@ std::string illegal_move(const JobRow& job, JobState to) {
 
 }  // namespace
 
-Result<std::int64_t> JobStore::enqueue(const std::string& model, const std::string& version, const std::string& digest,
+Result<std::int64_t> JobStore::enqueue(const ModelName& model, const Version& version, const Digest& digest,
                                        std::int64_t priority, const AuditEntry& audit) {
   return database_.write("queueing a job", [&](Transaction& in) -> Result<std::int64_t> {
     {
@@ -89,9 +89,8 @@ Result<std::int64_t> JobStore::enqueue(const std::string& model, const std::stri
   });
 }
 
-Result<std::int64_t> JobStore::enqueue_repair(const std::string& model, const std::string& version,
-                                              const std::string& digest, const RepairOrder& order,
-                                              const AuditEntry& audit) {
+Result<std::int64_t> JobStore::enqueue_repair(const ModelName& model, const Version& version, const Digest& digest,
+                                              const RepairOrder& order, const AuditEntry& audit) {
   return database_.write("queueing a correction", [&](Transaction& in) -> Result<std::int64_t> {
     const auto wanted = dump_json(to_json(order));
     {
@@ -139,7 +138,7 @@ Result<RepairOrder> JobStore::repair_order(std::int64_t job) {
   });
 }
 
-Result<std::vector<JobRow>> JobStore::repairs(const std::string& model, const std::string& digest, std::size_t limit) {
+Result<std::vector<JobRow>> JobStore::repairs(const ModelName& model, const Digest& digest, std::size_t limit) {
   return database_.read("listing corrections", [&](Transaction& in) {
     return read_all(in.query(DEFUSE_SELECT " FROM jobs WHERE model = ?1 AND kind = 'correction' "
                                            "AND (?2 = '' OR digest = ?2) ORDER BY id DESC LIMIT ?3")
@@ -244,7 +243,7 @@ Result<std::optional<JobRow>> JobStore::find(std::int64_t id) {
   });
 }
 
-Result<std::optional<JobRow>> JobStore::last_gate(const std::string& model, const std::string& digest) {
+Result<std::optional<JobRow>> JobStore::last_gate(const ModelName& model, const Digest& digest) {
   return database_.read("reading the last job", [&](Transaction& in) {
     return read_one(in.query(DEFUSE_SELECT " FROM jobs "
                                            "WHERE model = ? AND digest = ? AND kind = 'gate' ORDER BY id DESC LIMIT 1")

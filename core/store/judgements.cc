@@ -4,7 +4,7 @@
 
 namespace defuse {
 
-Result<JudgementHistory> JudgementStore::history(const std::string& model, const std::string& digest) {
+Result<JudgementHistory> JudgementStore::history(const ModelName& model, const Digest& digest) {
   return database_.read("counting judgements", [&](Transaction& in) -> Result<JudgementHistory> {
     auto row = in.query(
                      "SELECT data_digest, count(*), sum(rejected), max(position), "

@@ -14,7 +14,7 @@ class JudgementStore {
   explicit JudgementStore(Database& database) : database_(database) {}
 
   // How the line's test splits were used so far, as candidate `digest` finds them.
-  Result<JudgementHistory> history(const std::string& model, const std::string& digest);
+  Result<JudgementHistory> history(const ModelName& model, const Digest& digest);
 
   void note(Transaction& in, const VerdictRow& verdict);  // keeps the place that a candidate had the first time
 

@@ -10,9 +10,9 @@ namespace {
 Result<PromotionRow> read_promotion(Query& row) {
   PromotionRow promotion;
   promotion.id = row.integer();
-  promotion.model = row.text();
-  promotion.version = row.text();
-  promotion.digest = row.text();
+  promotion.model = row.model();
+  promotion.version = row.version();
+  promotion.digest = row.digest();
   TRY(kind, or_corrupt(promotion_kind_from(row.text()), "promotion " + std::to_string(promotion.id)));
   promotion.kind = kind;
   promotion.who = row.text();
@@ -23,7 +23,7 @@ Result<PromotionRow> read_promotion(Query& row) {
 
 }  // namespace
 
-Result<std::optional<PromotionRow>> PromotionStore::incumbent(const std::string& model) {
+Result<std::optional<PromotionRow>> PromotionStore::incumbent(const ModelName& model) {
   return database_.read("reading the incumbent", [&](Transaction& in) -> Result<std::optional<PromotionRow>> {
     auto row = in.query(
                      "SELECT id, model, version, digest, kind, who, reason, at FROM promotions WHERE model = ? "
@@ -35,7 +35,7 @@ Result<std::optional<PromotionRow>> PromotionStore::incumbent(const std::string&
   });
 }
 
-Result<std::vector<PromotionRow>> PromotionStore::of(const std::string& model) {
+Result<std::vector<PromotionRow>> PromotionStore::of(const ModelName& model) {
   return database_.read("listing promotions", [&](Transaction& in) -> Result<std::vector<PromotionRow>> {
     std::vector<PromotionRow> rows;
     auto row = in.query(
@@ -50,7 +50,7 @@ Result<std::vector<PromotionRow>> PromotionStore::of(const std::string& model) {
   });
 }
 
-Result<void> PromotionStore::promote(const std::string& model, const std::string& version, const std::string& digest,
+Result<void> PromotionStore::promote(const ModelName& model, const Version& version, const Digest& digest,
                                      PromotionKind kind, const std::string& who, const std::string& reason) {
   if (who.empty()) return fail(ErrorCode::invalid_input, "a promotion needs `who`");
   return database_.write("promoting " + model + "/" + version, [&](Transaction& in) -> Result<void> {

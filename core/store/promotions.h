@@ -15,12 +15,12 @@ class PromotionStore {
   PromotionStore(Database& database, const Clock& clock, AuditLog& audit, VersionStore& versions)
       : database_(database), clock_(clock), audit_(audit), versions_(versions) {}
 
-  Result<std::optional<PromotionRow>> incumbent(const std::string& model);
-  Result<std::vector<PromotionRow>> of(const std::string& model);  // newest first
+  Result<std::optional<PromotionRow>> incumbent(const ModelName& model);
+  Result<std::vector<PromotionRow>> of(const ModelName& model);  // newest first
   // `conflict` where that version is another file now, or gone. Whether it may be promoted is not asked here
   // (core/verdict/promotion.h).
-  Result<void> promote(const std::string& model, const std::string& version, const std::string& digest,
-                       PromotionKind kind, const std::string& who, const std::string& reason);
+  Result<void> promote(const ModelName& model, const Version& version, const Digest& digest, PromotionKind kind,
+                       const std::string& who, const std::string& reason);
 
  private:
   Database& database_;

@@ -42,11 +42,11 @@ Result<RegionScore> score_from_json(const std::string& text, const std::string& 
 Result<RegionRow> read_region(Query& row) {
   RegionRow region;
   region.id = row.text();
-  region.model = row.text();
+  region.model = row.model();
   region.label = static_cast<std::int32_t>(row.integer());
   region.predicted_as = static_cast<std::int32_t>(row.integer());
-  region.first_version = row.text();
-  region.last_version = row.text();
+  region.first_version = row.version();
+  region.last_version = row.version();
   region.human_label = row.text();
   region.confirmed = row.integer() != 0;
   const std::string what = "region " + region.id;
@@ -63,8 +63,8 @@ Result<RegionRow> read_region(Query& row) {
 Result<RegionScoreRow> read_score(Query& row) {
   RegionScoreRow score;
   score.region = row.text();
-  score.version = row.text();
-  score.digest = row.text();
+  score.version = row.version();
+  score.digest = row.digest();
   const std::string what = "score of region " + score.region + " on version " + score.version;
   TRY(status, or_corrupt(region_status_from(row.text()), what));
   score.status = status;
@@ -117,7 +117,7 @@ Result<void> RegionStore::upsert(Transaction& in, const NewRegion& found, const 
   return {};
 }
 
-Result<std::vector<RegionRow>> RegionStore::of(const std::string& model) {
+Result<std::vector<RegionRow>> RegionStore::of(const ModelName& model) {
   return database_.read("listing regions", [&](Transaction& in) -> Result<std::vector<RegionRow>> {
     std::vector<RegionRow> regions;
     auto row = in.query(DEFUSE_SELECT " WHERE model = ? ORDER BY first_seen DESC, rowid DESC").with(model);
@@ -134,7 +134,7 @@ Result<std::optional<RegionRow>> RegionStore::find(const std::string& id) {
                         [&](Transaction& in) { return read_one(in.query(DEFUSE_SELECT " WHERE id = ?").with(id)); });
 }
 
-Result<RegionPage> RegionStore::page(const std::string& model, const RegionList& list) {
+Result<RegionPage> RegionStore::page(const ModelName& model, const RegionList& list) {
   return database_.read("listing regions", [&](Transaction& in) -> Result<RegionPage> {
     // One statement for every choice: what was not asked for holds for every row.
     const std::string status = list.status ? std::string(to_string(*list.status)) : "";
@@ -185,7 +185,7 @@ Result<std::vector<RegionScoreRow>> RegionStore::scores(const std::string& id) {
   });
 }
 
-Result<std::optional<RegionScoreRow>> RegionStore::score(const std::string& id, const std::string& digest) {
+Result<std::optional<RegionScoreRow>> RegionStore::score(const std::string& id, const Digest& digest) {
   return database_.read("reading a region's score", [&](Transaction& in) -> Result<std::optional<RegionScoreRow>> {
     auto row = in.query(DEFUSE_SELECT_SCORE " WHERE region = ? AND digest = ?").with(id, digest);
     if (!row.next()) return std::nullopt;
@@ -291,7 +291,7 @@ Result<std::vector<RegionCell>> RegionStore::cells(const std::vector<std::string
     while (row.next()) {
       RegionCell cell;
       cell.region = row.text();
-      cell.digest = row.text();
+      cell.digest = row.digest();
       TRY(status, or_corrupt(region_status_from(row.text()), "score of region " + cell.region));
       cell.status = status;
       cell.seeds = row.integer();

@@ -16,11 +16,11 @@ namespace defuse {
 
 struct RegionRow {
   std::string id;
-  std::string model;
+  ModelName model;
   std::int32_t label = 0;
   std::int32_t predicted_as = -1;
-  std::string first_version;
-  std::string last_version;
+  Version first_version;
+  Version last_version;
   std::string human_label;       // what people say (votes.h): "", "confirmed", "class:<n>", "ambiguous", "unrealistic"
   bool confirmed = false;        // was ever confirmed as a bug on the confirmation half
   Region region;                 // as last seen
@@ -62,7 +62,7 @@ struct OpenRegions {
 // A score without its counts, for tables of regions by versions.
 struct RegionCell {
   std::string region;
-  std::string digest;
+  Digest digest;
   RegionStatus status = RegionStatus::suspected;
   std::int64_t seeds = 0;
   double candidate_error = 0;
@@ -78,8 +78,8 @@ struct LabelRow {     // one word of one person about a region
 
 struct RegionScoreRow {  // region x version
   std::string region;
-  std::string version;
-  std::string digest;
+  Version version;
+  Digest digest;
   RegionStatus status = RegionStatus::suspected;
   RegionScore score;
   TimePoint at;
@@ -97,12 +97,12 @@ class RegionStore {
       : database_(database), clock_(clock), audit_(audit) {}
 
   Result<std::optional<RegionRow>> find(const std::string& id);
-  Result<std::vector<RegionRow>> of(const std::string& model);  // newest first
-  Result<RegionPage> page(const std::string& model, const RegionList& list);
+  Result<std::vector<RegionRow>> of(const ModelName& model);  // newest first
+  Result<RegionPage> page(const ModelName& model, const RegionList& list);
   Result<RegionQueueHead> queue(const RegionQueue& queue);
   Result<std::map<std::string, OpenRegions>> open();                  // by model; none for a model without any
   Result<std::vector<RegionScoreRow>> scores(const std::string& id);  // oldest first
-  Result<std::optional<RegionScoreRow>> score(const std::string& id, const std::string& digest);
+  Result<std::optional<RegionScoreRow>> score(const std::string& id, const Digest& digest);
   Result<std::vector<RegionCell>> cells(const std::vector<std::string>& regions,
                                         const std::vector<std::string>& digests);
 

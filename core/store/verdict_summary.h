@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/base/clock.h"
+#include "core/base/names.h"
 #include "core/verdict/verdict.h"
 
 namespace defuse {
@@ -21,7 +22,7 @@ struct RegionCounts {
 struct VerdictSummary {
   VerdictState state = VerdictState::error;
   TimePoint created;
-  std::string incumbent_version;
+  Version incumbent_version;
   std::optional<double> accuracy;  // unset where it was not measured
   std::optional<double> incumbent_accuracy;
   std::optional<double> flip_rate;  // of all test images: right before, wrong now

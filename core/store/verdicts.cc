@@ -27,12 +27,12 @@ Result<StoredVerdict> read_head(Query& row) {
   StoredVerdict stored;
   stored.id = row.integer();
   stored.row.job = row.integer();
-  stored.row.model = row.text();
-  stored.row.version = row.text();
-  stored.row.digest = row.text();
+  stored.row.model = row.model();
+  stored.row.version = row.version();
+  stored.row.digest = row.digest();
   stored.row.created = row.time();
-  stored.row.incumbent_version = row.text();
-  stored.row.incumbent_digest = row.text();
+  stored.row.incumbent_version = row.version();
+  stored.row.incumbent_digest = row.digest();
   const std::string what = "verdict " + std::to_string(stored.id);
   TRY(json, or_corrupt(parse_json(row.text(), what), what));
   TRY(verdict, or_corrupt(verdict_from_json(json, what), what));
@@ -202,7 +202,7 @@ Result<void> VerdictStore::put(const VerdictRow& verdict, const AuditEntry& audi
   });
 }
 
-Result<std::optional<VerdictRow>> VerdictStore::latest(const std::string& model, const std::string& digest) {
+Result<std::optional<VerdictRow>> VerdictStore::latest(const ModelName& model, const Digest& digest) {
   return database_.read("reading a verdict", [&](Transaction& in) -> Result<std::optional<VerdictRow>> {
     TRY(rows,
         read_all(
@@ -213,7 +213,7 @@ Result<std::optional<VerdictRow>> VerdictStore::latest(const std::string& model,
   });
 }
 
-Result<std::vector<VerdictRow>> VerdictStore::newest(const std::string& model, std::size_t limit) {
+Result<std::vector<VerdictRow>> VerdictStore::newest(const ModelName& model, std::size_t limit) {
   return database_.read("listing verdicts", [&](Transaction& in) {
     return read_all(in, in.query(DEFUSE_SELECT " WHERE model = ? ORDER BY id DESC LIMIT ?")
                             .with(model, std::min<std::size_t>(limit, INT32_MAX)));

@@ -24,8 +24,8 @@ class VerdictStore {
   // One decided again after a label or a waiver changed; the old one is kept as history.
   Result<void> put(const VerdictRow& verdict, const AuditEntry& audit);
 
-  Result<std::optional<VerdictRow>> latest(const std::string& model, const std::string& digest);
-  Result<std::vector<VerdictRow>> newest(const std::string& model, std::size_t limit);
+  Result<std::optional<VerdictRow>> latest(const ModelName& model, const Digest& digest);
+  Result<std::vector<VerdictRow>> newest(const ModelName& model, std::size_t limit);
 
  private:
   Result<void> insert(Transaction& in, const VerdictRow& verdict, const RegionCounts& regions);

@@ -28,9 +28,9 @@ namespace {
 
 Result<VersionRow> read_version(Query& row) {
   VersionRow version;
-  version.model = row.text();
-  version.version = row.text();
-  version.digest = row.text();
+  version.model = row.model();
+  version.version = row.version();
+  version.digest = row.digest();
   version.artifact = row.text();
   version.fingerprint = row.text();
   TRY(labels, texts_from_json(row.text(), "labels of " + version.model + "/" + version.version));
@@ -67,7 +67,7 @@ Result<std::optional<VerdictSummary>> read_summary(Query row) {
   TRY(state, or_corrupt(verdict_state_from(row.text()), "verdict"));
   summary.state = state;
   summary.created = row.time();
-  summary.incumbent_version = row.text();
+  summary.incumbent_version = row.version();
   summary.accuracy = row.optional_number();
   summary.incumbent_accuracy = row.optional_number();
   summary.flip_rate = row.optional_number();
@@ -87,14 +87,13 @@ Result<std::optional<VersionRow>> read_one(Query row) {
 
 }  // namespace
 
-Result<std::optional<VersionRow>> VersionStore::current(Transaction& in, const std::string& model,
-                                                        const std::string& version) {
+Result<std::optional<VersionRow>> VersionStore::current(Transaction& in, const ModelName& model,
+                                                        const Version& version) {
   return read_one(
       in.query(DEFUSE_SELECT " FROM versions WHERE model = ? AND version = ? AND current = 1").with(model, version));
 }
 
-bool VersionStore::holds(Transaction& in, const std::string& model, const std::string& version,
-                         const std::string& digest) {
+bool VersionStore::holds(Transaction& in, const ModelName& model, const Version& version, const Digest& digest) {
   return in.query("SELECT 1 FROM versions WHERE model = ? AND version = ? AND digest = ?")
       .with(model, version, digest)
       .next();
@@ -153,7 +152,7 @@ Result<void> VersionStore::put(const Candidate& candidate, const std::string& fi
   });
 }
 
-Result<void> VersionStore::mark_deleted(const std::string& model, const std::string& version) {
+Result<void> VersionStore::mark_deleted(const ModelName& model, const Version& version) {
   return database_.write("marking a version as deleted", [&](Transaction& in) -> Result<void> {
     TRY(before, current(in, model, version));
     if (!before) return fail(ErrorCode::not_found, "no version " + model + "/" + version);
@@ -165,22 +164,22 @@ Result<void> VersionStore::mark_deleted(const std::string& model, const std::str
   });
 }
 
-Result<std::vector<std::string>> VersionStore::models() {
-  return database_.read("listing models", [&](Transaction& in) -> Result<std::vector<std::string>> {
-    std::vector<std::string> models;
+Result<std::vector<ModelName>> VersionStore::models() {
+  return database_.read("listing models", [&](Transaction& in) -> Result<std::vector<ModelName>> {
+    std::vector<ModelName> models;
     auto row = in.query("SELECT DISTINCT model FROM versions ORDER BY model");
-    while (row.next()) models.push_back(row.text());
+    while (row.next()) models.push_back(row.model());
     return models;
   });
 }
 
-Result<std::vector<VersionRow>> VersionStore::of(const std::string& model) {
+Result<std::vector<VersionRow>> VersionStore::of(const ModelName& model) {
   return database_.read("listing versions", [&](Transaction& in) {
     return read_versions(in.query(DEFUSE_SELECT " FROM versions WHERE model = ? AND current = 1").with(model));
   });
 }
 
-Result<VersionPage> VersionStore::page(const std::string& model, const VersionList& list) {
+Result<VersionPage> VersionStore::page(const ModelName& model, const VersionList& list) {
   return database_.read("listing versions", [&](Transaction& in) -> Result<VersionPage> {
     VersionPage page;
     {
@@ -232,7 +231,7 @@ Result<std::vector<VersionRow>> VersionStore::unjudged() {
   });
 }
 
-Result<std::vector<VersionRow>> VersionStore::told_of(const std::string& model, const std::string& subject) {
+Result<std::vector<VersionRow>> VersionStore::told_of(const ModelName& model, const std::string& subject) {
   return database_.read("listing versions whose verdict tells of something", [&](Transaction& in) {
     return read_versions(
         in.query(DEFUSE_SELECT
@@ -275,8 +274,8 @@ Result<std::vector<KnownVersion>> VersionStore::known() {
         "SELECT model, version, fingerprint, presence, signature, signature_keys FROM versions WHERE current = 1");
     while (row.next()) {
       KnownVersion version;
-      version.model = row.text();
-      version.version = row.text();
+      version.model = row.model();
+      version.version = row.version();
       version.fingerprint = row.text();
       version.present = row.text() == "present";
       TRY(signature,
@@ -289,11 +288,11 @@ Result<std::vector<KnownVersion>> VersionStore::known() {
   });
 }
 
-Result<std::optional<VersionRow>> VersionStore::current(const std::string& model, const std::string& version) {
+Result<std::optional<VersionRow>> VersionStore::current(const ModelName& model, const Version& version) {
   return database_.read("reading a version", [&](Transaction& in) { return current(in, model, version); });
 }
 
-Result<std::optional<VersionRow>> VersionStore::by_digest(const std::string& model, const std::string& digest) {
+Result<std::optional<VersionRow>> VersionStore::by_digest(const ModelName& model, const Digest& digest) {
   return database_.read("reading a version by its digest", [&](Transaction& in) {
     // The same artifact may lie at several paths: one that can be read now is worth most.
     return read_one(in.query(DEFUSE_SELECT

@@ -15,7 +15,7 @@
 namespace defuse {
 
 struct VersionList {
-  std::string before = {};  // only those older than this version
+  Version before = {};  // only those older than this version
   std::size_t offset = 0;
   std::size_t limit = 25;
 };
@@ -36,27 +36,27 @@ class VersionStore {
   // row stops being current, and an audit row "version.replaced" is written. Another finding about its signature is
   // audited as "version.signature".
   Result<void> put(const Candidate& candidate, const std::string& fingerprint);
-  Result<void> mark_deleted(const std::string& model, const std::string& version);
+  Result<void> mark_deleted(const ModelName& model, const Version& version);
 
-  Result<std::vector<std::string>> models();                                    // that have at least one version
-  Result<std::vector<VersionRow>> of(const std::string& model);                 // current ones, in their order
-  Result<VersionPage> page(const std::string& model, const VersionList& list);  // newest first
-  Result<std::vector<VersionRow>> all();                                        // current ones of all models
-  Result<std::optional<VersionRow>> current(const std::string& model, const std::string& version);
-  Result<std::optional<VersionRow>> by_digest(const std::string& model, const std::string& digest);
+  Result<std::vector<ModelName>> models();                                    // that have at least one version
+  Result<std::vector<VersionRow>> of(const ModelName& model);                 // current ones, in their order
+  Result<VersionPage> page(const ModelName& model, const VersionList& list);  // newest first
+  Result<std::vector<VersionRow>> all();                                      // current ones of all models
+  Result<std::optional<VersionRow>> current(const ModelName& model, const Version& version);
+  Result<std::optional<VersionRow>> by_digest(const ModelName& model, const Digest& digest);
   // The little of the current ones that difference() compares, in no order: read at every scan.
   Result<std::vector<KnownVersion>> known();
 
   // Each of these: current and present ones, ordered by version.
   Result<std::vector<VersionRow>> unjudged();  // whose digest has no verdict
   // Of the model, whose latest verdict has a finding of this id, about this region or covered by this waiver.
-  Result<std::vector<VersionRow>> told_of(const std::string& model, const std::string& subject);
+  Result<std::vector<VersionRow>> told_of(const ModelName& model, const std::string& subject);
   // Whose latest verdict is not newer than what people said of it: a label of a region it tells of, a waiver of one of
   // its findings that was added and still holds at `now`, or that was taken back.
   Result<std::vector<VersionRow>> outdated(TimePoint now);
 
-  Result<std::optional<VersionRow>> current(Transaction& in, const std::string& model, const std::string& version);
-  bool holds(Transaction& in, const std::string& model, const std::string& version, const std::string& digest);
+  Result<std::optional<VersionRow>> current(Transaction& in, const ModelName& model, const Version& version);
+  bool holds(Transaction& in, const ModelName& model, const Version& version, const Digest& digest);
 
  private:
   Result<void> audit_signature(Transaction& in, const std::string& subject, const std::optional<VersionRow>& before,

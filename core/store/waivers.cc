@@ -24,7 +24,7 @@ Result<void> validate(const Waiver& waiver) {
   if (is_blank(waiver.reason)) return missing("reason");
   if (is_blank(waiver.approved_by)) return missing("approved_by");
   if (waiver.expires == TimePoint{}) return missing("expires");
-  if (waiver.finding.find('*') != std::string::npos || waiver.model.find('*') != std::string::npos)
+  if (waiver.finding.find('*') != std::string::npos || waiver.model.str().find('*') != std::string::npos)
     return fail(ErrorCode::invalid_input, "a waiver names one finding of one model; there are no wildcards");
   if (std::any_of(waiver.versions.begin(), waiver.versions.end(), is_blank))
     return fail(ErrorCode::invalid_input, "a waiver's `versions` holds an empty name");
@@ -37,7 +37,7 @@ Result<void> validate(const Waiver& waiver) {
 Result<Waiver> read_waiver(Query& row) {
   Waiver waiver;
   waiver.id = row.text();
-  waiver.model = row.text();
+  waiver.model = row.model();
   waiver.finding = row.text();
   TRY(versions, texts_from_json(row.text(), "versions of waiver " + waiver.id));
   waiver.versions = std::move(versions);
@@ -100,7 +100,7 @@ Result<void> WaiverStore::remove(const std::string& id, const std::string& who) 
   });
 }
 
-Result<std::vector<Waiver>> WaiverStore::of(const std::string& model) {
+Result<std::vector<Waiver>> WaiverStore::of(const ModelName& model) {
   return database_.read("listing waivers", [&](Transaction& in) -> Result<std::vector<Waiver>> {
     std::vector<Waiver> waivers;
     auto row =
@@ -115,7 +115,7 @@ Result<std::vector<Waiver>> WaiverStore::of(const std::string& model) {
 }
 
 // Whether a waiver is in use is for the verdicts to say: decide() wrote into each finding which waiver covers it.
-Result<std::vector<WaiverRow>> WaiverStore::rows(const std::string& model) {
+Result<std::vector<WaiverRow>> WaiverStore::rows(const ModelName& model) {
   return database_.read("listing waivers", [&](Transaction& in) -> Result<std::vector<WaiverRow>> {
     std::vector<WaiverRow> rows;
     auto row = in.query(DEFUSE_SELECT

@@ -23,8 +23,8 @@ class WaiverStore {
 
   Result<std::string> add(const Waiver& waiver, const std::string& who);  // returns its id
   Result<void> remove(const std::string& id, const std::string& who);
-  Result<std::vector<Waiver>> of(const std::string& model);       // all of that model; "" = every model
-  Result<std::vector<WaiverRow>> rows(const std::string& model);  // removed ones too, newest first
+  Result<std::vector<Waiver>> of(const ModelName& model);       // all of that model; "" = every model
+  Result<std::vector<WaiverRow>> rows(const ModelName& model);  // removed ones too, newest first
 
  private:
   std::string new_id(Transaction& in, const Waiver& waiver);

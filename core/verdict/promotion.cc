@@ -5,7 +5,7 @@
 namespace defuse {
 namespace {
 
-std::string name_or_none(const std::string& version) { return version.empty() ? "no incumbent" : version; }
+std::string name_or_none(const Version& version) { return version.empty() ? "no incumbent" : version; }
 
 }  // namespace
 
@@ -44,7 +44,7 @@ std::vector<PromotionRow> lineage(const std::vector<PromotionRow>& promotions) {
   return line;
 }
 
-std::optional<PromotionRow> opponent(const std::string& candidate_digest, const std::vector<PromotionRow>& promotions) {
+std::optional<PromotionRow> opponent(const Digest& candidate_digest, const std::vector<PromotionRow>& promotions) {
   for (const auto& promotion : lineage(promotions))
     if (promotion.digest != candidate_digest) return promotion;
   return std::nullopt;

@@ -21,7 +21,7 @@ std::vector<PromotionRow> lineage(const std::vector<PromotionRow>& promotions);
 
 // Whom a candidate is compared with: the incumbent, or, where the candidate is the incumbent itself, the one before it.
 // None if there is nobody else.
-std::optional<PromotionRow> opponent(const std::string& candidate_digest, const std::vector<PromotionRow>& promotions);
+std::optional<PromotionRow> opponent(const Digest& candidate_digest, const std::vector<PromotionRow>& promotions);
 
 // Whether a person may make this version the incumbent by its verdict. Ok, or `conflict` with the reason for people.
 Result<void> may_promote(const VersionRow& version, const std::optional<VerdictRow>& verdict,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/names.h"
 #include "core/registry/signature.h"
 #include "core/verdict/job_state.h"
 #include "core/verdict/pace.h"
@@ -18,9 +19,9 @@ namespace defuse {
 enum class VersionPresence { present, deleted };
 
 struct VersionRow {
-  std::string model;
-  std::string version;
-  std::string digest;
+  ModelName model;
+  Version version;
+  Digest digest;
   std::filesystem::path artifact;
   std::string fingerprint;  // of the files when the digest was taken
   std::vector<std::string> labels;
@@ -35,9 +36,9 @@ struct VersionRow {
 struct JobRow {
   std::int64_t id = 0;
   JobKind kind = JobKind::gate;
-  std::string model;
-  std::string version;
-  std::string digest;
+  ModelName model;
+  Version version;
+  Digest digest;
   JobState state = JobState::queued;
   int attempt = 0;            // attempts started
   std::int64_t priority = 0;  // higher first, then older first
@@ -47,10 +48,10 @@ struct JobRow {
   std::optional<TimePoint> finished;
   std::string station;  // last progress seen
   double progress = 0;
-  std::optional<Pace> pace;       // of the station
-  std::string error;              // last failure, for people
-  std::string incumbent_version;  // what it was (or will be) compared with; empty if none
-  std::string incumbent_digest;
+  std::optional<Pace> pace;   // of the station
+  std::string error;          // last failure, for people
+  Version incumbent_version;  // what it was (or will be) compared with; empty if none
+  Digest incumbent_digest;
 };
 
 // When the running job's station is expected to be done.
@@ -68,12 +69,12 @@ struct Judgement {
 
 struct VerdictRow {
   std::int64_t job = 0;
-  std::string model;
-  std::string version;
-  std::string digest;
+  ModelName model;
+  Version version;
+  Digest digest;
   TimePoint created;
-  std::string incumbent_version;  // empty if there was none
-  std::string incumbent_digest;
+  Version incumbent_version;  // empty if there was none
+  Digest incumbent_digest;
   Verdict verdict;
   std::filesystem::path report;        // folder with report.json, report.html, …; relative to the state folder
   std::optional<Judgement> judgement;  // to be counted; never read back. Unset if nothing was compared
@@ -83,9 +84,9 @@ enum class PromotionKind { promote, override_verdict, rollback };
 
 struct PromotionRow {
   std::int64_t id = 0;
-  std::string model;
-  std::string version;
-  std::string digest;
+  ModelName model;
+  Version version;
+  Digest digest;
   PromotionKind kind = PromotionKind::promote;
   std::string who;
   std::string reason;

@@ -5,10 +5,10 @@
 
 namespace defuse {
 
-std::vector<SiblingRef> siblings_of(const NoiseFloorSettings& settings, const std::string& model,
+std::vector<SiblingRef> siblings_of(const NoiseFloorSettings& settings, const ModelName& model,
                                     const std::vector<VersionRow>& versions,
-                                    const std::vector<PromotionRow>& promotions, const std::string& candidate_digest,
-                                    const std::string& incumbent_digest) {
+                                    const std::vector<PromotionRow>& promotions, const Digest& candidate_digest,
+                                    const Digest& incumbent_digest) {
   const auto find = [&](const auto& wanted) {
     const auto found = std::find_if(versions.begin(), versions.end(), wanted);
     return found == versions.end() ? nullptr : &*found;

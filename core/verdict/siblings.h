@@ -12,9 +12,9 @@ namespace defuse {
 // `versions` are the line's current ones, `promotions` come newest first. `last_promoted` counts versions that held the
 // line by passing: not the incumbent, not the candidate, not one that a person promoted against its verdict or rolled
 // back, not one whose artifact is gone.
-std::vector<SiblingRef> siblings_of(const NoiseFloorSettings& settings, const std::string& model,
+std::vector<SiblingRef> siblings_of(const NoiseFloorSettings& settings, const ModelName& model,
                                     const std::vector<VersionRow>& versions,
-                                    const std::vector<PromotionRow>& promotions, const std::string& candidate_digest,
-                                    const std::string& incumbent_digest);
+                                    const std::vector<PromotionRow>& promotions, const Digest& candidate_digest,
+                                    const Digest& incumbent_digest);
 
 }  // namespace defuse

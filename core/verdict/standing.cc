@@ -47,13 +47,13 @@ Standing not_ready(Standing standing, const RegistryEntry& entry) {
   return standing;
 }
 
-const RegistryEntry* not_ready_entry(const ModelFacts& facts, const std::string& version) {
+const RegistryEntry* not_ready_entry(const ModelFacts& facts, const Version& version) {
   for (const auto& entry : facts.registry.not_ready)
     if (entry.model == facts.model && entry.version == version) return &entry;
   return nullptr;
 }
 
-Standing absent(const ModelFacts& facts, const std::string& version) {
+Standing absent(const ModelFacts& facts, const Version& version) {
   Standing standing;
   if (const auto* entry = not_ready_entry(facts, version)) {
     return not_ready(std::move(standing), *entry);
@@ -126,10 +126,9 @@ GateAnswer gate_answer(VerdictState state) {
   return GateAnswer::error;
 }
 
-std::string name_incumbent(const std::string& version, const std::string& digest) {
+std::string name_incumbent(const Version& version, const Digest& digest) {
   if (digest.empty()) return "no incumbent";
-  const auto short_digest = digest.substr(0, 12);
-  return version.empty() ? "digest " + short_digest : version + " (" + short_digest + ")";
+  return version.empty() ? "digest " + short_digest(digest) : version + " (" + short_digest(digest) + ")";
 }
 
 Standing weigh(const ModelFacts& facts, const VersionRow& row, const VerdictRow& judged) {
@@ -139,13 +138,13 @@ Standing weigh(const ModelFacts& facts, const VersionRow& row, const VerdictRow&
   standing.verdict = judged.verdict.state;
   standing.reason = judged.verdict.reason;
   standing.is_incumbent = facts.incumbent && facts.incumbent->digest == row.digest;
-  const std::string incumbent = facts.incumbent ? facts.incumbent->digest : "";
+  const Digest incumbent = facts.incumbent ? facts.incumbent->digest : Digest();
   if (!standing.is_incumbent && judged.incumbent_digest != incumbent) {
     standing.stale = true;
     standing.verdict = VerdictState::inconclusive;
     standing.reason = "judged against " + name_incumbent(judged.incumbent_version, judged.incumbent_digest) +
                       ", but the incumbent is now " +
-                      name_incumbent(facts.incumbent ? facts.incumbent->version : "", incumbent) +
+                      name_incumbent(facts.incumbent ? facts.incumbent->version : Version(), incumbent) +
                       ": evaluate it again";
   } else if (judged.verdict.ok()) {
     if (auto lapsed = lapsed_waiver(facts, judged.verdict)) {
@@ -189,7 +188,7 @@ Standing standing_of(const ModelFacts& facts, VersionFacts version) {
   return standing;
 }
 
-Standing standing_without_record(const ModelFacts& facts, const std::string& version) {
+Standing standing_without_record(const ModelFacts& facts, const Version& version) {
   if (!facts.known) return unknown("no model named " + facts.model);
   return absent(facts, version);
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/names.h"
 #include "core/registry/source.h"
 #include "core/verdict/records.h"
 #include "core/verdict/verdict.h"
@@ -48,7 +49,7 @@ struct RegistryView {
 
 // What all versions of a model share.
 struct ModelFacts {
-  std::string model;
+  ModelName model;
   bool watched = false;  // named by the configuration
   bool known = false;    // watched, or there are records of it
   std::optional<PromotionRow> incumbent;
@@ -68,12 +69,12 @@ struct VersionFacts {
 
 Standing standing_of(const ModelFacts& facts, VersionFacts version);
 // Of a version that there is no record of; `version` may be anything.
-Standing standing_without_record(const ModelFacts& facts, const std::string& version);
+Standing standing_without_record(const ModelFacts& facts, const Version& version);
 
 // Does this verdict still count? Fills everything but row and job.
 Standing weigh(const ModelFacts& facts, const VersionRow& row, const VerdictRow& judged);
 
 // "3", or "digest 1a2b3c4d5e6f" where the name is not known, or "no incumbent".
-std::string name_incumbent(const std::string& version, const std::string& digest);
+std::string name_incumbent(const Version& version, const Digest& digest);
 
 }  // namespace defuse

@@ -2,8 +2,7 @@
 
 namespace defuse {
 
-Distrust distrust(const SignatureSettings& settings, const std::string& version,
-                  const std::optional<VersionRow>& record) {
+Distrust distrust(const SignatureSettings& settings, const Version& version, const std::optional<VersionRow>& record) {
   if (settings.mode != SignatureMode::enforce) return {};
   if (!record) return {version + ", which was never seen in the registry", false};
   const auto view = weigh_signature(record->signature, settings);

@@ -16,7 +16,6 @@ struct Distrust {
 
 // `record` is what is known of the artifact; none if it was never seen. Only where signatures are enforced is there
 // ever a reason.
-Distrust distrust(const SignatureSettings& settings, const std::string& version,
-                  const std::optional<VersionRow>& record);
+Distrust distrust(const SignatureSettings& settings, const Version& version, const std::optional<VersionRow>& record);
 
 }  // namespace defuse

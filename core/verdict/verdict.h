@@ -71,7 +71,7 @@ struct CheckResult {
 // A dated, reasoned exception for one finding or region, on one model, and on named versions or all of them.
 struct Waiver {
   std::string id;
-  std::string model;
+  ModelName model;
   std::string finding;                // finding id, or a region id; no wildcards
   std::vector<std::string> versions;  // empty = every version of the model
   std::string reason;

@@ -47,18 +47,17 @@ ActionsOnStrand::ActionsOnStrand(const Parts& parts, StateFolder state, Promoter
       state_(std::move(state)),
       promoter_({strand_, store_, live_, files_}, std::move(identify)) {}
 
-Result<void> ActionsOnStrand::promote(const std::string& model, const std::string& version, const std::string& reason,
+Result<void> ActionsOnStrand::promote(const ModelName& model, const Version& version, const std::string& reason,
                                       PromotionKind kind, const std::string& who) {
   return promoter_.promote(model, version, reason, kind, who);
 }
 
-Result<std::string> ActionsOnStrand::rollback(const std::string& model, const std::string& reason,
+Result<std::string> ActionsOnStrand::rollback(const ModelName& model, const std::string& reason,
                                               const std::string& who) {
   return promoter_.rollback(model, reason, who);
 }
 
-Result<std::int64_t> ActionsOnStrand::evaluate(const std::string& model, const std::string& version,
-                                               const std::string& who) {
+Result<std::int64_t> ActionsOnStrand::evaluate(const ModelName& model, const Version& version, const std::string& who) {
   return strand_.call<std::int64_t>([this, model, version, who]() -> Result<std::int64_t> {
     TRY(row, present_version(store_, live_, model, version));
     TRY(id, states_.enqueue(row, priority_of(live_.clock().now(), 0),
@@ -70,7 +69,7 @@ Result<std::int64_t> ActionsOnStrand::evaluate(const std::string& model, const s
 }
 
 // The report may be large: it is read on the caller's thread. Only what follows from it is for the strand.
-Result<std::int64_t> ActionsOnStrand::correct(const std::string& model, const std::string& version,
+Result<std::int64_t> ActionsOnStrand::correct(const ModelName& model, const Version& version,
                                               const RepairRequest& wanted, const std::string& who) {
   TRY(reader, live_.store());
   TRY(seen, reader->versions.current(model, version));

@@ -30,12 +30,12 @@ class ActionsOnStrand final : public Actions {
   };
   ActionsOnStrand(const Parts& parts, StateFolder state, Promoter::Identify identify);
 
-  Result<std::int64_t> evaluate(const std::string& model, const std::string& version, const std::string& who) override;
-  Result<std::int64_t> correct(const std::string& model, const std::string& version, const RepairRequest& wanted,
+  Result<std::int64_t> evaluate(const ModelName& model, const Version& version, const std::string& who) override;
+  Result<std::int64_t> correct(const ModelName& model, const Version& version, const RepairRequest& wanted,
                                const std::string& who) override;
-  Result<void> promote(const std::string& model, const std::string& version, const std::string& reason,
-                       PromotionKind kind, const std::string& who) override;
-  Result<std::string> rollback(const std::string& model, const std::string& reason, const std::string& who) override;
+  Result<void> promote(const ModelName& model, const Version& version, const std::string& reason, PromotionKind kind,
+                       const std::string& who) override;
+  Result<std::string> rollback(const ModelName& model, const std::string& reason, const std::string& who) override;
   Result<void> cancel(std::int64_t job, const std::string& who) override;
   Result<void> label_region(const std::string& id, const std::string& label, const std::string& note,
                             const std::string& who) override;

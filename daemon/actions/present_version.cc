@@ -4,8 +4,8 @@
 
 namespace defuse {
 
-Result<VersionRow> present_version(Store& store, const ReadModel& read, const std::string& model,
-                                   const std::string& version) {
+Result<VersionRow> present_version(Store& store, const ReadModel& read, const ModelName& model,
+                                   const Version& version) {
   const auto config = read.config();
   if (!config->models.contains(model)) return fail(ErrorCode::not_found, "no model named " + model + " is configured");
   TRY(row, store.versions.current(model, version));

@@ -23,7 +23,7 @@ Promoter::Promoter(const Parts& parts, Identify identify)
       files_(parts.files),
       identify_(std::move(identify)) {}
 
-Result<void> Promoter::promote(const std::string& model, const std::string& version, const std::string& reason,
+Result<void> Promoter::promote(const ModelName& model, const Version& version, const std::string& reason,
                                PromotionKind kind, const std::string& who) {
   TRY(row, strand_.call<VersionRow>([=, this] { return to_promote(model, version, reason, kind); }));
   TRY_OK(same_file(row, kind, who));
@@ -36,7 +36,7 @@ Result<void> Promoter::promote(const std::string& model, const std::string& vers
   });
 }
 
-Result<VersionRow> Promoter::to_promote(const std::string& model, const std::string& version, const std::string& reason,
+Result<VersionRow> Promoter::to_promote(const ModelName& model, const Version& version, const std::string& reason,
                                         PromotionKind kind) {
   TRY(row, present_version(store_, live_, model, version));
   TRY(incumbent, store_.promotions.incumbent(model));
@@ -61,7 +61,7 @@ Result<VersionRow> Promoter::to_promote(const std::string& model, const std::str
   return row;
 }
 
-Result<std::string> Promoter::rollback(const std::string& model, const std::string& reason, const std::string& who) {
+Result<std::string> Promoter::rollback(const ModelName& model, const std::string& reason, const std::string& who) {
   TRY(row, strand_.call<VersionRow>([=, this] { return to_roll_back_to(model); }));
   TRY_OK(same_file(row, PromotionKind::rollback, who));
   return strand_.call<std::string>([=, this, seen = std::move(row)]() -> Result<std::string> {
@@ -74,7 +74,7 @@ Result<std::string> Promoter::rollback(const std::string& model, const std::stri
   });
 }
 
-Result<VersionRow> Promoter::to_roll_back_to(const std::string& model) {
+Result<VersionRow> Promoter::to_roll_back_to(const ModelName& model) {
   if (!live_.config()->models.contains(model))
     return fail(ErrorCode::not_found, "no model named " + model + " is configured");
   TRY(promotions, store_.promotions.of(model));
@@ -83,7 +83,7 @@ Result<VersionRow> Promoter::to_roll_back_to(const std::string& model) {
   if (row.digest != target.digest)
     return fail(ErrorCode::conflict, model + "/" + target.version +
                                          " was replaced since it was the incumbent: its digest was " +
-                                         target.digest.substr(0, 12) + " and is " + row.digest.substr(0, 12));
+                                         short_digest(target.digest) + " and is " + short_digest(row.digest));
   return row;
 }
 

@@ -25,14 +25,14 @@ class Promoter {
   using Identify = std::function<Result<Candidate>(const RegistryEntry&)>;  // reads the artifact; slow
   Promoter(const Parts& parts, Identify identify);
 
-  Result<void> promote(const std::string& model, const std::string& version, const std::string& reason,
-                       PromotionKind kind, const std::string& who);
-  Result<std::string> rollback(const std::string& model, const std::string& reason, const std::string& who);
+  Result<void> promote(const ModelName& model, const Version& version, const std::string& reason, PromotionKind kind,
+                       const std::string& who);
+  Result<std::string> rollback(const ModelName& model, const std::string& reason, const std::string& who);
 
  private:
-  Result<VersionRow> to_promote(const std::string& model, const std::string& version, const std::string& reason,
+  Result<VersionRow> to_promote(const ModelName& model, const Version& version, const std::string& reason,
                                 PromotionKind kind);
-  Result<VersionRow> to_roll_back_to(const std::string& model);
+  Result<VersionRow> to_roll_back_to(const ModelName& model);
   Result<void> same_file(const VersionRow& row, PromotionKind kind, const std::string& who);
   Result<void> carry_out(const VersionRow& row, const std::string& reason, PromotionKind kind, const std::string& who);
 

@@ -82,7 +82,7 @@ Result<Waiver> waiver_of(const Call& call) {
   if (until > now + config->http.max_waiver)
     return fail(ErrorCode::invalid_input, "body.expires: a waiver may run for at most " +
                                               std::to_string(config->http.max_waiver.count() / 24) + " days");
-  waiver.model = std::move(model);
+  waiver.model = ModelName(std::move(model));
   waiver.finding = std::move(finding);
   waiver.versions = std::move(versions);
   waiver.reason = std::move(reason);
@@ -102,8 +102,8 @@ ApiResponse no_content() {
 Result<void> known_version(const Call& call) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
-  TRY(row, store->versions.current(facts.model, call.at("version")));
-  if (!row) return fail(ErrorCode::not_found, "no version " + call.at("version") + " of model " + facts.model);
+  TRY(row, store->versions.current(facts.model, call.version()));
+  if (!row) return fail(ErrorCode::not_found, "no version " + call.version() + " of model " + facts.model);
   return {};
 }
 
@@ -112,9 +112,9 @@ Result<void> known_version(const Call& call) {
 Answer evaluate(const Call& call) {
   TRY_OK(body_of(call, {}));
   TRY_OK(known_version(call));
-  TRY(job, call.actions.evaluate(call.at("model"), call.at("version"), call.who()));
-  auto response = json_response(
-      {{"job", job}, {"model", call.at("model")}, {"version", call.at("version")}, {"state", "queued"}}, 202);
+  TRY(job, call.actions.evaluate(call.model(), call.version(), call.who()));
+  auto response =
+      json_response({{"job", job}, {"model", call.model()}, {"version", call.version()}, {"state", "queued"}}, 202);
   response.headers.emplace_back("Location", "/v1/jobs/" + std::to_string(job));
   return response;
 }
@@ -125,8 +125,8 @@ Answer promote(const Call& call) {
   TRY(reason, text_of(body, "reason", {.required = override_verdict}));
   TRY_OK(known_version(call));
   const auto kind = override_verdict ? PromotionKind::override_verdict : PromotionKind::promote;
-  TRY_OK(call.actions.promote(call.at("model"), call.at("version"), reason, kind, call.who()));
-  return json_response({{"model", call.at("model")}, {"incumbent", call.at("version")}});
+  TRY_OK(call.actions.promote(call.model(), call.version(), reason, kind, call.who()));
+  return json_response({{"model", call.model()}, {"incumbent", call.version()}});
 }
 
 Answer rollback(const Call& call) {
@@ -134,8 +134,8 @@ Answer rollback(const Call& call) {
   TRY(reason, text_of(body, "reason", {.required = true}));
   TRY(store, call.read.store());
   TRY_OK(known_model(call, *store));
-  TRY(version, call.actions.rollback(call.at("model"), reason, call.who()));
-  return json_response({{"model", call.at("model")}, {"incumbent", version}});
+  TRY(version, call.actions.rollback(call.model(), reason, call.who()));
+  return json_response({{"model", call.model()}, {"incumbent", version}});
 }
 
 Answer label_region(const Call& call) {
@@ -158,7 +158,7 @@ Answer waivers(const Call& call) {
   if (model != call.query.end() && !is_valid_name(model->second))
     return fail(ErrorCode::invalid_input, "model: not a model's name");
   TRY(store, call.read.store());
-  TRY(rows, store->waivers.of(model == call.query.end() ? "" : model->second));
+  TRY(rows, store->waivers.of(model == call.query.end() ? ModelName() : ModelName(model->second)));
   Json list = Json::array();
   for (const auto& waiver : rows) {
     Json json = to_json(waiver);

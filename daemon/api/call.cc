@@ -18,7 +18,7 @@ ApiResponse json_response(const Json& body, int status) {
 Json time_or_null(const std::optional<TimePoint>& time) { return time ? Json(to_rfc3339(*time)) : Json(); }
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
-std::string version_url(const std::string& model, const std::string& version) {
+std::string version_url(const ModelName& model, const Version& version) {
   return "/v1/models/" + percent_encode(model) + "/versions/" + percent_encode(version);
 }
 
@@ -57,8 +57,8 @@ Result<Json> body_of(const Call& call, const std::vector<std::string>& allowed) 
 }
 
 Result<ModelFacts> known_model(const Call& call, Store& store) {
-  TRY(facts, model_facts(call.at("model"), call.read, store));
-  if (!facts.known) return fail(ErrorCode::not_found, "no model named " + call.at("model"));
+  TRY(facts, model_facts(call.model(), call.read, store));
+  if (!facts.known) return fail(ErrorCode::not_found, "no model named " + call.model());
   return facts;
 }
 

@@ -25,6 +25,8 @@ struct Call {
   bool may_read = false;  // for details on pages that anybody may ask for
 
   const std::string& at(const char* name) const { return parameters.at(name); }
+  ModelName model() const { return ModelName(at("model")); }
+  Version version() const { return Version(at("version")); }
   std::string who() const { return token ? token->name : "anonymous"; }
 };
 
@@ -33,7 +35,7 @@ using Answer = Result<ApiResponse>;  // an Error becomes problem+json by status_
 ApiResponse json_response(const Json& body, int status = 200);
 Json time_or_null(const std::optional<TimePoint>& time);
 Json text_or_null(const std::string& text);
-std::string version_url(const std::string& model, const std::string& version);
+std::string version_url(const ModelName& model, const Version& version);
 
 // ?limit=, 1 to 1000; `fallback` if absent.
 Result<std::size_t> limit_of(const Call& call, std::size_t fallback);
@@ -47,6 +49,6 @@ Result<ModelFacts> known_model(const Call& call, Store& store);
 Json finding_list(const Verdict& verdict, bool violations_only);
 Json job_json(const JobRow& job);
 Tally tally_of(const std::vector<LabelRow>& words);
-Json version_json(const ModelFacts& facts, const std::string& version, const Standing& standing);
+Json version_json(const ModelFacts& facts, const Version& version, const Standing& standing);
 
 }  // namespace defuse::http

@@ -92,11 +92,11 @@ Answer correct(const Call& call) {
   wanted.settings = std::move(settings);
   TRY(store, call.read.store());
   TRY_OK(known_model(call, *store));
-  TRY(job, call.actions.correct(call.at("model"), call.at("version"), wanted, call.who()));
+  TRY(job, call.actions.correct(call.model(), call.version(), wanted, call.who()));
   auto response = json_response({{"job", job},
                                  {"kind", to_string(JobKind::repair)},
-                                 {"model", call.at("model")},
-                                 {"version", call.at("version")},
+                                 {"model", call.model()},
+                                 {"version", call.version()},
                                  {"state", "queued"}},
                                 202);
   response.headers.emplace_back("Location", "/v1/jobs/" + std::to_string(job));

@@ -37,8 +37,8 @@ Json sandbox_json(const DaemonStatus& status) {
 }
 
 // Versions that are not complete yet and that the store has never seen; they are listed before all others.
-Result<std::vector<std::string>> unseen_versions(const ModelFacts& facts, Store& store) {
-  std::vector<std::string> unseen;
+Result<std::vector<Version>> unseen_versions(const ModelFacts& facts, Store& store) {
+  std::vector<Version> unseen;
   for (const auto& entry : facts.registry.not_ready) {
     // An entry without a version speaks of the whole model's folder.
     if (entry.model != facts.model || entry.version.empty()) continue;
@@ -90,7 +90,7 @@ Json job_json(const JobRow& job) {
           {"incumbent", text_or_null(job.incumbent_version)}};
 }
 
-Json version_json(const ModelFacts& facts, const std::string& version, const Standing& standing) {
+Json version_json(const ModelFacts& facts, const Version& version, const Standing& standing) {
   const auto* row = standing.row ? &*standing.row : nullptr;
   const auto url = version_url(facts.model, version);
   return {{"model", facts.model},
@@ -116,7 +116,7 @@ Json version_json(const ModelFacts& facts, const std::string& version, const Sta
 Answer models(const Call& call) {
   TRY(store, call.read.store());
   TRY(names, store->versions.models());
-  for (const auto& [name, settings] : call.read.config()->models) names.push_back(name);
+  for (const auto& [name, settings] : call.read.config()->models) names.push_back(ModelName(name));
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   Json list = Json::array();
@@ -158,16 +158,16 @@ Answer versions(const Call& call) {
   VersionList list;
   std::size_t passed = offset;  // of the unseen ones
   if (const auto before = call.query.find("before"); before != call.query.end()) {
-    const auto found = std::find(unseen.begin(), unseen.end(), before->second);
+    const auto found = std::find(unseen.begin(), unseen.end(), Version(before->second));
     passed = static_cast<std::size_t>(found - unseen.begin()) + (found == unseen.end() ? 0 : 1);
     if (found == unseen.end()) {
-      TRY(row, store->versions.current(facts.model, before->second));
+      TRY(row, store->versions.current(facts.model, Version(before->second)));
       if (!row) return fail(ErrorCode::invalid_input, "before: no version " + before->second);
-      list.before = before->second;
+      list.before = Version(before->second);
     }
   }
   Json page = Json::array();
-  std::string last;
+  Version last;
   for (std::size_t i = passed; i < unseen.size() && page.size() < limit; ++i) {
     TRY(standing, standing_of(facts, unseen[i], *store));
     page.push_back(version_json(facts, unseen[i], standing));
@@ -194,9 +194,9 @@ Answer versions(const Call& call) {
 Answer version(const Call& call) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
-  TRY(standing, standing_of(facts, call.at("version"), *store));
+  TRY(standing, standing_of(facts, call.version(), *store));
   if (standing.answer == GateAnswer::unknown && !standing.row) return fail(ErrorCode::not_found, standing.reason);
-  return json_response(version_json(facts, call.at("version"), standing));
+  return json_response(version_json(facts, call.version(), standing));
 }
 
 }  // namespace defuse::http

@@ -62,15 +62,14 @@ struct RepairRequest {
 class Actions {
  public:
   virtual ~Actions() = default;
-  virtual Result<std::int64_t> evaluate(const std::string& model, const std::string& version,
-                                        const std::string& who) = 0;
+  virtual Result<std::int64_t> evaluate(const ModelName& model, const Version& version, const std::string& who) = 0;
   // Returns the job. `conflict` where there is nothing to mend, or where another repair of that version is open.
-  virtual Result<std::int64_t> correct(const std::string& model, const std::string& version,
-                                       const RepairRequest& wanted, const std::string& who) = 0;
+  virtual Result<std::int64_t> correct(const ModelName& model, const Version& version, const RepairRequest& wanted,
+                                       const std::string& who) = 0;
   // `kind`: promote or override_verdict.
-  virtual Result<void> promote(const std::string& model, const std::string& version, const std::string& reason,
+  virtual Result<void> promote(const ModelName& model, const Version& version, const std::string& reason,
                                PromotionKind kind, const std::string& who) = 0;
-  virtual Result<std::string> rollback(const std::string& model, const std::string& reason, const std::string& who) = 0;
+  virtual Result<std::string> rollback(const ModelName& model, const std::string& reason, const std::string& who) = 0;
   virtual Result<void> cancel(std::int64_t job, const std::string& who) = 0;
   virtual Result<void> label_region(const std::string& id, const std::string& label, const std::string& note,
                                     const std::string& who) = 0;

@@ -6,8 +6,8 @@ namespace defuse {
 namespace {
 
 // By its name first: the same bytes may lie at other places, where nobody signed them.
-Result<std::optional<VersionRow>> record_of(Store& store, const std::string& model, const std::string& version,
-                                            const std::string& digest) {
+Result<std::optional<VersionRow>> record_of(Store& store, const ModelName& model, const Version& version,
+                                            const Digest& digest) {
   TRY(named, store.versions.current(model, version));
   if (named && named->digest == digest) return named;
   return store.versions.by_digest(model, digest);
@@ -15,14 +15,14 @@ Result<std::optional<VersionRow>> record_of(Store& store, const std::string& mod
 
 }  // namespace
 
-Result<Distrust> distrust(Store& store, const SignatureSettings& settings, const std::string& model,
-                          const std::string& version, const std::string& digest) {
+Result<Distrust> distrust(Store& store, const SignatureSettings& settings, const ModelName& model,
+                          const Version& version, const Digest& digest) {
   if (settings.mode != SignatureMode::enforce) return Distrust{};
   TRY(record, record_of(store, model, version, digest));
   return distrust(settings, version, record);
 }
 
-Result<ModelFacts> model_facts(const std::string& model, const ReadModel& read, Store& store) {
+Result<ModelFacts> model_facts(const ModelName& model, const ReadModel& read, Store& store) {
   ModelFacts facts;
   facts.model = model;
   facts.watched = read.config()->models.contains(model);
@@ -58,7 +58,7 @@ Result<Standing> standing_of(const ModelFacts& facts, const VersionRow& row, Sto
   return standing_of(facts, std::move(version));
 }
 
-Result<Standing> standing_of(const ModelFacts& facts, const std::string& version, Store& store) {
+Result<Standing> standing_of(const ModelFacts& facts, const Version& version, Store& store) {
   if (!facts.known) return standing_without_record(facts, version);
   TRY(row, store.versions.current(facts.model, version));
   if (row) return standing_of(facts, *row, store);

@@ -10,14 +10,14 @@
 namespace defuse {
 
 // Read once per request.
-Result<ModelFacts> model_facts(const std::string& model, const ReadModel& read, Store& store);
+Result<ModelFacts> model_facts(const ModelName& model, const ReadModel& read, Store& store);
 
 Result<Standing> standing_of(const ModelFacts& facts, const VersionRow& row, Store& store);
 // `version` may be anything; it need not exist.
-Result<Standing> standing_of(const ModelFacts& facts, const std::string& version, Store& store);
+Result<Standing> standing_of(const ModelFacts& facts, const Version& version, Store& store);
 
 // Why nothing may rest on this artifact of the line, which may have left the registry.
-Result<Distrust> distrust(Store& store, const SignatureSettings& settings, const std::string& model,
-                          const std::string& version, const std::string& digest);
+Result<Distrust> distrust(Store& store, const SignatureSettings& settings, const ModelName& model,
+                          const Version& version, const Digest& digest);
 
 }  // namespace defuse

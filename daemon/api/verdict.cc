@@ -41,13 +41,13 @@ constexpr const char* kReportPolicy =
 Result<VerdictRow> verdict_on_record(const Call& call, Reader reader) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
-  TRY(standing, standing_of(facts, call.at("version"), *store));
+  TRY(standing, standing_of(facts, call.version(), *store));
   if (!standing.judged)
-    return fail(ErrorCode::not_found, "there is no report on version " + call.at("version") + ": " + standing.reason);
+    return fail(ErrorCode::not_found, "there is no report on version " + call.version() + ": " + standing.reason);
   const bool current = standing.kind == Standing::Kind::judged && standing.verdict == standing.judged->verdict.state;
   if (reader == Reader::machine && !current)
     return fail(ErrorCode::conflict,
-                "the report on version " + call.at("version") + " is no answer any more: " + standing.reason);
+                "the report on version " + call.version() + " is no answer any more: " + standing.reason);
   return *standing.judged;
 }
 
@@ -88,9 +88,9 @@ Json finding_list(const Verdict& verdict, bool violations_only) {
 Answer verdict(const Call& call) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
-  TRY(standing, standing_of(facts, call.at("version"), *store));
+  TRY(standing, standing_of(facts, call.version(), *store));
   if (standing.answer == GateAnswer::unknown && !standing.judged) return fail(ErrorCode::not_found, standing.reason);
-  Json body = version_json(facts, call.at("version"), standing);
+  Json body = version_json(facts, call.version(), standing);
   const Verdict nothing{};
   const Verdict& decided = standing.judged ? standing.judged->verdict : nothing;
   body["decided"] = standing.judged ? Json(to_string(decided.state)) : Json();
@@ -109,9 +109,9 @@ Answer verdict(const Call& call) {
 
 Answer gate(const Call& call) {
   TRY(store, call.read.store());
-  TRY(facts, model_facts(call.at("model"), call.read, *store));
-  TRY(standing, standing_of(facts, call.at("version"), *store));
-  const auto url = version_url(call.at("model"), call.at("version"));
+  TRY(facts, model_facts(call.model(), call.read, *store));
+  TRY(standing, standing_of(facts, call.version(), *store));
+  const auto url = version_url(call.model(), call.version());
   auto response = json_response({{"verdict", standing.verdict ? Json(to_string(*standing.verdict)) : Json()},
                                  {"ok", standing.ok()},
                                  {"reason", standing.reason},

@@ -30,8 +30,8 @@ Result<Candidate> candidate_in(const SignedFolder& wanted) {
     return fail(ErrorCode::invalid_input, model + " is no name of a model; say which it is: --model");
   auto read = read_version_folder(folder);
   if (!read) return tl::unexpected<Error>(std::move(read.error()));
-  read->model = std::move(model);
-  read->version = std::move(version);
+  read->model = ModelName(std::move(model));
+  read->version = Version(std::move(version));
   return read;
 }
 
@@ -99,8 +99,8 @@ Result<Candidate> read_version_folder(const fs::path& folder) {
   auto files = list_version_files(folder);
   if (!files) return fail(ErrorCode::invalid_input, files.error().message);
   RegistryEntry entry;
-  entry.model = folder.parent_path().filename().string();
-  entry.version = folder.filename().string();
+  entry.model = ModelName(folder.parent_path().filename().string());
+  entry.version = Version(folder.filename().string());
   entry.artifact = folder / kArtifactName;
   entry.state = EntryState::ready;
   entry.fingerprint = fingerprint_of(*files);
@@ -117,10 +117,10 @@ Result<SignatureView> vouched_for(const EvaluateRequest& request, const JobSpec&
       TRY(read, read_version_folder(artifact.path.parent_path()));
       candidate = std::move(read);
     }
-    candidate.model = request.model;
+    candidate.model = ModelName(request.model);
     const auto manifest = parse_json(candidate.manifest, std::string(kManifestName));
     if (manifest && manifest->is_object() && manifest->contains("version") && manifest->at("version").is_string())
-      candidate.version = manifest->at("version").get<std::string>();
+      candidate.version = Version(manifest->at("version").get<std::string>());
     candidate.digest = artifact.digest;  // of the bytes that the worker will be told to load
     const auto view = weigh_signature(check_signature(candidate, settings), settings);
     if (view.refused())
@@ -150,7 +150,7 @@ int sign(Console& console, const SignRequest& request) {
         Json{{"model", signed_folder->model}, {"version", signed_folder->version}, {"digest", signed_folder->digest}});
   else
     console.say("signed " + signed_folder->model + "/" + signed_folder->version + ", digest " +
-                signed_folder->digest.substr(0, 12));
+                short_digest(signed_folder->digest));
   return kPass;
 }
 

@@ -44,7 +44,7 @@ Result<Json> newest_row(const ModelFacts& facts, Store& store) {
 Answer page_home(const Call& call) {
   TRY(store, call.read.store());
   TRY(names, store->versions.models());
-  for (const auto& [name, settings] : call.read.config()->models) names.push_back(name);
+  for (const auto& [name, settings] : call.read.config()->models) names.push_back(ModelName(name));
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   TRY(open, store->regions.open());

@@ -46,7 +46,7 @@ std::string badge_of(const Standing& standing) {
   }
 }
 
-Json version_row(const std::string& model, const std::string& version, const Standing& standing) {
+Json version_row(const ModelName& model, const Version& version, const Standing& standing) {
   const auto* accuracy = overall_accuracy(standing);
   return {{"model", model},
           {"version", version},
@@ -111,7 +111,7 @@ Json people_say(const RegionRow& row, const std::vector<LabelRow>& words) {
           {"words", std::move(said)}};
 }
 
-Json waiver_form(const Call& call, const std::string& model, const std::string& finding) {
+Json waiver_form(const Call& call, const ModelName& model, const std::string& finding) {
   constexpr std::int64_t kUsual = 14;
   const auto days = std::max<std::int64_t>(1, call.read.config()->http.max_waiver.count() / 24);
   return {{"model", model}, {"finding", finding}, {"most_days", days}, {"days", std::min(days, kUsual)}};

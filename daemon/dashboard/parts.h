@@ -13,12 +13,12 @@ std::string percent(double value);      // of a share; empty for none
 std::string number(double value);       // empty for none
 
 std::string badge_of(const Standing& standing);  // its verdict, or why there is none
-Json version_row(const std::string& model, const std::string& version, const Standing& standing);
+Json version_row(const ModelName& model, const Version& version, const Standing& standing);
 Json job_row(const JobRow& job);
 Json sample_rows(const RegionRow& row);                                     // the pictures that were drawn of it
 Json people_say(const RegionRow& row, const std::vector<LabelRow>& words);  // for dashboard_words.mustache
 Json waiver_row(const WaiverRow& row, TimePoint now);
-Json waiver_form(const Call& call, const std::string& model, const std::string& finding);
+Json waiver_form(const Call& call, const ModelName& model, const std::string& finding);
 // Of version and standing: what a failed one can be mended by, and its repairs so far; null where there is neither.
 Result<Json> mending_of(const Standing& standing, Store& store);
 

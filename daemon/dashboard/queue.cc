@@ -6,7 +6,7 @@ namespace defuse::http {
 namespace {
 
 // `path`: of the queue, "/queue" or a model's.
-Answer queue_page(const Call& call, Store& store, const std::string& model, const std::string& path) {
+Answer queue_page(const Call& call, Store& store, const ModelName& model, const std::string& path) {
   const std::string show = asked(call, "show");
   if (!show.empty() && show != "unlabelled" && show != "second")
     return fail(ErrorCode::invalid_input, "show: expected unlabelled or second");

@@ -60,7 +60,7 @@ Result<Json> heat_rows(Store& store, const std::vector<RegionRow>& rows,
 }
 
 // Class names where the configuration has them; what people give names to, they want to read.
-std::string class_name(const Config& config, const std::string& model, std::int32_t label) {
+std::string class_name(const Config& config, const ModelName& model, std::int32_t label) {
   const auto known = config.models.find(model);
   const auto at = static_cast<std::size_t>(std::max(label, 0));
   if (label < 0 || known == config.models.end() || at >= known->second.classes.size()) return class_text(label);
@@ -114,7 +114,7 @@ Json novelty_view(const RegionRow& row, const Config& config) {
           {"nearest", std::move(nearest)}};
 }
 
-Json history_rows(const std::string& model, const std::vector<RegionScoreRow>& scores) {
+Json history_rows(const ModelName& model, const std::vector<RegionScoreRow>& scores) {
   Json list = Json::array();
   for (auto row = scores.rbegin(); row != scores.rend(); ++row) {
     const auto& score = row->score;

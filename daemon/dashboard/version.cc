@@ -63,20 +63,20 @@ std::string signature_words(const Standing& standing) {
 Answer page_version(const Call& call) {
   TRY(store, call.read.store());
   TRY(facts, known_model(call, *store));
-  TRY(standing, standing_of(facts, call.at("version"), *store));
+  TRY(standing, standing_of(facts, call.version(), *store));
   if (standing.answer == GateAnswer::unknown && !standing.row) return fail(ErrorCode::not_found, standing.reason);
   const Verdict nothing{};
   const Verdict& decided = standing.judged ? standing.judged->verdict : nothing;
   const auto page = document_of(call, standing, kPageFile, kMaxPageFile);
-  const auto url = version_url(facts.model, call.at("version"));
+  const auto url = version_url(facts.model, call.version());
   auto checks = check_rows(decided, page);
   TRY(mending, mending_of(standing, *store));
-  Json values = {{"title", facts.model + " " + call.at("version")},
+  Json values = {{"title", facts.model + " " + call.version()},
                  {"program", "defused " DEFUSED_VERSION},
                  {"model", facts.model},
-                 {"version", call.at("version")},
+                 {"version", call.version()},
                  {"url", url},
-                 {"row", version_row(facts.model, call.at("version"), standing)},
+                 {"row", version_row(facts.model, call.version(), standing)},
                  {"digest", standing.row ? standing.row->digest : ""},
                  {"replaced", standing.row ? standing.row->replaced > 0 : false},
                  {"signed_by", standing.signature.state == SignatureState::valid ? standing.signature.key : ""},

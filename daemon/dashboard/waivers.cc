@@ -59,7 +59,7 @@ Json waiver_row(const WaiverRow& row, TimePoint now) {
 
 Answer page_waivers(const Call& call) {
   TRY(store, call.read.store());
-  const std::string model = asked(call, "model");
+  const ModelName model(asked(call, "model"));
   if (!model.empty() && !is_valid_name(model)) return fail(ErrorCode::invalid_input, "model: not a model's name");
   const std::string asked_state = asked(call, "state");
   const std::string filter = asked_state.empty() ? "all" : asked_state;
@@ -94,7 +94,7 @@ Answer page_waivers(const Call& call) {
 
 // What the address names is only shown, escaped: the form's answer is checked where it arrives.
 Answer page_waiver_new(const Call& call) {
-  const std::string model = asked(call, "model");
+  const ModelName model(asked(call, "model"));
   const std::string finding = asked(call, "finding");
   if (!model.empty() && !call.read.config()->models.contains(model))
     return fail(ErrorCode::not_found, "no model named " + model);

@@ -146,9 +146,8 @@ void JobRunner::start(std::int64_t id) {
   const auto& run = *current_->run;
   const auto& spec = run.spec();
   if (const auto problem = distrusted(store_, *live_.config(), spec); !problem.empty()) return give_up(problem);
-  spdlog::info("job {} ({}, digest {}): {} started, against {}", id, run.name(),
-               spec.candidate.digest.str().substr(0, 12), run.noun(),
-               spec.incumbent ? spec.incumbent->version.str() : "no incumbent");
+  spdlog::info("job {} ({}, digest {}): {} started, against {}", id, run.name(), short_digest(spec.candidate.digest),
+               run.noun(), spec.incumbent ? spec.incumbent->version.str() : "no incumbent");
   const WorkerLimits limits{spec.worker.timeout, spec.worker.memory};
   const auto started = supervisor_.start(
       state_.job(id), limits,

@@ -56,7 +56,7 @@ void Rejudging::judge_again(const VersionRow& version, const std::string& who, c
             });
 }
 
-Result<void> Rejudging::judge_again_about(const std::string& model, const std::string& subject, const std::string& who,
+Result<void> Rejudging::judge_again_about(const ModelName& model, const std::string& subject, const std::string& who,
                                           const std::string& why) {
   ++changes_;
   TRY(versions, store_.versions.told_of(model, subject));

@@ -21,7 +21,7 @@ class Rejudging {
   // The latest verdict of this artifact.
   void judge_again(const VersionRow& version, const std::string& who, const std::string& why);
   // Versions whose verdict speaks of this finding, region or waiver.
-  Result<void> judge_again_about(const std::string& model, const std::string& subject, const std::string& who,
+  Result<void> judge_again_about(const ModelName& model, const std::string& subject, const std::string& who,
                                  const std::string& why);
   void check_waivers();  // those that expired since the last look
   // Grows with every change of a label or a waiver: a gate that is judged meanwhile is judged again.

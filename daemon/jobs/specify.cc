@@ -15,8 +15,8 @@ constexpr std::size_t kMostKnownRegions = 200;
 
 // Every bug that the data or a person confirmed in any version that was judged, promoted or not. What was found in the
 // candidate itself (by digest: another artifact under the same version is another candidate) is no test for it.
-Result<std::vector<KnownRegionRef>> known_regions(Store& store, const StateFolder& state, const std::string& model,
-                                                  const std::string& digest) {
+Result<std::vector<KnownRegionRef>> known_regions(Store& store, const StateFolder& state, const ModelName& model,
+                                                  const Digest& digest) {
   TRY(rows, store.regions.of(model));
   std::vector<KnownRegionRef> known;
   for (const auto& row : rows) {

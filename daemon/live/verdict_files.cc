@@ -20,7 +20,7 @@ bool is_being_written(const ReadModel& read, const VersionRow& version) {
 VerdictFiles::VerdictFiles(Store& store, LiveState& live, StateFolder state)
     : store_(store), live_(live), state_(std::move(state)) {}
 
-void VerdictFiles::refresh(const std::string& model, const std::string& version) {
+void VerdictFiles::refresh(const ModelName& model, const Version& version) {
   const auto standing = [&]() -> Result<Standing> {
     TRY(facts, model_facts(model, live_, store_));
     return standing_of(facts, version, store_);
@@ -28,7 +28,7 @@ void VerdictFiles::refresh(const std::string& model, const std::string& version)
   write(model, version, standing());
 }
 
-void VerdictFiles::refresh_all(const std::string& model) {
+void VerdictFiles::refresh_all(const ModelName& model) {
   const auto versions = store_.versions.of(model);
   if (!versions) return spdlog::error("{}: versions cannot be read: {}", model, versions.error().describe());
   for (const auto& version : *versions) refresh(model, version.version);
@@ -50,7 +50,7 @@ void VerdictFiles::refresh_present(const std::vector<KnownVersion>& known) {
   }
 }
 
-void VerdictFiles::verdict_given(const std::string& model, const std::string& version) {
+void VerdictFiles::verdict_given(const ModelName& model, const Version& version) {
   const auto row = store_.versions.current(model, version);
   const auto all = store_.versions.of(model);
   if (row && *row && all)
@@ -67,7 +67,7 @@ void VerdictFiles::verdict_given(const std::string& model, const std::string& ve
   live_.publish("verdict", data);
 }
 
-void VerdictFiles::write(const std::string& model, const std::string& version, const Result<Standing>& found) {
+void VerdictFiles::write(const ModelName& model, const Version& version, const Result<Standing>& found) {
   const auto done = found ? write_standing(model, version, *found) : Result<void>(tl::unexpected<Error>(found.error()));
   if (done) return;
   spdlog::error("{}/{}: its verdict file cannot be written: {}", model, version, done.error().describe());
@@ -77,10 +77,9 @@ void VerdictFiles::write(const std::string& model, const std::string& version, c
                      version, removed.error().describe());
 }
 
-Result<void> VerdictFiles::write_standing(const std::string& model, const std::string& version,
-                                          const Standing& standing) {
+Result<void> VerdictFiles::write_standing(const ModelName& model, const Version& version, const Standing& standing) {
   if (standing.kind == Standing::Kind::unknown) return remove_synced(state_.verdict_file(model, version));
-  const auto digest = standing.row ? standing.row->digest : std::string();
+  const auto digest = standing.row ? standing.row->digest : Digest();
   if (standing.row && is_being_written(live_, *standing.row))
     return write_verdict_file(state_, model, version,
                               other_document(model, version, digest, std::nullopt, "it is being written again"));

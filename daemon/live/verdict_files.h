@@ -19,16 +19,16 @@ class VerdictFiles {
  public:
   VerdictFiles(Store& store, LiveState& live, StateFolder state);
 
-  void refresh(const std::string& model, const std::string& version);
-  void refresh_all(const std::string& model);
+  void refresh(const ModelName& model, const Version& version);
+  void refresh_all(const ModelName& model);
   // Files may have become untrue while no daemon ran, and whoever reads them trusts a daemon that is ready.
   void refresh_present(const std::vector<KnownVersion>& known);
   // A verdict was stored: for all versions with these bytes, and told to those who listen.
-  void verdict_given(const std::string& model, const std::string& version);
+  void verdict_given(const ModelName& model, const Version& version);
 
  private:
-  void write(const std::string& model, const std::string& version, const Result<Standing>& found);
-  Result<void> write_standing(const std::string& model, const std::string& version, const Standing& standing);
+  void write(const ModelName& model, const Version& version, const Result<Standing>& found);
+  Result<void> write_standing(const ModelName& model, const Version& version, const Standing& standing);
 
   Store& store_;
   LiveState& live_;

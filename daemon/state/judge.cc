@@ -117,7 +117,7 @@ Result<void> remove_whole(const fs::path& path) {
 
 fs::path report_folder(const JudgeRequest& request) {
   const auto& candidate = request.job.candidate;
-  auto name = candidate.digest.str().substr(0, 12) + "-" + std::to_string(request.job.id);
+  auto name = short_digest(candidate.digest) + "-" + std::to_string(request.job.id);
   if (!request.suffix.empty()) name += "-" + request.suffix;
   return fs::path("reports") / request.job.model.str() / candidate.version.str() / name;
 }
@@ -237,7 +237,7 @@ Result<std::string> published_document(const StateFolder& state, const fs::path&
   return read_file(state.absolute(report) / "verdict.json", kMaxDocument);
 }
 
-std::string other_document(const std::string& model, const std::string& version, const std::string& digest,
+std::string other_document(const ModelName& model, const Version& version, const Digest& digest,
                            std::optional<VerdictState> verdict, const std::string& reason) {
   if (verdict == VerdictState::pass) verdict = VerdictState::error;  // a pass has a report behind it
   Json json = Json::object();
@@ -252,7 +252,7 @@ std::string other_document(const std::string& model, const std::string& version,
   return dump_json(json, 2) + "\n";
 }
 
-Result<void> write_verdict_file(const StateFolder& state, const std::string& model, const std::string& version,
+Result<void> write_verdict_file(const StateFolder& state, const ModelName& model, const Version& version,
                                 const std::string& document) {
   const auto file = state.verdict_file(model, version);
   TRY_OK(make_folder(file.parent_path()));

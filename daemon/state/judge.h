@@ -37,7 +37,7 @@ struct StateFolder {
   // What finished repairs left: correction.json, correction.md, sweep.svg, and a model with its manifest.
   std::filesystem::path corrections() const { return root / "corrections"; }
   std::filesystem::path correction(std::int64_t id) const { return corrections() / std::to_string(id); }
-  std::filesystem::path verdict_file(const std::string& model, const std::string& version) const {
+  std::filesystem::path verdict_file(const ModelName& model, const Version& version) const {
     return root / "verdicts" / model / (version + ".json");
   }
   std::filesystem::path absolute(const std::filesystem::path& relative) const { return root / relative; }
@@ -78,9 +78,9 @@ Result<Judged> judge_failure(const JudgeRequest& request, const std::string& cau
 // The small verdict document as last published for this report; for <state>/verdicts.
 Result<std::string> published_document(const StateFolder& state, const std::filesystem::path& report);
 // The document of a version whose stored verdict does not count (any more), or that has none: never `ok`.
-std::string other_document(const std::string& model, const std::string& version, const std::string& digest,
+std::string other_document(const ModelName& model, const Version& version, const Digest& digest,
                            std::optional<VerdictState> verdict, const std::string& reason);
-Result<void> write_verdict_file(const StateFolder& state, const std::string& model, const std::string& version,
+Result<void> write_verdict_file(const StateFolder& state, const ModelName& model, const Version& version,
                                 const std::string& document);
 
 // What a finished job needs no more; `keep_result` while it may be judged again.

@@ -72,10 +72,10 @@ void Discovery::found(const Candidate& identified, const std::string& fingerprin
     TRY(row, store_.versions.current(candidate.model, candidate.version));
     if (!row) return fail(ErrorCode::internal, name + " vanished from the store");
     if (before && before->digest != candidate.digest)
-      spdlog::warn("{}: replaced in place, digest {} instead of {}", name, candidate.digest.substr(0, 12),
-                   before->digest.substr(0, 12));
+      spdlog::warn("{}: replaced in place, digest {} instead of {}", name, short_digest(candidate.digest),
+                   short_digest(before->digest));
     else if (!before)
-      spdlog::info("{}: new, digest {}", name, candidate.digest.substr(0, 12));
+      spdlog::info("{}: new, digest {}", name, short_digest(candidate.digest));
     return enqueue_new(*row, position);
   };
   if (const auto taken = take(); !taken) spdlog::error("{}: cannot be taken in: {}", name, taken.error().describe());
@@ -127,7 +127,7 @@ void Discovery::scanned(const ScanReport& report) {
 
 // A version that is being written again must not go on living on the verdict of its former bytes.
 void Discovery::withdraw_changing(const std::vector<RegistryEntry>& not_ready) {
-  std::set<std::pair<std::string, std::string>> now;
+  std::set<std::pair<ModelName, Version>> now;
   for (const auto& entry : not_ready) {
     const auto known = store_.versions.current(entry.model, entry.version);
     if (!known || !*known || (*known)->fingerprint == entry.fingerprint) continue;
@@ -142,7 +142,7 @@ void Discovery::withdraw_changing(const std::vector<RegistryEntry>& not_ready) {
 
 // Who only shares a disk must learn that a version will never be judged as it is, and not wait for it.
 void Discovery::tell_of_refused(const std::vector<RegistryEntry>& before, const std::vector<RegistryEntry>& now) {
-  std::map<std::pair<std::string, std::string>, std::string> refused;
+  std::map<std::pair<ModelName, Version>, std::string> refused;
   for (const auto& entry : before)
     if (entry.state == EntryState::refused) refused[{entry.model, entry.version}] = entry.problem;
   for (const auto& entry : now) {
@@ -182,7 +182,7 @@ Result<void> Discovery::enqueue_unjudged() {
   return {};
 }
 
-void Discovery::publish(const std::string& model, const std::string& version, Json digest) {
+void Discovery::publish(const ModelName& model, const Version& version, Json digest) {
   Json data = Json::object();
   data["model"] = model;
   data["version"] = version;

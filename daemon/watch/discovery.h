@@ -49,7 +49,7 @@ class Discovery {
   void tell_of_refused(const std::vector<RegistryEntry>& before, const std::vector<RegistryEntry>& now);
   Result<bool> never_judged(const VersionRow& version);
   Result<void> enqueue_new(const VersionRow& version, std::size_t position);
-  void publish(const std::string& model, const std::string& version, Json digest);
+  void publish(const ModelName& model, const Version& version, Json digest);
 
   Store& store_;
   LiveState& live_;
@@ -57,7 +57,7 @@ class Discovery {
   JobRunner& jobs_;
   VerdictFiles& files_;
   // Versions whose verdict file was withdrawn while they change.
-  std::set<std::pair<std::string, std::string>> changing_;
+  std::set<std::pair<ModelName, Version>> changing_;
   Watcher watcher_;
 };
 

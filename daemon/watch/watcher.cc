@@ -132,7 +132,7 @@ void Watcher::take_snapshot(const Result<RegistrySnapshot>& snapshot) {
   settled_at_.reset();
   for (const auto& entry : last_.not_ready) {
     if (entry.state != EntryState::settling) continue;
-    settling += entry.model + '/' + entry.version + ' ' + entry.fingerprint + '\n';
+    settling += entry.model + "/" + entry.version + " " + entry.fingerprint + "\n";
     if (!entry.settles_in) continue;
     const auto at = scan_began_ + *entry.settles_in + kSettleSlack;
     settled_at_ = std::min(settled_at_.value_or(at), at);

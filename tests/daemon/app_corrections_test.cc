@@ -167,7 +167,7 @@ TEST_F(Corrections, OnlyTheNewestAreKept) {
 }
 
 TEST_F(Corrections, PeoplesWordsAreThoseOfNowAndNothingToMendIsSaid) {
-  const auto refused = [&](const std::string& version, RepairRequest asked) {
+  const auto refused = [&](const Version& version, RepairRequest asked) {
     const auto id = app->actions().correct("digits", version, asked, "ann");
     return id ? "accepted" : std::string(to_string(id.error().code));
   };

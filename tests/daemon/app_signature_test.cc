@@ -33,23 +33,23 @@ struct SignedDaemon : Daemon {
     boost::asio::post(app->io(), [this] { app->reload(); });
   }
   // A manifest for that place, signed; it may be put elsewhere.
-  Shelf::Papers papers(const std::string& version, const std::string& bytes, const std::string& key = "1") {
+  Shelf::Papers papers(const Version& version, const std::string& bytes, const std::string& key = "1") {
     const Json manifest{{"model", "digits"}, {"version", version}, {"sha256", digest(bytes)}};
     const auto text = dump_json(manifest);
     return {text, *sign_ed25519(folder.path() / (key + ".pem"), text)};
   }
-  void put(const std::string& version, const std::string& bytes, const Shelf::Papers& with) {
+  void put(const Version& version, const std::string& bytes, const Shelf::Papers& with) {
     const std::lock_guard lock(shelf.mutex);
     shelf.content[{"digits", version}] = bytes;
     shelf.papers[{"digits", version}] = with;
   }
-  Standing standing(const std::string& version) {
+  Standing standing(const Version& version) {
     const auto facts = model_facts("digits", app->live(), store());
     return *standing_of(*facts, version, store());
   }
-  int status_of(const std::string& version) { return gate_status(standing(version).answer); }
+  int status_of(const Version& version) { return gate_status(standing(version).answer); }
   // Once the daemon says so. 422 and error, never a pass, not even in the verdict file.
-  std::string refusal(const std::string& version) {
+  std::string refusal(const Version& version) {
     EXPECT_TRUE(comes_true([&] { return status_of(version) == 422; })) << standing(version).reason;
     const auto now = standing(version);
     EXPECT_EQ(now.verdict, VerdictState::error);

@@ -113,7 +113,7 @@ TEST_F(Daemon, RestartJudgesAResultThatIsThereWithoutRunningAnything) {
     result.job = *id;
     folder.file("state/jobs/" + std::to_string(*id) + "/result/result.json", dump_json(to_json(result)));
     // What an interrupted publication leaves behind.
-    folder.file("state/reports/digits/1/" + digest("one").substr(0, 12) + "-" + std::to_string(*id) + "/report.json",
+    folder.file("state/reports/digits/1/" + short_digest(digest("one")) + "-" + std::to_string(*id) + "/report.json",
                 "half");
     folder.file("state/reports/digits/1/x.tmp/report.json", "half");
     folder.file("state/tmp-77-0-address", "127.0.0.1:80");

@@ -33,11 +33,11 @@ struct Shelf {
   std::set<std::pair<std::string, std::string>> changing;
   std::string problem;
 
-  void put(const std::string& version, const std::string& bytes, const std::string& model = "digits") {
+  void put(const Version& version, const std::string& bytes, const ModelName& model = "digits") {
     const std::lock_guard lock(mutex);
     content[{model, version}] = bytes;
   }
-  void remove(const std::string& version) {
+  void remove(const Version& version) {
     const std::lock_guard lock(mutex);
     content.erase({"digits", version});
   }
@@ -47,8 +47,8 @@ struct Shelf {
     RegistrySnapshot snapshot;
     for (const auto& [key, bytes] : content) {
       RegistryEntry entry;
-      entry.model = key.first;
-      entry.version = key.second;
+      entry.model = ModelName(key.first);
+      entry.version = Version(key.second);
       entry.artifact = "/registry/" + key.first + "/" + key.second + "/model.pt";
       entry.state = changing.contains(key) ? EntryState::settling : EntryState::ready;
       entry.fingerprint = "f-" + bytes;
@@ -62,7 +62,7 @@ struct Shelf {
     const std::lock_guard lock(mutex);
     const auto& bytes = content.at({entry.model, entry.version});
     if (bytes == "corrupt") return fail(ErrorCode::corrupt, "manifest.json promises another sha256");
-    Candidate candidate{entry.model, entry.version, sha256_hex(bytes), entry.artifact, {}, "", now};
+    Candidate candidate{entry.model, entry.version, Digest(sha256_hex(bytes)), entry.artifact, {}, "", now};
     if (const auto with = papers.find({entry.model, entry.version}); with != papers.end()) {
       candidate.manifest = with->second.manifest;
       candidate.manifest_signature = with->second.signature;
@@ -161,12 +161,12 @@ struct Daemon : testing::Test {
   }
 
   Store& store() { return **app->live().store(); }
-  std::string digest(const std::string& bytes) { return sha256_hex(bytes); }
+  Digest digest(const std::string& bytes) { return Digest(sha256_hex(bytes)); }
   std::optional<VerdictRow> verdict(const std::string& bytes) {
     return *store().verdicts.latest("digits", digest(bytes));
   }
   std::optional<JobRow> job(const std::string& bytes) { return *store().jobs.last_gate("digits", digest(bytes)); }
-  Json verdict_file(const std::string& version) {
+  Json verdict_file(const Version& version) {
     const auto text = test::slurp(StateFolder{config.state_dir}.verdict_file("digits", version));
     return text.empty() ? Json::object() : *parse_json(text, version);
   }
@@ -182,7 +182,7 @@ struct Daemon : testing::Test {
   }
 
   // What the worker will answer for this version.
-  WorkerResult answer(const std::string& version, const std::string& bytes,
+  WorkerResult answer(const Version& version, const std::string& bytes,
                       const std::optional<ArtifactRef>& incumbent = std::nullopt) {
     WorkerResult result;
     result.job = 999;

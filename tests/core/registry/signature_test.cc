@@ -98,7 +98,7 @@ class Signature : public ::testing::Test {
     settings_.keys = {key("release-ci", "1.pub")};
     candidate_.model = "digits";
     candidate_.version = "3";
-    candidate_.digest = sha256_hex("model");
+    candidate_.digest = Digest(sha256_hex("model"));
     candidate_.labels_sha256 = sha256_hex("labels");
     manifest_ = {{"model", "digits"},
                  {"version", "3"},

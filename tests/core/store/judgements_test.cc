@@ -6,11 +6,11 @@ namespace {
 
 class StoreJudgements : public StoreTest {
  protected:
-  DataStanding standing(const std::string& digest, const std::string& data = "data-1") {
+  DataStanding standing(const Digest& digest, const std::string& data = "data-1") {
     return got(store_->judgements.history("digits", digest)).standing(data);
   }
   // Runs and judges a candidate as the daemon does: its place is what the history says when its job begins.
-  void judge(const std::string& version, const std::string& digest, bool rejected, const std::string& data = "data-1") {
+  void judge(const Version& version, const Digest& digest, bool rejected, const std::string& data = "data-1") {
     const auto id = run(version, digest);
     auto row = verdict(version, digest, rejected ? VerdictState::fail : VerdictState::pass);
     const auto place = standing(digest, data);

@@ -75,7 +75,7 @@ TEST_F(StoreLists, VersionsComeInTheOrderOfTheRegistry) {
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return version_less(b, a); });
   EXPECT_EQ(names({.limit = 1000}), all);
   for (std::size_t i = 0; i < all.size(); i += 7) {
-    EXPECT_EQ(names({.before = all[i], .limit = 3}),
+    EXPECT_EQ(names({.before = Version(all[i]), .limit = 3}),
               std::vector<std::string>(all.begin() + static_cast<std::ptrdiff_t>(i) + 1,
                                        all.begin() + static_cast<std::ptrdiff_t>(std::min(i + 4, all.size()))));
     EXPECT_EQ(names({.offset = i, .limit = 1}), std::vector<std::string>{all[i]});

@@ -111,7 +111,7 @@ TEST_F(StoreWaivers, EveryRequiredFieldIsRequired) {
     EXPECT_EQ(code_of(added), "invalid_input") << name;
     EXPECT_THAT(added ? "" : added.error().message, ::testing::HasSubstr(name));
   };
-  refused([](Waiver& w) { w.model.clear(); }, "model");
+  refused([](Waiver& w) { w.model = ModelName(); }, "model");
   refused([](Waiver& w) { w.finding = "  "; }, "finding");
   refused([](Waiver& w) { w.finding = "negative_flips/*"; }, "wildcards");
   refused([](Waiver& w) { w.reason = "\n"; }, "reason");

@@ -39,8 +39,10 @@ class StoreTest : public ::testing::Test {
   }
 
   Candidate candidate(const std::string& version, const std::string& digest, const std::string& model = "digits") {
-    return {model,           version, digest,      "/models/" + model + "/" + version + "/model.pt",
-            {"zero", "one"}, "",      clock_.now()};
+    return {ModelName(model), Version(version),
+            Digest(digest),   "/models/" + model + "/" + version + "/model.pt",
+            {"zero", "one"},  "",
+            clock_.now()};
   }
   void put(const std::string& version, const std::string& digest, const std::string& model = "digits") {
     const auto stored = store_->versions.put(candidate(version, digest, model), "f-" + digest);
@@ -48,8 +50,8 @@ class StoreTest : public ::testing::Test {
   }
   std::int64_t queue(const std::string& version, const std::string& digest, std::int64_t priority = 0) {
     put(version, digest);
-    const auto id =
-        store_->jobs.enqueue("digits", version, digest, priority, by("daemon", "enqueue", "digits/" + version));
+    const auto id = store_->jobs.enqueue("digits", Version(version), Digest(digest), priority,
+                                         by("daemon", "enqueue", "digits/" + version));
     if (!id) ADD_FAILURE() << id.error().describe();
     return id.value_or(0);
   }
@@ -62,8 +64,8 @@ class StoreTest : public ::testing::Test {
   VerdictRow verdict(const std::string& version, const std::string& digest, VerdictState state = VerdictState::fail) {
     VerdictRow row;
     row.model = "digits";
-    row.version = version;
-    row.digest = digest;
+    row.version = Version(version);
+    row.digest = Digest(digest);
     row.created = clock_.now();
     row.incumbent_version = "0";
     row.incumbent_digest = "d0";

@@ -44,7 +44,7 @@ TEST_F(StoreVersions, ListsAllModelsInOrder) {
   put("1", "d1", "faces");
   put("2", "d2");
   put("1", "d3");
-  EXPECT_EQ(store_->versions.models().value(), (std::vector<std::string>{"digits", "faces"}));
+  EXPECT_EQ(store_->versions.models().value(), (std::vector<ModelName>{"digits", "faces"}));
   std::vector<std::string> names;
   for (const auto& row : got(store_->versions.all())) names.push_back(row.model + "/" + row.version);
   EXPECT_EQ(names, (std::vector<std::string>{"digits/1", "digits/2", "faces/1"}));
@@ -162,7 +162,7 @@ TEST_F(StoreVersions, RefusesACandidateWithoutADigest) {
 TEST_F(StoreVersions, KeepsHostileNamesAsTheyAre) {
   const std::string name = "x'; DROP TABLE versions; --";
   put(name, "d1");
-  EXPECT_EQ(store_->versions.current("digits", name).value()->version, name);
+  EXPECT_EQ(store_->versions.current("digits", Version(name)).value()->version, name);
 }
 
 }  // namespace

@@ -10,8 +10,8 @@ const TimePoint kNow = *parse_rfc3339("2026-03-01T12:00:00Z");
 VersionRow version_of(const std::string& version, const std::string& digest) {
   VersionRow row;
   row.model = "digits";
-  row.version = version;
-  row.digest = digest;
+  row.version = Version(version);
+  row.digest = Digest(digest);
   return row;
 }
 
@@ -19,8 +19,8 @@ PromotionRow promotion(const std::string& version, const std::string& digest,
                        PromotionKind kind = PromotionKind::promote) {
   PromotionRow row;
   row.model = "digits";
-  row.version = version;
-  row.digest = digest;
+  row.version = Version(version);
+  row.digest = Digest(digest);
   row.kind = kind;
   return row;
 }
@@ -30,8 +30,8 @@ VerdictRow verdict_of(VerdictState state, const std::string& incumbent_version, 
   row.model = "digits";
   row.version = "3";
   row.digest = "cc";
-  row.incumbent_version = incumbent_version;
-  row.incumbent_digest = incumbent_digest;
+  row.incumbent_version = Version(incumbent_version);
+  row.incumbent_digest = Digest(incumbent_digest);
   row.verdict.state = state;
   row.verdict.reason = "because";
   return row;

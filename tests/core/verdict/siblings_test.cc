@@ -10,13 +10,13 @@ class Siblings : public StoreTest {
  protected:
   void promote(const std::string& version, const std::string& digest, PromotionKind kind = PromotionKind::promote) {
     put(version, digest);
-    const auto done = store_->promotions.promote("digits", version, digest, kind, "ann", "");
+    const auto done = store_->promotions.promote("digits", Version(version), Digest(digest), kind, "ann", "");
     ASSERT_TRUE(done) << done.error().describe();
   }
   std::vector<SiblingRef> of(const NoiseFloorSettings& settings, const std::string& candidate,
                              const std::string& incumbent) {
     return siblings_of(settings, "digits", got(store_->versions.of("digits")), got(store_->promotions.of("digits")),
-                       candidate, incumbent);
+                       Digest(candidate), Digest(incumbent));
   }
   std::vector<SiblingRef> named(std::vector<std::string> names) {
     return of({.versions = std::move(names), .last_promoted = 0}, "new", "old");

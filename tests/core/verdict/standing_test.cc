@@ -10,7 +10,7 @@ namespace {
 
 const TimePoint kNow = *parse_rfc3339("2026-03-01T12:00:00Z");
 
-PromotionRow incumbent_of(const std::string& digest) {
+PromotionRow incumbent_of(const Digest& digest) {
   PromotionRow row;
   row.model = "digits";
   row.version = "1";
@@ -29,7 +29,7 @@ ModelFacts line() {
   return facts;
 }
 
-VersionFacts version(const std::string& digest = "new") {
+VersionFacts version(const Digest& digest = "new") {
   VersionFacts facts;
   facts.row.model = "digits";
   facts.row.version = "2";

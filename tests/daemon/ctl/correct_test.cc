@@ -41,7 +41,7 @@ class CtlCorrect : public ::testing::Test {
               .value();
     world.actions.repair_job = job;
   }
-  void finish(const RepairResult& result, const std::string& digest) {
+  void finish(const RepairResult& result, const Digest& digest) {
     world.start(job);
     ASSERT_TRUE(world.store->jobs.move(job, JobState::done, {}));
     const auto folder = "corrections/" + std::to_string(job) + "/";
@@ -60,7 +60,7 @@ class CtlCorrect : public ::testing::Test {
 };
 
 TEST_F(CtlCorrect, OrdersFollowsAndFetchesAVersionForTheRegistry) {
-  finish(mended_result("r-0123456789ab"), sha256_hex(model));
+  finish(mended_result("r-0123456789ab"), Digest(sha256_hex(model)));
   const auto out = world.tree / "registry" / "2";
   ASSERT_EQ(run({"correct", "digits", "1", "--lambda", "0.1,1", "--steps", "5", "--region", "r-0123456789ab", "--out",
                  out.string()}),
@@ -73,7 +73,8 @@ TEST_F(CtlCorrect, OrdersFollowsAndFetchesAVersionForTheRegistry) {
   EXPECT_NE(said.find("regions, held out: 3 % -> 90 %"), std::string::npos) << said;
   EXPECT_NE(said.find("chosen"), std::string::npos) << said;
   EXPECT_EQ(world.tree.read("registry/2/model.pt"), model);
-  EXPECT_EQ(parse_json(world.tree.read("registry/2/manifest.json"), "manifest").value()["sha256"], sha256_hex(model));
+  EXPECT_EQ(parse_json(world.tree.read("registry/2/manifest.json"), "manifest").value()["sha256"],
+            Digest(sha256_hex(model)));
   std::size_t files = 0;
   for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(out)) ++files;
   EXPECT_EQ(files, 2U);
@@ -83,7 +84,7 @@ TEST_F(CtlCorrect, OrdersFollowsAndFetchesAVersionForTheRegistry) {
 }
 
 TEST_F(CtlCorrect, AModelThatIsNotWhatItsManifestSaysIsNotLeftThere) {
-  finish(mended_result("r-0123456789ab"), sha256_hex("another"));
+  finish(mended_result("r-0123456789ab"), Digest(sha256_hex("another")));
   const auto out = world.tree / "new";
   EXPECT_EQ(run({"correct", "digits", "1", "--out", out.string()}), 4);
   EXPECT_NE(wrong.find("another digest"), std::string::npos) << wrong;

@@ -84,7 +84,7 @@ TEST_F(OwnerPages, ReleasesComeNewestFirstWithWhatEachBrought) {
                region("r-000000000003", RegionStatus::inherited, 0.5)});
   world.promote("9", "9");
   const auto body = page("/models/digits");
-  const auto at = [&](const std::string& version) {
+  const auto at = [&](const Version& version) {
     return body.find("/models/digits/versions/" + version + "\">" + version);
   };
   const auto table = body.find("Versions 1 to 3 of 3");

@@ -21,7 +21,7 @@ auto must(Result<T> result) {
 
 const std::string kPng("\x89PNG\r\n\x1a\n and so on");
 
-std::string digest_of(const std::string& name) { return name.empty() ? "" : sha256_hex(name); }
+Digest digest_of(const std::string& name) { return Digest(name.empty() ? "" : sha256_hex(name)); }
 
 World::World() {
   auto& config = *read.settings;
@@ -34,7 +34,7 @@ World::World() {
 void World::release(const std::string& version, const std::string& digest_word) {
   Candidate candidate;
   candidate.model = "digits";
-  candidate.version = version;
+  candidate.version = Version(version);
   candidate.digest = digest_of(digest_word);
   candidate.artifact = "/registry/digits/" + version + "/model.pt";
   candidate.seen_at = clock.now();
@@ -42,8 +42,8 @@ void World::release(const std::string& version, const std::string& digest_word) 
 }
 
 std::int64_t World::enqueue(const std::string& version, const std::string& digest_word) {
-  return must(
-      store->jobs.enqueue("digits", version, digest_of(digest_word), 0, {"daemon", "queue", "digits/" + version}));
+  return must(store->jobs.enqueue("digits", Version(version), digest_of(digest_word), 0,
+                                  {"daemon", "queue", "digits/" + version}));
 }
 
 void World::start(std::int64_t job) { must(store->jobs.move(job, JobState::running, {})); }
@@ -55,10 +55,10 @@ void World::judge(const std::string& version, const std::string& digest_word, Ve
   VerdictRow row;
   row.job = job;
   row.model = "digits";
-  row.version = version;
+  row.version = Version(version);
   row.digest = digest_of(digest_word);
   row.created = clock.now();
-  row.incumbent_version = incumbent;
+  row.incumbent_version = Version(incumbent);
   row.incumbent_digest = digest_of(incumbent);
   row.verdict.state = state;
   row.verdict.reason = "because of " + std::string(to_string(state));
@@ -78,7 +78,8 @@ void World::write_document(const std::string& version, const std::string& digest
 }
 
 void World::promote(const std::string& version, const std::string& digest_word) {
-  must(store->promotions.promote("digits", version, digest_of(digest_word), PromotionKind::promote, "ann", "better"));
+  must(store->promotions.promote("digits", Version(version), digest_of(digest_word), PromotionKind::promote, "ann",
+                                 "better"));
 }
 
 std::string World::make_token(const std::string& name, Scope scope) {

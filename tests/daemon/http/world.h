@@ -76,20 +76,20 @@ class FakeReadModel final : public ReadModel {
 // Remembers what it was asked; answers with `refusal` if there is one.
 class FakeActions final : public Actions {
  public:
-  Result<std::int64_t> evaluate(const std::string& model, const std::string& version, const std::string& who) override {
+  Result<std::int64_t> evaluate(const ModelName& model, const Version& version, const std::string& who) override {
     return note<std::int64_t>("evaluate " + model + " " + version + " by " + who, 42);
   }
-  Result<std::int64_t> correct(const std::string& model, const std::string& version, const RepairRequest& wanted,
+  Result<std::int64_t> correct(const ModelName& model, const Version& version, const RepairRequest& wanted,
                                const std::string& who) override {
     last_correction = wanted;
     return note<std::int64_t>("correct " + model + " " + version + " by " + who, repair_job);
   }
-  Result<void> promote(const std::string& model, const std::string& version, const std::string& reason,
-                       PromotionKind kind, const std::string& who) override {
+  Result<void> promote(const ModelName& model, const Version& version, const std::string& reason, PromotionKind kind,
+                       const std::string& who) override {
     return note("promote " + model + " " + version + (kind == PromotionKind::override_verdict ? " over the gate" : "") +
                 " because " + reason + " by " + who);
   }
-  Result<std::string> rollback(const std::string& model, const std::string& reason, const std::string& who) override {
+  Result<std::string> rollback(const ModelName& model, const std::string& reason, const std::string& who) override {
     return note<std::string>("rollback " + model + " because " + reason + " by " + who, "1");
   }
   Result<void> cancel(std::int64_t job, const std::string& who) override {
@@ -127,7 +127,7 @@ class FakeActions final : public Actions {
   }
 };
 
-std::string digest_of(const std::string& name);  // a digest's shape, from a word
+Digest digest_of(const std::string& name);  // a digest's shape, from a word
 
 class World {
  public:

@@ -9,7 +9,7 @@ namespace {
 
 const TimePoint kNow = *parse_rfc3339("2026-03-01T12:00:00Z");
 
-JobRow job_of(std::int64_t id, const std::string& digest) {
+JobRow job_of(std::int64_t id, const Digest& digest) {
   JobRow job;
   job.id = id;
   job.model = "digits";
@@ -18,7 +18,7 @@ JobRow job_of(std::int64_t id, const std::string& digest) {
   return job;
 }
 
-VersionRow version_of(const std::string& version, const std::string& digest) {
+VersionRow version_of(const Version& version, const Digest& digest) {
   VersionRow row;
   row.model = "digits";
   row.version = version;
