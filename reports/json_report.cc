@@ -50,7 +50,7 @@ Json regions_json(const Report& report) {
   for (const Region& region : report.result.regions) {
     Json json = to_json(region);
     const auto said = report.region_labels.find(region.id);
-    json["label_by_person"] = said == report.region_labels.end() ? Json(nullptr) : Json(said->second);
+    json["label_by_person"] = said == report.region_labels.end() ? Json(nullptr) : Json(to_string(said->second));
     regions.push_back(std::move(json));
   }
   return regions;

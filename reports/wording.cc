@@ -238,12 +238,10 @@ std::string region_title(const Report& report, const Region& region) {
                                  : shown + " read as " + quoted(class_name(report, region.predicted_as));
 }
 
-std::string person_label(const Report& report, const std::string& region) {
+std::string person_label(const Report& report, const RegionId& region) {
   const auto it = report.region_labels.find(region);
   if (it == report.region_labels.end()) return "";
-  const auto label = RegionLabel::from(it->second);
-  if (!label) return "a person says: " + clean(it->second, 200);
-  switch (label->word()) {
+  switch (it->second.word()) {
     case RegionLabel::Word::none:
       break;
     case RegionLabel::Word::confirmed:
@@ -253,7 +251,7 @@ std::string person_label(const Report& report, const std::string& region) {
     case RegionLabel::Word::unrealistic:
       return "a person called its images unrealistic: not counted";
     case RegionLabel::Word::shows_class:
-      return "a person says that it shows class " + std::to_string(*label->named_class());
+      return "a person says that it shows class " + std::to_string(*it->second.named_class());
   }
   return "";
 }

@@ -24,9 +24,9 @@ std::string mode_meaning(CheckMode mode);            // "blocks", "warns only", 
 std::string decision_word(Decision decision);        // "over the limit"
 std::string status_word(RegionStatus status);        // "new bug"
 std::string status_meaning(RegionStatus status);
-std::string evidence_words(const Region& region);                           // "seen on real and on generated images"
-std::string region_title(const Report& report, const Region& region);       // "“7” read as “1”"
-std::string person_label(const Report& report, const std::string& region);  // what people say of it; empty if nothing
+std::string evidence_words(const Region& region);                        // "seen on real and on generated images"
+std::string region_title(const Report& report, const Region& region);    // "“7” read as “1”"
+std::string person_label(const Report& report, const RegionId& region);  // what people say of it; empty if nothing
 std::string finding_value(const Finding& finding,
                           double value);                    // percent for rates, plain for what the contract measures
 std::string finding_interval(const Finding& finding);       // "0.4 % to 0.9 %", or "–"

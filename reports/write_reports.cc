@@ -53,8 +53,9 @@ Result<void> copy_pictures(const Report& report, const std::filesystem::path& fo
 // As much of a finding as a pipeline's log should hold.
 Json short_finding(const Finding& finding) {
   Finding copy = finding;
-  for (std::string* text : {&copy.id, &copy.check, &copy.subject, &copy.region, &copy.sentence, &copy.waiver})
+  for (std::string* text : {&copy.id, &copy.check, &copy.subject, &copy.sentence, &copy.waiver})
     *text = clean(*text, kLongText);
+  copy.region = RegionId(clean(copy.region, kLongText));
   return to_json(copy);
 }
 

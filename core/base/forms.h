@@ -52,6 +52,18 @@ struct Name : Text {
 // Empty, or a file name that stays in its folder and is not hidden.
 struct FileName : Text {
   std::string read(const Json& json, std::string& out) const;
+  template <class Tag>
+  std::string read(const Json& json, Named<Tag>& out) const {
+    std::string text;
+    std::string why = read(json, text);
+    if (why.empty()) out = Named<Tag>(std::move(text));
+    return why;
+  }
+  using Text::write;
+  template <class Tag>
+  Json write(const Named<Tag>& value) const {
+    return value.str();
+  }
 };
 
 struct Path : Text {

@@ -51,11 +51,11 @@ Match match(const Region& region, const std::string& probe_digest, const RegionF
 
 }  // namespace
 
-std::string new_region_id(const std::string& model, const std::string& probe_digest, const Region& region) {
+RegionId new_region_id(const std::string& model, const std::string& probe_digest, const Region& region) {
   Sha256 hash;
   hash.field(model).field(probe_digest).field(std::to_string(region.label)).field(std::to_string(region.predicted_as));
   for (const std::uint32_t seed : members_of(region)) hash.field(std::to_string(seed));
-  return "r-" + hash.hex().substr(0, 12);
+  return RegionId("r-" + hash.hex().substr(0, 12));
 }
 
 void assign_ids(const std::string& model, const std::string& probe_digest,
@@ -67,17 +67,17 @@ void assign_ids(const std::string& model, const std::string& probe_digest,
   };
   std::vector<Pair> pairs;
   for (std::size_t r = 0; r < regions.size(); ++r) {
-    regions[r].id.clear();
+    regions[r].id = RegionId();
     for (std::size_t e = 0; e < earlier.size(); ++e) {
       const Match m = match(regions[r], probe_digest, earlier[e]);
       if (m.same) pairs.push_back({m, r, e});
     }
   }
   std::stable_sort(pairs.begin(), pairs.end(), [](const Pair& a, const Pair& b) { return b.match < a.match; });
-  std::set<std::string> taken;
+  std::set<RegionId> taken;
   for (const Pair& pair : pairs) {
     Region& region = regions[pair.region];
-    const std::string& id = earlier[pair.earlier].id;
+    const RegionId& id = earlier[pair.earlier].id;
     if (region.id.empty() && !id.empty() && taken.insert(id).second) region.id = id;
   }
   for (const RegionFingerprint& fingerprint : earlier)
@@ -85,7 +85,7 @@ void assign_ids(const std::string& model, const std::string& probe_digest,
   for (Region& region : regions) {
     for (int attempt = 0; region.id.empty(); ++attempt) {
       const std::string line = attempt == 0 ? model : model + "#" + std::to_string(attempt);
-      const std::string id = new_region_id(line, probe_digest, region);
+      const RegionId id = new_region_id(line, probe_digest, region);
       if (taken.insert(id).second) region.id = id;
     }
   }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/names.h"
 #include "core/evidence/evaluation.h"
 #include "core/regions/kinds.h"
 #include "core/stats/four_counts.h"
@@ -79,7 +80,7 @@ struct RegionNovelty {
 };
 
 struct Region {
-  std::string id;  // "r-" and 12 hex; kept across releases while it is the same bug
+  RegionId id;  // "r-" and 12 hex; kept across releases while it is the same bug
   RegionStatus status = RegionStatus::suspected;
   Space space = Space::codes;
   RegionEvidence evidence = RegionEvidence::real;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/json.h"
+#include "core/base/names.h"
 #include "core/base/result.h"
 #include "core/compare/comparison.h"
 #include "core/regions/kinds.h"
@@ -40,7 +41,7 @@ Json to_json(const RepairSettings& settings);
 Result<RepairSettings> repair_settings_from_json(const Json& json, const std::string& path);
 
 struct RegionToRepair {
-  std::string id;
+  RegionId id;
   std::int32_t label = 0;                          // what its images show, by the data or by a person's word
   RegionEvidence evidence = RegionEvidence::real;  // which images are its
   std::vector<std::uint32_t> seeds;                // members, into the probe set's seeds
@@ -56,7 +57,7 @@ Result<RepairOrder> repair_order_from_json(const Json& json);
 
 // Shares of right answers. Seeds are the unit: a seed's images count by their mean.
 struct RegionRate {
-  std::string id;
+  RegionId id;
   std::int64_t seeds = 0;
   std::int64_t images = 0;
   double right = kNone;

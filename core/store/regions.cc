@@ -41,13 +41,14 @@ Result<RegionScore> score_from_json(const std::string& text, const std::string& 
 
 Result<RegionRow> read_region(Query& row) {
   RegionRow region;
-  region.id = row.text();
+  region.id = RegionId(row.text());
   region.model = row.model();
   region.label = static_cast<std::int32_t>(row.integer());
   region.predicted_as = static_cast<std::int32_t>(row.integer());
   region.first_version = row.version();
   region.last_version = row.version();
-  region.human_label = row.text();
+  TRY(said, or_corrupt(RegionLabel::from(row.text()), "label of region " + region.id));
+  region.human_label = said;
   region.confirmed = row.integer() != 0;
   const std::string what = "region " + region.id;
   TRY(json, or_corrupt(parse_json(row.text(), what), what));
@@ -62,7 +63,7 @@ Result<RegionRow> read_region(Query& row) {
 
 Result<RegionScoreRow> read_score(Query& row) {
   RegionScoreRow score;
-  score.region = row.text();
+  score.region = RegionId(row.text());
   score.version = row.version();
   score.digest = row.digest();
   const std::string what = "score of region " + score.region + " on version " + score.version;
@@ -91,7 +92,7 @@ Result<void> RegionStore::upsert(Transaction& in, const NewRegion& found, const 
     return fail(ErrorCode::conflict, "region " + region.id + " belongs to model " + before->model);
   // The frozen test of the first sighting that was confirmed, by the data or by a person, stays as it was: a test that
   // moves with every release tests nothing.
-  const bool settled = before && (before->confirmed || before->human_label == "confirmed");
+  const bool settled = before && (before->confirmed || before->human_label.word() == RegionLabel::Word::confirmed);
   const bool keeps_test = before && !before->frozen.empty() && (settled || found.frozen.empty());
   in.query(
         "INSERT INTO regions (id, model, label, predicted_as, first_version, last_version, human_label, confirmed, "
@@ -129,7 +130,7 @@ Result<std::vector<RegionRow>> RegionStore::of(const ModelName& model) {
   });
 }
 
-Result<std::optional<RegionRow>> RegionStore::find(const std::string& id) {
+Result<std::optional<RegionRow>> RegionStore::find(const RegionId& id) {
   return database_.read("reading a region",
                         [&](Transaction& in) { return read_one(in.query(DEFUSE_SELECT " WHERE id = ?").with(id)); });
 }
@@ -173,7 +174,7 @@ Result<RegionPage> RegionStore::page(const ModelName& model, const RegionList& l
   });
 }
 
-Result<std::vector<RegionScoreRow>> RegionStore::scores(const std::string& id) {
+Result<std::vector<RegionScoreRow>> RegionStore::scores(const RegionId& id) {
   return database_.read("reading a region's scores", [&](Transaction& in) -> Result<std::vector<RegionScoreRow>> {
     std::vector<RegionScoreRow> scores;
     auto row = in.query(DEFUSE_SELECT_SCORE " WHERE region = ? ORDER BY at, version").with(id);
@@ -185,7 +186,7 @@ Result<std::vector<RegionScoreRow>> RegionStore::scores(const std::string& id) {
   });
 }
 
-Result<std::optional<RegionScoreRow>> RegionStore::score(const std::string& id, const Digest& digest) {
+Result<std::optional<RegionScoreRow>> RegionStore::score(const RegionId& id, const Digest& digest) {
   return database_.read("reading a region's score", [&](Transaction& in) -> Result<std::optional<RegionScoreRow>> {
     auto row = in.query(DEFUSE_SELECT_SCORE " WHERE region = ? AND digest = ?").with(id, digest);
     if (!row.next()) return std::nullopt;
@@ -194,7 +195,7 @@ Result<std::optional<RegionScoreRow>> RegionStore::score(const std::string& id, 
   });
 }
 
-std::vector<LabelRow> RegionStore::read_labels(Transaction& in, const std::string& id) {
+std::vector<LabelRow> RegionStore::read_labels(Transaction& in, const RegionId& id) {
   std::vector<LabelRow> labels;
   auto row = in.query("SELECT label, who, note, at FROM labels WHERE region = ? ORDER BY id").with(id);
   while (row.next()) {
@@ -208,12 +209,12 @@ std::vector<LabelRow> RegionStore::read_labels(Transaction& in, const std::strin
   return labels;
 }
 
-Result<std::vector<LabelRow>> RegionStore::labels(const std::string& id) {
+Result<std::vector<LabelRow>> RegionStore::labels(const RegionId& id) {
   return database_.read("reading a region's labels",
                         [&](Transaction& in) -> Result<std::vector<LabelRow>> { return read_labels(in, id); });
 }
 
-Result<void> RegionStore::label(const std::string& id, const std::string& label, const std::string& who,
+Result<void> RegionStore::label(const RegionId& id, const std::string& label, const std::string& who,
                                 const std::string& note) {
   if (!RegionLabel::from(label))
     return fail(ErrorCode::invalid_input,
@@ -234,7 +235,7 @@ Result<void> RegionStore::label(const std::string& id, const std::string& label,
     in.query("UPDATE regions SET human_label = ?, voters = ? WHERE id = ?").with(now, counted.voters, id).run();
     Json detail = Json::object();
     detail["label"] = label;
-    detail["before"] = before->human_label;
+    detail["before"] = to_string(before->human_label);
     detail["note"] = note;
     if (now != label) detail["counts"] = now;  // others say otherwise
     return audit_.append(in, {who, "label", id, std::move(detail)});
@@ -254,19 +255,19 @@ Result<RegionQueueHead> RegionStore::queue(const RegionQueue& queue) {
                          "(SELECT impact, first_seen, rowid FROM regions WHERE id = ?3)) "
                          "ORDER BY impact DESC, first_seen DESC, rowid DESC LIMIT 1)")
                     .with(queue.model, second, queue.after);
-    if (next.next()) head.region = next.text();
+    if (next.next()) head.region = RegionId(next.text());
     return head;
   });
 }
 
-Result<std::map<std::string, OpenRegions>> RegionStore::open() {
+Result<std::map<ModelName, OpenRegions>> RegionStore::open() {
   return database_.read("counting regions that wait for people",
-                        [&](Transaction& in) -> Result<std::map<std::string, OpenRegions>> {
-                          std::map<std::string, OpenRegions> open;
+                        [&](Transaction& in) -> Result<std::map<ModelName, OpenRegions>> {
+                          std::map<ModelName, OpenRegions> open;
                           auto row = in.query("SELECT model, sum(voters = 0), sum(" DEFUSE_SECOND
                                               ") FROM regions WHERE " DEFUSE_ASKED " GROUP BY model");
                           while (row.next()) {
-                            const std::string model = row.text();
+                            const auto model = row.model();
                             auto& counts = open[model];
                             counts.unlabelled = static_cast<std::size_t>(row.integer());
                             counts.second = static_cast<std::size_t>(row.integer());
@@ -275,8 +276,8 @@ Result<std::map<std::string, OpenRegions>> RegionStore::open() {
                         });
 }
 
-Result<std::vector<RegionCell>> RegionStore::cells(const std::vector<std::string>& regions,
-                                                   const std::vector<std::string>& digests) {
+Result<std::vector<RegionCell>> RegionStore::cells(const std::vector<RegionId>& regions,
+                                                   const std::vector<Digest>& digests) {
   return database_.read("reading scores of regions", [&](Transaction& in) -> Result<std::vector<RegionCell>> {
     std::vector<RegionCell> cells;
     // A region without a single seed has an error of null in JSON: it reads as 0, as everywhere.
@@ -290,7 +291,7 @@ Result<std::vector<RegionCell>> RegionStore::cells(const std::vector<std::string
                    .with(texts_to_json(regions), texts_to_json(digests));
     while (row.next()) {
       RegionCell cell;
-      cell.region = row.text();
+      cell.region = RegionId(row.text());
       cell.digest = row.digest();
       TRY(status, or_corrupt(region_status_from(row.text()), "score of region " + cell.region));
       cell.status = status;

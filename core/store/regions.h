@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/names.h"
+#include "core/regions/label.h"
 #include "core/regions/region.h"
 #include "core/store/audit_log.h"
 #include "core/verdict/records.h"
@@ -15,13 +17,13 @@
 namespace defuse {
 
 struct RegionRow {
-  std::string id;
+  RegionId id;
   ModelName model;
   std::int32_t label = 0;
   std::int32_t predicted_as = -1;
   Version first_version;
   Version last_version;
-  std::string human_label;       // what people say (votes.h): "", "confirmed", "class:<n>", "ambiguous", "unrealistic"
+  RegionLabel human_label;       // what people say (votes.h)
   bool confirmed = false;        // was ever confirmed as a bug on the confirmation half
   Region region;                 // as last seen
   std::filesystem::path frozen;  // frozen test images, relative to the state folder; empty if none
@@ -34,7 +36,7 @@ struct RegionList {
   std::optional<RegionStatus> status = std::nullopt;
   bool unlabelled = false;  // only those of which people say nothing that counts
   bool newest = false;      // by first sighting; else by impact (seeds that fail), greatest first
-  std::string before = {};  // with `newest`: only those seen before this region
+  RegionId before = {};     // with `newest`: only those seen before this region
   std::size_t offset = 0;
   std::size_t limit = 25;
 };
@@ -46,12 +48,12 @@ struct RegionPage {
 // What is left for people to look at: new, worse and inherited regions on which nobody has a say yet, or (`second`) on
 // which one person alone has, or several without a majority.
 struct RegionQueue {
-  std::string model = {};  // empty: of all models
+  ModelName model = {};  // empty: of all models
   bool second = false;
-  std::string after = {};  // go on after this region
+  RegionId after = {};  // go on after this region
 };
 struct RegionQueueHead {
-  std::string region;    // the one of most impact after `after`; empty if there is none
+  RegionId region;       // the one of most impact after `after`; empty if there is none
   std::size_t left = 0;  // of the whole queue, wherever one stands in it
 };
 struct OpenRegions {
@@ -61,7 +63,7 @@ struct OpenRegions {
 
 // A score without its counts, for tables of regions by versions.
 struct RegionCell {
-  std::string region;
+  RegionId region;
   Digest digest;
   RegionStatus status = RegionStatus::suspected;
   std::int64_t seeds = 0;
@@ -77,7 +79,7 @@ struct LabelRow {     // one word of one person about a region
 };
 
 struct RegionScoreRow {  // region x version
-  std::string region;
+  RegionId region;
   Version version;
   Digest digest;
   RegionStatus status = RegionStatus::suspected;
@@ -96,25 +98,24 @@ class RegionStore {
   RegionStore(Database& database, const Clock& clock, AuditLog& audit)
       : database_(database), clock_(clock), audit_(audit) {}
 
-  Result<std::optional<RegionRow>> find(const std::string& id);
+  Result<std::optional<RegionRow>> find(const RegionId& id);
   Result<std::vector<RegionRow>> of(const ModelName& model);  // newest first
   Result<RegionPage> page(const ModelName& model, const RegionList& list);
   Result<RegionQueueHead> queue(const RegionQueue& queue);
-  Result<std::map<std::string, OpenRegions>> open();                  // by model; none for a model without any
-  Result<std::vector<RegionScoreRow>> scores(const std::string& id);  // oldest first
-  Result<std::optional<RegionScoreRow>> score(const std::string& id, const Digest& digest);
-  Result<std::vector<RegionCell>> cells(const std::vector<std::string>& regions,
-                                        const std::vector<std::string>& digests);
+  Result<std::map<ModelName, OpenRegions>> open();                 // by model; none for a model without any
+  Result<std::vector<RegionScoreRow>> scores(const RegionId& id);  // oldest first
+  Result<std::optional<RegionScoreRow>> score(const RegionId& id, const Digest& digest);
+  Result<std::vector<RegionCell>> cells(const std::vector<RegionId>& regions, const std::vector<Digest>& digests);
 
   // One person's word; what it makes of the region's human_label is for the majority (votes.h).
-  Result<void> label(const std::string& id, const std::string& label, const std::string& who, const std::string& note);
-  Result<std::vector<LabelRow>> labels(const std::string& id);  // every word, oldest first
+  Result<void> label(const RegionId& id, const std::string& label, const std::string& who, const std::string& note);
+  Result<std::vector<LabelRow>> labels(const RegionId& id);  // every word, oldest first
 
   // What a gate found. The frozen test of a bug that was confirmed stays as it was.
   Result<void> upsert(Transaction& in, const NewRegion& found, const VerdictRow& verdict);
 
  private:
-  std::vector<LabelRow> read_labels(Transaction& in, const std::string& id);
+  std::vector<LabelRow> read_labels(Transaction& in, const RegionId& id);
 
   Database& database_;
   const Clock& clock_;

@@ -20,7 +20,7 @@ namespace defuse {
 
 // A confirmed bug of an earlier release, kept as a frozen test: its own images, measured on both models again.
 struct KnownRegion {
-  std::string id;
+  RegionId id;
   std::int32_t label = 0;
   std::int32_t predicted_as = -1;
   std::string first_version;            // where it was found

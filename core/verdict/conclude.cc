@@ -30,7 +30,7 @@ std::string renamed(const std::string& text, const RegionIds& ids) {
   std::string result;
   std::size_t from = 0;
   for (auto at = text.find("r-"); at != std::string::npos; at = text.find("r-", at + 2)) {
-    const auto found = ids.find(text.substr(at, kIdLength));
+    const auto found = ids.find(RegionId(text.substr(at, kIdLength)));
     if (found == ids.end()) continue;
     result.append(text, from, at - from).append(found->second);
     from = at + kIdLength;
@@ -40,7 +40,7 @@ std::string renamed(const std::string& text, const RegionIds& ids) {
 }
 
 // What a person's label takes away from a finding of that region, or nothing.
-std::optional<std::string> set_aside(const RegionLabel& label, const WorkerResult& result, const std::string& region) {
+std::optional<std::string> set_aside(const RegionLabel& label, const WorkerResult& result, const RegionId& region) {
   if (label.word() == RegionLabel::Word::ambiguous) return "a person called its label ambiguous";
   if (label.word() == RegionLabel::Word::unrealistic) return "a person called its images unrealistic";
   const auto named = label.named_class();
@@ -157,7 +157,7 @@ void rename_regions(const RegionIds& ids, WorkerResult& result) {
     for (auto& finding : check.findings) {
       finding.id = renamed(finding.id, ids);
       finding.subject = renamed(finding.subject, ids);
-      finding.region = renamed(finding.region, ids);
+      finding.region = RegionId(renamed(finding.region, ids));
       finding.sentence = renamed(finding.sentence, ids);
     }
   }
@@ -224,11 +224,11 @@ Report conclude(WorkerResult result, const ModelSettings& settings, const std::v
   }
   for (const auto& region : result.regions)
     if (const auto label = labels.find(region.id); label != labels.end())
-      report.region_labels.emplace(label->first, to_string(label->second));
+      report.region_labels.emplace(label->first, label->second);
   for (const auto& check : result.checks)
     for (const auto& finding : check.findings)
       if (const auto label = labels.find(finding.region); label != labels.end())
-        report.region_labels.emplace(label->first, to_string(label->second));
+        report.region_labels.emplace(label->first, label->second);
   report.result = std::move(result);
   return report;
 }

@@ -19,11 +19,11 @@
 namespace defuse {
 
 // Region id -> what people say of it.
-using RegionLabels = std::map<std::string, RegionLabel>;
+using RegionLabels = std::map<RegionId, RegionLabel>;
 
 // Ids that a worker gave, which knows no earlier releases -> the ids the regions are to have. One entry for every
 // region.
-using RegionIds = std::map<std::string, std::string>;
+using RegionIds = std::map<RegionId, RegionId>;
 RegionIds settle_regions(const WorkerResult& result, const std::vector<RegionFingerprint>& earlier);
 
 // Renames regions wherever a result speaks of them, sentences included. Findings of `known_regions` have settled ids

@@ -33,7 +33,7 @@ struct SiblingRef {
 
 // A frozen test that the worker must run again.
 struct KnownRegionRef {
-  std::string id;
+  RegionId id;
   std::int32_t label = 0;
   std::int32_t predicted_as = -1;
   std::string first_version;

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/names.h"
+#include "core/regions/label.h"
 #include "core/registry/signature.h"
 #include "core/verdict/job.h"
 #include "core/verdict/verdict.h"
@@ -22,8 +24,8 @@ struct Report {
   double seconds = 0;  // this one and stations' times
   Verdict verdict;
   WorkerResult result;
-  std::string cause;                                 // for `error` without a result: why the worker could not finish
-  std::map<std::string, std::string> region_labels;  // region id -> what people say of it
+  std::string cause;                              // for `error` without a result: why the worker could not finish
+  std::map<RegionId, RegionLabel> region_labels;  // region id -> what people say of it
   double alpha = 0.05;
   SignatureView signature;              // who vouches for the version; `off` where nobody asks (defusectl evaluate)
   std::optional<TestReuse> test_reuse;  // how worn the test split is; unset if nothing was compared

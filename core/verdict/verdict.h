@@ -41,7 +41,7 @@ struct Finding {
   std::string id;  // fingerprint, stable across releases: "negative_flips/class/7", "misclassification_regions/r-…"
   std::string check;
   std::string subject;  // "overall", "class 7", "region r-…"
-  std::string region;   // region id, or empty
+  RegionId region;      // or empty
   Decision decision = Decision::note;
   double value = kNone;
   double incumbent_value = kNone;

@@ -28,8 +28,7 @@ Result<GateFindings> found_by_gate(Store& store, const StateFolder& state, const
   for (const auto& region : found.regions) {
     TRY(known, store.regions.find(region.id));
     if (!known) continue;
-    TRY(said, RegionLabel::from(known->human_label));
-    found.said[region.id] = said;
+    found.said[region.id] = known->human_label;
   }
   return found;
 }
@@ -101,7 +100,7 @@ Result<void> ActionsOnStrand::cancel(std::int64_t job, const std::string& who) {
   });
 }
 
-Result<void> ActionsOnStrand::label_region(const std::string& id, const std::string& label, const std::string& note,
+Result<void> ActionsOnStrand::label_region(const RegionId& id, const std::string& label, const std::string& note,
                                            const std::string& who) {
   return strand_.call<void>([=, this]() -> Result<void> {
     TRY_OK(store_.regions.label(id, label, who, note));

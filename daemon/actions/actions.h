@@ -37,7 +37,7 @@ class ActionsOnStrand final : public Actions {
                        const std::string& who) override;
   Result<std::string> rollback(const ModelName& model, const std::string& reason, const std::string& who) override;
   Result<void> cancel(std::int64_t job, const std::string& who) override;
-  Result<void> label_region(const std::string& id, const std::string& label, const std::string& note,
+  Result<void> label_region(const RegionId& id, const std::string& label, const std::string& note,
                             const std::string& who) override;
   Result<std::string> add_waiver(Waiver waiver, const std::string& who) override;
   Result<void> remove_waiver(const std::string& id, const std::string& who) override;

@@ -147,10 +147,10 @@ Answer label_region(const Call& call) {
     return fail(ErrorCode::invalid_input,
                 "body.label: expected confirmed, class:<number>, ambiguous, unrealistic or \"\"");
   TRY(store, call.read.store());
-  TRY(row, store->regions.find(call.at("region")));
-  if (!row) return fail(ErrorCode::not_found, "no region " + call.at("region"));
-  TRY_OK(call.actions.label_region(call.at("region"), label, note, call.who()));
-  return json_response({{"region", call.at("region")}, {"label", text_or_null(label)}});
+  TRY(row, store->regions.find(call.region()));
+  if (!row) return fail(ErrorCode::not_found, "no region " + call.region());
+  TRY_OK(call.actions.label_region(call.region(), label, note, call.who()));
+  return json_response({{"region", call.region()}, {"label", text_or_null(label)}});
 }
 
 Answer waivers(const Call& call) {

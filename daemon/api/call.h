@@ -27,6 +27,7 @@ struct Call {
   const std::string& at(const char* name) const { return parameters.at(name); }
   ModelName model() const { return ModelName(at("model")); }
   Version version() const { return Version(at("version")); }
+  RegionId region() const { return RegionId(at("region")); }
   std::string who() const { return token ? token->name : "anonymous"; }
 };
 

@@ -71,7 +71,7 @@ class Actions {
                                PromotionKind kind, const std::string& who) = 0;
   virtual Result<std::string> rollback(const ModelName& model, const std::string& reason, const std::string& who) = 0;
   virtual Result<void> cancel(std::int64_t job, const std::string& who) = 0;
-  virtual Result<void> label_region(const std::string& id, const std::string& label, const std::string& note,
+  virtual Result<void> label_region(const RegionId& id, const std::string& label, const std::string& note,
                                     const std::string& who) = 0;
   virtual Result<std::string> add_waiver(Waiver waiver, const std::string& who) = 0;
   virtual Result<void> remove_waiver(const std::string& id, const std::string& who) = 0;

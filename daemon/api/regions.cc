@@ -62,7 +62,7 @@ Json region_summary(const RegionRow& row) {
           {"first_version", row.first_version},
           {"last_version", row.last_version},
           {"first_seen", to_rfc3339(row.first_seen)},
-          {"human_label", text_or_null(row.human_label)},
+          {"human_label", text_or_null(to_string(row.human_label))},
           {"confirmed", row.confirmed},
           {"seeds", row.region.confirm.seeds},
           {"candidate_error", json_number(row.region.confirm.candidate_error)},
@@ -105,9 +105,9 @@ Answer regions(const Call& call) {
   list.offset = offset;
   list.limit = limit + 1;  // one more, to know whether the list goes on
   if (const auto before = call.query.find("before"); before != call.query.end()) {
-    TRY(row, store->regions.find(before->second));
+    TRY(row, store->regions.find(RegionId(before->second)));
     if (!row || row->model != facts.model) return fail(ErrorCode::invalid_input, "before: no region " + before->second);
-    list.before = before->second;
+    list.before = RegionId(before->second);
   }
   TRY(found, store->regions.page(facts.model, list));
   const bool more = found.rows.size() > limit;
@@ -122,8 +122,8 @@ Answer regions(const Call& call) {
 
 Answer region(const Call& call) {
   TRY(store, call.read.store());
-  TRY(row, store->regions.find(call.at("region")));
-  if (!row) return fail(ErrorCode::not_found, "no region " + call.at("region"));
+  TRY(row, store->regions.find(call.region()));
+  if (!row) return fail(ErrorCode::not_found, "no region " + call.region());
   TRY(scores, store->regions.scores(row->id));
   TRY(words, store->regions.labels(row->id));
   Json said = Json::array();

@@ -166,8 +166,8 @@ Answer picture_of_region(const Call& call, Store& store, const RegionRow& row, c
 }
 
 Result<RegionRow> known_region(const Call& call, Store& store) {
-  TRY(row, store.regions.find(call.at("region")));
-  if (!row) return fail(ErrorCode::not_found, "no region " + call.at("region"));
+  TRY(row, store.regions.find(call.region()));
+  if (!row) return fail(ErrorCode::not_found, "no region " + call.region());
   return std::move(*row);
 }
 

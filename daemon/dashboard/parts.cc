@@ -102,7 +102,7 @@ Json people_say(const RegionRow& row, const std::vector<LabelRow>& words) {
   const auto counted = tally_of(words);
   return {{"id", row.id},
           {"label", std::to_string(row.label)},
-          {"says", row.human_label},
+          {"says", to_string(row.human_label)},
           {"voters", counted.voters},
           {"has_votes", counted.voters > 0},
           {"agreement", fmt::format("{:.0f} %", 100 * counted.agreement)},

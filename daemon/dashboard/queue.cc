@@ -13,7 +13,7 @@ Answer queue_page(const Call& call, Store& store, const ModelName& model, const 
   RegionQueue queue;
   queue.model = model;
   queue.second = show == "second";
-  queue.after = asked(call, "after");
+  queue.after = RegionId(asked(call, "after"));
   if (!queue.after.empty() && !is_valid_name(queue.after))
     return fail(ErrorCode::invalid_input, "after: not a region's id");
   TRY(head, store.regions.queue(queue));

@@ -35,11 +35,12 @@ Json cell_of(const RegionCell& cell) {
 
 Result<Json> heat_rows(Store& store, const std::vector<RegionRow>& rows,
                        const std::vector<VersionPage::Row>& versions) {
-  std::vector<std::string> regions, digests;
+  std::vector<RegionId> regions;
+  std::vector<Digest> digests;
   for (const auto& row : rows) regions.push_back(row.id);
   for (const auto& row : versions) digests.push_back(row.version.digest);
   TRY(cells, store.regions.cells(regions, digests));
-  std::map<std::pair<std::string, std::string>, const RegionCell*> scores;  // by region and digest
+  std::map<std::pair<RegionId, Digest>, const RegionCell*> scores;
   for (const auto& cell : cells) scores.emplace(std::pair(cell.region, cell.digest), &cell);
   Json out = Json::array();
   for (const RegionRow& row : rows) {
@@ -52,7 +53,7 @@ Result<Json> heat_rows(Store& store, const std::vector<RegionRow>& rows,
                    {"label", class_text(row.label)},
                    {"predicted", class_text(row.predicted_as)},
                    {"status", to_string(row.region.status)},
-                   {"said", row.human_label},
+                   {"said", to_string(row.human_label)},
                    {"picture", !row.region.samples.empty() && !row.region.samples.front().picture.empty()},
                    {"cells", std::move(line)}});
   }
@@ -184,8 +185,8 @@ Answer page_regions(const Call& call) {
 
 Answer page_region(const Call& call) {
   TRY(store, call.read.store());
-  TRY(row, store->regions.find(call.at("region")));
-  if (!row) return fail(ErrorCode::not_found, "no region " + call.at("region"));
+  TRY(row, store->regions.find(call.region()));
+  if (!row) return fail(ErrorCode::not_found, "no region " + call.region());
   TRY(scores, store->regions.scores(row->id));
   TRY(words, store->regions.labels(row->id));
   TRY(waivers, store->waivers.rows(row->model));

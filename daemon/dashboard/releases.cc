@@ -60,7 +60,7 @@ Json region_rows(const std::vector<RegionRow>& rows) {
                     {"sentence", row.region.sentence},
                     {"first", row.first_version},
                     {"last", row.last_version},
-                    {"label", row.human_label},
+                    {"label", to_string(row.human_label)},
                     {"picture", !row.region.samples.empty() && !row.region.samples.front().picture.empty()}});
   }
   return list;

@@ -20,7 +20,7 @@ Result<std::vector<KnownRegionRef>> known_regions(Store& store, const StateFolde
   TRY(rows, store.regions.of(model));
   std::vector<KnownRegionRef> known;
   for (const auto& row : rows) {
-    TRY(said, RegionLabel::from(row.human_label));
+    const auto said = row.human_label;
     const bool bug = row.confirmed || said.word() == RegionLabel::Word::confirmed;
     if (!bug || row.frozen.empty()) continue;
     TRY(scores, store.regions.scores(row.id));
@@ -150,7 +150,7 @@ Result<JudgeRequest> judge_request(Store& store, const Config& config, const Sta
   request.waivers = std::move(waivers);
   TRY(regions, store.regions.of(spec.model));
   for (const auto& row : regions) {
-    TRY(said, RegionLabel::from(row.human_label));
+    const auto said = row.human_label;
     if (said != RegionLabel()) request.labels[row.id] = said;
     RegionFingerprint fingerprint{row.id, row.label, row.predicted_as, {}, {}};
     for (const auto& member : row.region.members) fingerprint.members.push_back(member.seed);

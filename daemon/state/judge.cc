@@ -54,7 +54,7 @@ Result<RegionIds> ids_of(const JudgeRequest& request, const WorkerResult& result
     const auto json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
     if (json.is_object())
       for (const auto& [from, to] : json.items())
-        if (to.is_string()) ids[from] = to.get<std::string>();
+        if (to.is_string()) ids[RegionId(from)] = RegionId(to.get<std::string>());
     const auto known = [&](const Region& region) { return ids.contains(region.id); };
     if (std::all_of(result.regions.begin(), result.regions.end(), known)) return ids;
     // Under new ids people's labels and waivers would no longer meet their regions.

@@ -29,7 +29,7 @@ struct Rates {
 KnownRegion simulated(const Case& c, const std::string& id, double strength, RandomStream& random) {
   const auto chance = [&] { return static_cast<double>(random.bits() >> 11) * 0x1.0p-53; };
   KnownRegion region;
-  region.id = id;
+  region.id = RegionId(id);
   region.label = 7;
   region.predicted_as = 1;
   for (int j = 0; j < c.seeds; ++j) {

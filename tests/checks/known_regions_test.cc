@@ -15,7 +15,7 @@ namespace {
 // `broken` seeds, the incumbent on those of the first `broken_before`.
 KnownRegion region(const std::string& id, int seeds, int draws, int broken, int broken_before = 0) {
   KnownRegion r;
-  r.id = id;
+  r.id = RegionId(id);
   r.label = 7;
   r.predicted_as = 1;
   r.first_version = "3";

@@ -41,7 +41,7 @@ struct Scene {
 
   Region& add(RegionStatus status, const std::string& id, RegionEvidence evidence = RegionEvidence::real) {
     Region region;
-    region.id = id;
+    region.id = RegionId(id);
     region.status = status;
     region.evidence = evidence;
     region.sentence = "About " + id + ".";

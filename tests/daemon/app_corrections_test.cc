@@ -21,7 +21,7 @@ constexpr const char* kMends =
     "mv result.part result\n";
 
 struct Corrections : Daemon {
-  std::string region;
+  RegionId region;
 
   // Version 2 has failed by one region.
   void SetUp() override {

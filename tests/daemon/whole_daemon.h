@@ -215,12 +215,12 @@ struct Daemon : testing::Test {
     finding.id = check.check + "/" + kRegion;
     finding.check = check.check;
     finding.subject = std::string("region ") + kRegion;
-    finding.region = kRegion;
+    finding.region = RegionId(kRegion);
     finding.decision = Decision::violation;
     finding.sentence = std::string("Region ") + kRegion + " is bad.";
     check.findings = {finding};
     Region region;
-    region.id = kRegion;
+    region.id = RegionId(kRegion);
     region.status = RegionStatus::new_bug;
     region.space = Space::codes;
     region.label = 1;

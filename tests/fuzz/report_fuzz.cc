@@ -63,7 +63,9 @@ void check_renderings(std::string_view text) {
   const auto labels = part("labels");
   if (labels.is_object())
     for (const auto& [region, said] : labels.items())
-      if (said.is_string()) report.region_labels[region] = said.get<std::string>();
+      if (said.is_string())
+        if (const auto label = RegionLabel::from(said.get<std::string>()))
+          report.region_labels[RegionId(region)] = *label;
   Waivers waivers;
   for (const auto& item : part("waivers"))
     if (auto waiver = waiver_from_json(item, "waiver")) waivers.push_back(std::move(*waiver));

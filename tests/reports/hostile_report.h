@@ -23,7 +23,8 @@ inline Report hostile_report() {
   for (Finding& f : r.verdict.findings) f.id = f.check = f.subject = f.sentence = f.waiver = kHostile;
   for (CheckResult& c : r.result.checks) c.check = c.reason = c.detectable = kHostile;
   for (Region& g : r.result.regions) {
-    g.id = g.sentence = kHostile;
+    g.id = RegionId(kHostile);
+    g.sentence = kHostile;
     for (RegionSample& s : g.samples) s.picture = "../../etc/passwd";
   }
   for (std::string& name : r.result.classes) name = kHostile;
@@ -33,7 +34,7 @@ inline Report hostile_report() {
   r.digest = Digest(kHostile);
   r.result.generator->usable = false;
   r.result.generator->problem = kHostile;
-  r.region_labels = {{kHostile, kHostile}};
+  r.region_labels = {{RegionId(kHostile), RegionLabel::Word::confirmed}};
   return r;
 }
 

@@ -141,7 +141,7 @@ TEST(JsonReport, NeverTellsWhereFilesLie) {
 TEST(JsonReport, HoldsWhatPeopleSaidOfARegion) {
   const Json json = report_json(samples::report());
   EXPECT_TRUE(json["regions"][0]["label_by_person"].is_null());
-  EXPECT_EQ(json["regions"][2]["label_by_person"], "serif ones from form B");
+  EXPECT_EQ(json["regions"][2]["label_by_person"], "confirmed");
 }
 
 TEST(JsonReport, LooksAsPublished) {

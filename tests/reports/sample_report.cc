@@ -100,7 +100,7 @@ std::vector<CheckResult> checks() {
         "misclassification_regions", region_id(i), Decision::violation, 0.71 - 0.4 * static_cast<double>(i), 0.2,
         i == 0 ? "Sevens like these are read as 1: the candidate errs on 76 % of them, version 6 on 4 %."
                : "Ones like these are read as 6 more often: the candidate errs on 76 % of them, version 6 on 45 %.");
-    f.region = region_id(i);
+    f.region = RegionId(region_id(i));
     f.n = 38;
     regions.findings.push_back(f);
   }
@@ -169,7 +169,7 @@ TimePoint noon() { return TimePoint{std::chrono::sys_days{std::chrono::March / 1
 
 Region region(std::size_t number) {
   Region r;
-  r.id = region_id(number);
+  r.id = RegionId(region_id(number));
   r.status = static_cast<RegionStatus>(number < 4 ? number : 4);
   r.space = number % 2 == 0 ? Space::codes : Space::candidate_embedding;
   r.evidence = number % 3 == 0 ? RegionEvidence::both : RegionEvidence::generated;
@@ -282,7 +282,7 @@ Report report() {
   r.seconds = 12.34;
   r.verdict = verdict();
   r.result = worker_result();
-  r.region_labels = {{region_id(2), "serif ones from form B"}};
+  r.region_labels = {{RegionId(region_id(2)), RegionLabel::Word::confirmed}};
   ModelSettings settings;
   settings.correction = Correction::lond;
   r.test_reuse = test_reuse_of(settings, JudgementHistory{{{r.result.test_digest, 12, 12, 3}}}, r.result.test_digest,
@@ -350,7 +350,7 @@ Report huge_report(std::size_t regions, std::size_t findings) {
     Finding f = finding(
         "misclassification_regions", region_id(i), i % 2 == 0 ? Decision::violation : Decision::undecided, 0.5, 0.2,
         "A finding with a sentence of some length, as checks write them, number " + std::to_string(i) + ".");
-    f.region = region_id(i);
+    f.region = RegionId(region_id(i));
     last.findings.push_back(f);
   }
   r.verdict.findings.clear();

@@ -740,7 +740,7 @@ class KnownRegionsStation : public StationsTest {
   KnownRegionRef frozen(const std::string& id, std::int32_t label, const std::vector<std::size_t>& images) {
     const auto data = splits();
     std::vector<float> pixels(images.size() * 72);
-    KnownRegionRef reference{.id = id,
+    KnownRegionRef reference{.id = RegionId(id),
                              .label = label,
                              .predicted_as = 2,
                              .first_version = "1",

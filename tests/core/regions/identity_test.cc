@@ -20,7 +20,7 @@ Region region_of(std::int32_t label, std::int32_t predicted_as, std::uint32_t fi
 }
 
 RegionFingerprint remembered(const std::string& id, const Region& region, const std::string& probes = kProbes) {
-  RegionFingerprint f{id, region.label, region.predicted_as, {}, probes};
+  RegionFingerprint f{RegionId(id), region.label, region.predicted_as, {}, probes};
   for (const RegionMember& m : region.members) f.members.push_back(m.seed);
   return f;
 }
@@ -85,7 +85,7 @@ TEST(RegionIdentity, TheBetterMatchKeepsTheIdAndTheOtherGetsItsOwn) {
   assign_ids("digits", kProbes, {earlier}, regions);
   EXPECT_EQ(regions[1].id, "r-aaaaaaaaaaaa");
   EXPECT_NE(regions[0].id, "r-aaaaaaaaaaaa");
-  EXPECT_EQ(regions[0].id.size(), 14u);
+  EXPECT_EQ(regions[0].id.str().size(), 14u);
 }
 
 TEST(RegionIdentity, TwoRegionsNeverShareAnIdEvenWhenEqual) {

@@ -10,7 +10,7 @@ namespace {
 
 Region region(const std::string& id, RegionStatus status) {
   Region found;
-  found.id = id;
+  found.id = RegionId(id);
   found.status = status;
   found.space = Space::codes;
   found.evidence = RegionEvidence::both;

@@ -217,7 +217,7 @@ class StoreCorrections : public StoreTest {
   static RepairOrder order(const std::string& region = "r-0123456789ab") {
     RepairOrder order;
     order.probe_digest = "p1";
-    order.regions = {{region, 7, RegionEvidence::both, {1, 5, 9}}};
+    order.regions = {{RegionId(region), 7, RegionEvidence::both, {1, 5, 9}}};
     return order;
   }
   std::int64_t mend(const RepairOrder& wanted) {

@@ -87,7 +87,7 @@ class StoreTest : public ::testing::Test {
   }
   static NewRegion region(const std::string& id, RegionStatus status, const std::string& frozen = "") {
     NewRegion found;
-    found.region.id = id;
+    found.region.id = RegionId(id);
     found.region.status = status;
     found.region.space = Space::codes;
     found.region.evidence = RegionEvidence::both;

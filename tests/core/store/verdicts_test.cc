@@ -187,7 +187,7 @@ TEST_F(StoreRegions, GivesBackWhatWasFound) {
   EXPECT_EQ(row->predicted_as, 1);
   EXPECT_EQ(row->first_version, "1");
   EXPECT_EQ(row->last_version, "1");
-  EXPECT_EQ(row->human_label, "");
+  EXPECT_EQ(row->human_label, RegionLabel());
   EXPECT_TRUE(row->confirmed);
   EXPECT_EQ(row->frozen, "frozen/r-1.npy");
   EXPECT_EQ(row->frozen_cluster, (std::vector<std::uint32_t>{4, 4, 9}));
@@ -268,7 +268,7 @@ TEST_F(StoreRegions, APersonsWordIsKeptWithItsHistory) {
   judge("1", region("r-1", RegionStatus::new_bug));
   for (const auto* label : {"confirmed", "class:3", "ambiguous", "unrealistic", ""}) {
     ASSERT_TRUE(store_->regions.label("r-1", label, "ann", "looked at it")) << label;
-    EXPECT_EQ(store_->regions.find("r-1").value()->human_label, label);
+    EXPECT_EQ(store_->regions.find("r-1").value()->human_label, RegionLabel::from(label).value());
   }
   EXPECT_EQ(number("SELECT count(*) FROM labels WHERE region = 'r-1' AND who = 'ann'"), 5);
   const auto words = store_->regions.labels("r-1").value();
@@ -314,14 +314,15 @@ TEST_F(StoreRegions, ListsAreFilteredSortedAndPaged) {
 TEST_F(StoreRegions, WhatPeopleSayIsTheirMajority) {
   judge("1", region("r-1", RegionStatus::new_bug));
   ASSERT_TRUE(store_->regions.label("r-1", "confirmed", "ann", ""));
-  EXPECT_EQ(store_->regions.find("r-1").value()->human_label, "confirmed");
+  EXPECT_EQ(store_->regions.find("r-1").value()->human_label, RegionLabel::Word::confirmed);
   ASSERT_TRUE(store_->regions.label("r-1", "ambiguous", "bob", ""));
-  EXPECT_EQ(store_->regions.find("r-1").value()->human_label, "") << "one against one leaves it to the data";
+  EXPECT_EQ(store_->regions.find("r-1").value()->human_label, RegionLabel()) << "one against one leaves it to the data";
   ASSERT_TRUE(store_->regions.label("r-1", "ambiguous", "cid", ""));
-  EXPECT_EQ(store_->regions.find("r-1").value()->human_label, "ambiguous");
+  EXPECT_EQ(store_->regions.find("r-1").value()->human_label, RegionLabel::Word::ambiguous);
   ASSERT_TRUE(store_->regions.label("r-1", "", "cid", ""));
   ASSERT_TRUE(store_->regions.label("r-1", "", "bob", ""));
-  EXPECT_EQ(store_->regions.find("r-1").value()->human_label, "confirmed") << "ann's word still stands";
+  EXPECT_EQ(store_->regions.find("r-1").value()->human_label, RegionLabel::Word::confirmed)
+      << "ann's word still stands";
   EXPECT_EQ(store_->regions.labels("r-1").value().size(), 5U);
   EXPECT_TRUE(store_->audit.verify());
 }
@@ -330,7 +331,7 @@ TEST_F(StoreRegions, ALabelSurvivesTheNextSighting) {
   judge("1", region("r-1", RegionStatus::new_bug));
   ASSERT_TRUE(store_->regions.label("r-1", "ambiguous", "ann", ""));
   judge("2", region("r-1", RegionStatus::worse));
-  EXPECT_EQ(store_->regions.find("r-1").value()->human_label, "ambiguous");
+  EXPECT_EQ(store_->regions.find("r-1").value()->human_label, RegionLabel::Word::ambiguous);
 }
 
 TEST_F(StoreRegions, RefusesLabelsItDoesNotKnow) {

@@ -16,7 +16,7 @@ inline Finding finding(std::string id, Decision decision, std::string region = {
   f.id = std::move(id);
   f.check = f.id.substr(0, f.id.find('/'));
   f.decision = decision;
-  f.region = std::move(region);
+  f.region = RegionId(std::move(region));
   f.sentence = "sentence of " + f.id;
   return f;
 }

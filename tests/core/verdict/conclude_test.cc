@@ -11,10 +11,10 @@ namespace defuse {
 namespace {
 
 const TimePoint kNow = *parse_rfc3339("2026-03-01T12:00:00Z");
-constexpr const char* kRegionA = "r-aaaaaaaaaaaa";
-constexpr const char* kRegionB = "r-bbbbbbbbbbbb";
+const RegionId kRegionA("r-aaaaaaaaaaaa");
+const RegionId kRegionB("r-bbbbbbbbbbbb");
 
-Finding finding_of(const std::string& check, const std::string& region, Decision decision) {
+Finding finding_of(const std::string& check, const RegionId& region, Decision decision) {
   Finding finding;
   finding.id = check + "/" + region;
   finding.check = check;
@@ -35,7 +35,7 @@ CheckResult check_of(const std::string& name, VerdictState state, std::vector<Fi
   return check;
 }
 
-Region region_of(const std::string& id, std::int32_t label, std::int32_t predicted, std::vector<std::uint32_t> seeds) {
+Region region_of(const RegionId& id, std::int32_t label, std::int32_t predicted, std::vector<std::uint32_t> seeds) {
   Region region;
   region.id = id;
   region.label = label;
@@ -100,7 +100,7 @@ TEST(Conclude, APersonsWordThatImagesAreNoEvidenceTurnsTheFindingIntoANote) {
     const auto& finding = report.result.checks.back().findings.front();
     EXPECT_EQ(finding.decision, Decision::note);
     EXPECT_NE(finding.sentence.find("Not counted"), std::string::npos);
-    EXPECT_EQ(report.region_labels.at(kRegionA), word);
+    EXPECT_EQ(report.region_labels.at(kRegionA), label) << word;
   }
 }
 
@@ -211,10 +211,10 @@ TEST(SettleRegions, GivesARegionTheIdOfTheSameBugInAnEarlierRelease) {
 TEST(RenameRegions, TwoRegionsMaySwapNamesAndKnownRegionsAreLeftAlone) {
   auto result = one_bad_region();
   result.regions.push_back(region_of(kRegionB, 1, 7, {9}));
-  result.checks.back().reason = std::string(kRegionA) + " and " + kRegionB + ", r-cccccccccccc, r-";
+  result.checks.back().reason = kRegionA.str() + " and " + kRegionB + ", r-cccccccccccc, r-";
   result.checks[3].findings = {finding_of("known_regions", kRegionA, Decision::ok)};
   rename_regions({{kRegionA, kRegionB}, {kRegionB, kRegionA}}, result);
-  EXPECT_EQ(result.checks.back().reason, std::string(kRegionB) + " and " + kRegionA + ", r-cccccccccccc, r-");
+  EXPECT_EQ(result.checks.back().reason, kRegionB.str() + " and " + kRegionA + ", r-cccccccccccc, r-");
   EXPECT_EQ(result.regions[0].id, kRegionB);
   EXPECT_EQ(result.regions[1].id, kRegionA);
   EXPECT_EQ(result.checks[3].findings.front().region, kRegionA);

@@ -20,7 +20,7 @@ class Api : public ::testing::Test {
 
 NewRegion some_region(const std::string& id, const std::string& picture) {
   NewRegion made;
-  made.region.id = id;
+  made.region.id = RegionId(id);
   made.region.status = RegionStatus::new_bug;
   made.region.space = Space::codes;
   made.region.evidence = RegionEvidence::both;

@@ -25,7 +25,7 @@ class CorrectionApi : public ::testing::Test {
   }
   std::int64_t queue() {
     RepairOrder order;
-    order.regions = {{kRegion, 7, RegionEvidence::both, {1, 2}}};
+    order.regions = {{RegionId(kRegion), 7, RegionEvidence::both, {1, 2}}};
     order.settings = few_settings();
     return world.store->jobs.enqueue_repair("digits", "1", digest_of("one"), order, {"ann", "correct", "digits/1"})
         .value();

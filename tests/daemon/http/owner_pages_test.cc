@@ -30,7 +30,7 @@ class OwnerPages : public ::testing::Test {
   }
   static NewRegion region(const std::string& id, RegionStatus status, double error) {
     NewRegion made;
-    made.region.id = id;
+    made.region.id = RegionId(id);
     made.region.status = status;
     made.region.space = Space::codes;
     made.region.evidence = RegionEvidence::both;

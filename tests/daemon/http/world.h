@@ -95,7 +95,7 @@ class FakeActions final : public Actions {
   Result<void> cancel(std::int64_t job, const std::string& who) override {
     return note("cancel " + std::to_string(job) + " by " + who);
   }
-  Result<void> label_region(const std::string& id, const std::string& label, const std::string& text,
+  Result<void> label_region(const RegionId& id, const std::string& label, const std::string& text,
                             const std::string& who) override {
     return note("label " + id + " " + label + " because " + text + " by " + who);
   }
