@@ -72,17 +72,16 @@ std::string verdict_words(const Finding& f, const FourCounts& counts, const std:
       return "The new model is worse: " + change + "; a drop of " + points(drop) + " exceeds the limit of " +
              points(f.limit) + ".";
     case Decision::ok:
-      return "The " + change + "; the drop is below " + points(f.limit) + " with confidence (at most " +
-             points(f.upper) + ").";
+      return "The " + change + "; the true drop is at most " + points(f.upper) + " (limit: " + points(f.limit) + ").";
     case Decision::undecided:
-      return "The " + change + "; that does not show that the drop is below " + points(f.limit) +
-             " (it may be as large as " + points(f.upper) + ").";
+      return "The " + change + "; not decided: the true drop may be up to " + points(f.upper) + ", and the limit is " +
+             points(f.limit) + ".";
     case Decision::error:
     case Decision::note:
       break;
   }
-  return "The " + change + "; too few images to bound the drop by " + points(f.limit) +
-         ", and no sign of harm beyond it.";
+  return "The " + change + "; too few images to show that the drop is below " + points(f.limit) +
+         ", and no sign of a larger one.";
 }
 
 Decision judge(const Finding& f, const FourCounts& counts, double alpha, Decision otherwise) {
@@ -121,7 +120,7 @@ double detectable(const FourCounts& counts, double margin, double level) {
 CheckInfo AccuracyCheck::info() const {
   return {.id = kCheck,
           .version = 1,
-          .question = "Is it not worse than the model in production by more than the margin?",
+          .question = "Is it less accurate than the version in production by more than the limit?",
           .paper = "Tango, Statistics in Medicine 17, 1998; Connor, Biometrics 43, 1987"};
 }
 
@@ -153,7 +152,8 @@ CheckResult AccuracyCheck::run(const CheckInput& in) const {
     finding.limit = settings_.max_class_drop;
     finding.n = of_class.total();
     finding.sentence = "The test split has " + images(of_class.total()) + " of " + class_words(in, index) +
-                       ": too few to see even its complete loss (" + std::to_string(smallest_class(in)) + " would do).";
+                       ": too few to detect even a complete failure (at least " + std::to_string(smallest_class(in)) +
+                       " are needed).";
     small.push_back(std::move(finding));
   }
   std::vector<double> p;
@@ -174,7 +174,7 @@ CheckResult AccuracyCheck::run(const CheckInput& in) const {
   const double level = in.alpha / static_cast<double>(family.size());
   result.detectable_value = detectable(comparison.overall, settings_.max_drop, level);
   result.detectable =
-      "a drop of " + points(result.detectable_value) + " overall would have been blocked with 80 % power";
+      "a drop of " + points(result.detectable_value) + " or more overall would be blocked with 80 % probability";
   result.findings = std::move(family);
   for (auto& finding : small) result.findings.push_back(std::move(finding));
   conclude(result, result.findings.front().sentence);

@@ -240,7 +240,7 @@ CheckInfo ContractCheck::info() const {
 
 CheckResult ContractCheck::run(const CheckInput& in) const {
   if (in.contract == nullptr)
-    return stopped(kCheck, settings_.mode, "facts", Decision::error, "Nothing was learned about the new model.");
+    return stopped(kCheck, settings_.mode, "facts", Decision::error, "The new model was not tested.");
   const ContractFacts& facts = *in.contract;
   CheckResult result;
   result.check = kCheck;

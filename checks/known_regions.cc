@@ -101,8 +101,8 @@ std::string sentence_of(const CheckInput& in, const KnownRegion& region, const M
       break;
   }
   std::string text = bug + " may be back: " + now + before;
-  return text + (m.testable ? ", which does not settle it."
-                            : "; its " + std::to_string(m.d.size()) + " seed images are too few to settle it.");
+  return text + (m.testable ? ": not enough evidence to decide."
+                            : "; its " + std::to_string(m.d.size()) + " seed images are too few to decide.");
 }
 
 void judge(const CheckInput& in, double limit, const Measured& m, Finding& f) {
@@ -144,7 +144,8 @@ CheckResult KnownRegionsCheck::run(const CheckInput& in) const {
     return stopped(kCheck, settings_.mode, "none", Decision::note, "No earlier bug is known.");
   if (auto refused = cannot_compare(in, kCheck, settings_.mode)) return *refused;
   if (in.known_regions == nullptr)
-    return stopped(kCheck, settings_.mode, "none", Decision::error, "Earlier bugs are known, but were not measured.");
+    return stopped(kCheck, settings_.mode, "none", Decision::error,
+                   "There are earlier bugs, but the models could not be run on their images.");
   CheckResult result;
   result.check = kCheck;
   result.mode = settings_.mode;
@@ -178,9 +179,11 @@ CheckResult KnownRegionsCheck::run(const CheckInput& in) const {
   }
   const std::size_t tested = result.findings.size();
   for (auto& finding : aside) result.findings.push_back(std::move(finding));
-  conclude(result, tested == 0   ? "No earlier bug counts: people called every one of them ambiguous."
+  conclude(result, tested == 0   ? "No earlier bug was tested: people labelled all of them ambiguous."
                    : tested == 1 ? "The one earlier bug that counts is not back."
-                                 : "None of the " + std::to_string(tested) + " earlier bugs that count is back.");
+                                 : std::to_string(tested) +
+                                       (tested == 1 ? " earlier bug was tested again: it is still fixed."
+                                                    : " earlier bugs were tested again: all are still fixed."));
   return result;
 }
 

@@ -40,7 +40,7 @@ std::vector<std::int64_t> seeds_by_class(const ProbeSet& probes, std::size_t cla
   return counts;
 }
 
-std::string class_name(const CheckInput& input, std::size_t label) {
+std::string label_text(const CheckInput& input, std::size_t label) {
   return label < input.classes.size() ? input.classes[label] : std::to_string(label);
 }
 
@@ -83,7 +83,7 @@ void add_findings(const std::vector<Region>& regions, const RegionSettings& sett
   more.decision = Decision::note;
   more.n = static_cast<std::int64_t>(ordered.size() - shown);
   more.sentence =
-      std::to_string(ordered.size() - shown) + " more regions were found; none of them is new or confirmed worse.";
+      std::to_string(ordered.size() - shown) + " more regions are not shown; none of them is new or confirmed worse.";
   result.findings.push_back(std::move(more));
 }
 
@@ -108,8 +108,8 @@ void add_detectable(const CheckInput& input, const std::vector<std::int64_t>& co
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.2f", 100 * worst);
   result.detectable_value = worst;
-  result.detectable = "A group of alike images that is " + std::string(text.data()) +
-                      " % of all images and fails entirely would have been confirmed with 80 % power, once found.";
+  result.detectable = "A group of similar images that is " + std::string(text.data()) +
+                      " % of all images and fails completely would be confirmed with 80 % probability, once found.";
 }
 
 CheckResult conclude(CheckResult result, VerdictState state, std::string reason) {
@@ -129,7 +129,7 @@ Gaps find_gaps(const CheckInput& input, const std::vector<std::int64_t>& counts,
   Gaps gaps;
   for (std::size_t c = 0; c < counts.size(); ++c) {
     if (counts[c] >= needed) continue;
-    gaps.names += (gaps.classes++ == 0 ? "" : ", ") + class_name(input, c) + " (" + std::to_string(counts[c]) + ")";
+    gaps.names += (gaps.classes++ == 0 ? "" : ", ") + label_text(input, c) + " (" + std::to_string(counts[c]) + ")";
     gaps.more_images += needed - counts[c];
   }
   return gaps;
@@ -140,8 +140,8 @@ std::string missing_evidence(const CheckInput& input, const Judge& judge, const 
                              std::int64_t needed, CheckResult& result) {
   if (!judge.generated_usable) {
     const bool known = input.generator != nullptr && !input.generator->problem.empty();
-    return "Generated images prove nothing here: " + (known ? input.generator->problem : "there is no generator") +
-           "; only real images could be searched.";
+    return "Generated images were not used: " + (known ? input.generator->problem : "there is no generator") +
+           "; only real images were searched.";
   }
   const Gaps gaps = find_gaps(input, counts, needed);
   if (!counts.empty() && gaps.classes == 0) return {};
@@ -215,7 +215,7 @@ CheckResult MisclassificationRegionsCheck::run(const CheckInput& input) const {
   }
   if (!missing.empty()) return conclude(std::move(result), VerdictState::inconclusive, missing);
   return conclude(std::move(result), VerdictState::pass,
-                  "No region of images is new or confirmed worse than with the incumbent.");
+                  "No group of images is new or confirmed worse than with the version in production.");
 }
 
 }  // namespace defuse

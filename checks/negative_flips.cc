@@ -91,7 +91,7 @@ Finding relative_finding(const std::string& id, const FourCounts& counts, double
 std::string fact_of(const Tested& t) {
   const Finding& f = t.finding;
   if (t.relative_value)
-    return "The new model breaks " + percent(f.value) + " as many images as two models with independent errors would";
+    return "The new model breaks " + percent(f.value) + " of what two unrelated models this accurate would break";
   return "On " + std::to_string(t.counts.negative_flips) + " of " + images(t.counts.total()) +
          (t.by_class ? " of " + f.subject : "") + " (" + percent(f.value) +
          ") the old model was right and the new one is wrong";
@@ -104,7 +104,7 @@ std::string limit_words(const Tested& t) {
       return "equally good versions stay below " + percent(f.limit);
     case Rule::own:
       return "the limits are " + percent(f.limit) + " and " + percent(kOwnRelativeLimit) +
-             " of what independent errors would make, which was " + percent(relative_of(t.counts));
+             " of what two unrelated models this accurate would break (here " + percent(relative_of(t.counts)) + ")";
     case Rule::absolute:
     case Rule::relative:
       break;
@@ -117,10 +117,10 @@ std::string words(const Tested& t) {
   const std::string fact = fact_of(t);
   const std::string limit = limit_words(t);
   if (t.rule == Rule::floor || f.decision == Decision::violation) return fact + "; " + limit + ".";
-  if (f.decision == Decision::ok) return fact + "; that is surely no more than allowed: " + limit + ".";
+  if (f.decision == Decision::ok) return fact + "; within the limit with confidence: " + limit + ".";
   if (f.decision == Decision::undecided)
-    return fact + "; the true value may be as high as " + percent(f.upper) + ", and " + limit + ".";
-  return fact + "; too few images to say on which side of the limit that lies, and no sign of harm: " + limit + ".";
+    return fact + "; not decided: the true value may be up to " + percent(f.upper) + ", and " + limit + ".";
+  return fact + "; too few images to decide, and no sign of harm: " + limit + ".";
 }
 
 // The smallest true rate of which a violation would follow with 80 % power. `first` is the smallest count that is a
@@ -177,7 +177,7 @@ std::vector<Finding> never_break(const std::vector<std::int64_t>& list, const Ch
     finding.decision = Decision::violation;
     finding.n = 1;
     finding.sentence =
-        "Image " + std::to_string(index) + " is on the never-break list and breaks: it shows " + class_name(in, label) +
+        "Image " + std::to_string(index) + " on the never-break list broke: it shows " + class_name(in, label) +
         ", the old model says so, and the new one says " +
         (in.candidate->predicted[i] < 0 ? "nothing usable" : class_name(in, in.candidate->predicted[i])) + ".";
     findings.push_back(std::move(finding));
@@ -187,10 +187,10 @@ std::vector<Finding> never_break(const std::vector<std::int64_t>& list, const Ch
   summary.limit = 0;
   summary.n = static_cast<std::int64_t>(list.size());
   summary.decision = broken > kMostListed ? Decision::violation : broken > 0 ? Decision::note : Decision::ok;
-  summary.sentence =
-      std::to_string(broken) + " of " + images(summary.n) + " on the never-break list break" +
-      (wrong_before > 0 ? "; the old model was wrong on " + std::to_string(wrong_before) + " of them already."
-                        : std::string("."));
+  summary.sentence = std::to_string(broken) + " of " + images(summary.n) + " on the never-break list broke" +
+                     (wrong_before > 0 ? "; on " + std::to_string(wrong_before) +
+                                             " more the old model was wrong already, so they do not count."
+                                       : std::string("."));
   findings.push_back(std::move(summary));
   return findings;
 }
@@ -229,7 +229,7 @@ void add_floor(const CheckInput& in, Family& family) {
   const auto missing = [&](const std::string& why) {
     Finding finding = named("floor", "overall");
     finding.decision = Decision::note;
-    finding.sentence = "There is no noise floor to hold flips against: " + why + ".";
+    finding.sentence = "The noise floor was not used: " + why + ". The default limits apply.";
     family.rest.push_back(std::move(finding));
   };
   if (!floor.made()) return missing(floor.problem);
@@ -267,7 +267,8 @@ void add_classes(const CheckInput& in, const NegativeFlipSettings& settings, Fam
       finding.n = counts.total();
       finding.decision = Decision::undecided;
       finding.sentence = "The test split has " + images(counts.total()) + " of " + subject +
-                         ": too few to see even its complete loss (" + std::to_string(fewest) + " would do).";
+                         ": too few to detect even a complete failure (at least " + std::to_string(fewest) +
+                         " are needed).";
       family.rest.push_back(std::move(finding));
       continue;
     }
@@ -318,14 +319,13 @@ void add_detectable(const CheckInput& in, const Family& family, CheckResult& res
     Finding finding = named("evidence", "overall");
     finding.n = counts.total();
     finding.decision = Decision::undecided;
-    finding.sentence =
-        "The test split has " + images(counts.total()) + ": too few to see even the loss of everything that worked.";
+    finding.sentence = "The test split has " + images(counts.total()) + ": too few to detect even a complete failure.";
     result.findings.push_back(std::move(finding));
     return;
   }
   result.detectable_value = detectable(counts.total(), *first);
   result.detectable =
-      "a negative flip rate of " + percent(result.detectable_value) + " would have been blocked with 80 % power";
+      "a negative flip rate of " + percent(result.detectable_value) + " or more would be blocked with 80 % probability";
 }
 
 }  // namespace

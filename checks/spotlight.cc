@@ -27,7 +27,7 @@ bool violates(const CheckInput& in, const SpotlightSettings& settings, const Con
 std::string sentence_of(const CheckInput& in, const SpotlightSettings& settings, const ConfirmedSpotlight& s,
                         Decision decision) {
   const std::string group =
-      "images that the new model itself finds alike" +
+      "images that look alike to the new model" +
       (s.label < 0 ? std::string()
                    : ", " + percent(std::round(100 * s.label_share) / 100) + " of " + class_words(in, s.label));
   const std::string counted = "of " + std::to_string(s.confirm.total()) + " held-back ones it gets " +
@@ -39,9 +39,10 @@ std::string sentence_of(const CheckInput& in, const SpotlightSettings& settings,
     if (s.predicted_as >= 0) text += ", mostly as " + class_name(in, s.predicted_as);
   } else if (s.confirm.total() < settings.min_support) {
     text = "A group of " + group +
-           ", looked worse where it was found, but held-back images of it are too few to say: " + counted;
+           ", looked worse where it was found, but too few held-back images are like it to decide: " + counted;
   } else {
-    text = "A group of " + group + ", looked worse where it was found, and is not confirmed to be: " + counted;
+    text = "A group of " + group +
+           ", looked worse on the half where it was found, but this is not confirmed on the other half: " + counted;
   }
   if (failed_to_converge(s.state)) text += "; the search for it did not converge: " + std::string(describe(s.state));
   return text + ".";
@@ -103,9 +104,9 @@ CheckResult SpotlightCheck::run(const CheckInput& input) const {
   if (search.found.empty()) {
     result.findings.push_back(undecided("not_searched", "There was nothing to search."));
   } else if (const auto& first = search.found.front(); failed_to_converge(first.state)) {
-    result.findings.push_back(
-        undecided("convergence", "The search did not converge: " + std::string(describe(first.state)) +
-                                     ". A group that got worse may have been missed."));
+    result.findings.push_back(undecided("convergence", "The search found no stable group (" +
+                                                           std::string(describe(first.state)) +
+                                                           "): one that got worse may have been missed."));
   }
   // A spotlight is a share of the images: where that share of the held-back half is too small, none can be confirmed.
   const auto needed =
@@ -116,7 +117,7 @@ CheckResult SpotlightCheck::run(const CheckInput& input) const {
         "evidence", "Too few held-back images to confirm a group: " + std::to_string(search.confirmation_seeds) +
                         " of " + std::to_string(needed) + "."));
   }
-  conclude(result, "No group of images that the new model finds alike is confirmed to have got worse.");
+  conclude(result, "No group of similar images is confirmed to have got worse.");
   return result;
 }
 

@@ -78,7 +78,7 @@ void steps_for_fail(const Report& report, std::vector<std::string>& steps) {
       "version.");
   if (region != regions.end())
     steps.push_back(
-        "If the pictures of a group do not show what their label says, tell the gate, and it is no longer counted: "
+        "If the pictures of a group do not show what their label says, mark it as ambiguous; it then no longer counts: "
         "`defusectl label " +
         shell_word(region->id, "REGION") + " ambiguous`.");
   const auto violation = std::find_if(findings.begin(), findings.end(), [&](const Finding& f) {
@@ -109,7 +109,7 @@ void steps_for_inconclusive(const Report& report, std::vector<std::string>& step
     steps.push_back("Generated images cannot be trusted yet: " + unmarked(report.result.generator->problem) +
                     " More epochs or a larger latent space of the generator may help.");
   if (steps.empty()) steps.push_back("The reasons above say what is missing.");
-  steps.push_back("This is not a pass: nothing has shown that the version is harmless.");
+  steps.push_back("This is not a pass: there is not enough evidence that the version is safe.");
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/figures.h"
 #include "core/evaluate/evaluator.h"
 #include "core/evaluate/generated_images.h"
 #include "core/evidence/predictions.h"
@@ -159,21 +160,16 @@ int active_dimensions(const Matrix& codes) {
   return active;
 }
 
-std::string percent(double rate) {
-  const auto tenths = std::lround(rate * 1000);
-  return std::to_string(tenths / 10) + "." + std::to_string(std::abs(tenths % 10)) + " %";
-}
-
 std::string problem_of(const GeneratorHealth& health, const ProbeSet& probes, const GeneratorSettings& settings) {
   if (!std::isfinite(health.reconstruction_error) || health.reconstruction_error > settings.max_reconstruction_error) {
-    return "the generator rebuilds test images with an error of " + percent(health.reconstruction_error) +
-           " of the pixel range; the limit is " + percent(settings.max_reconstruction_error);
+    return "the generator rebuilds test images with an error of " + percent(health.reconstruction_error, 1) +
+           " of the pixel range; the limit is " + percent(settings.max_reconstruction_error, 1);
   }
   const double loss = health.accuracy_real - health.accuracy_reconstructed;
   if (loss > settings.max_accuracy_loss) {
-    return "the model loses " + percent(loss) +
+    return "the model loses " + percent(loss, 1) +
            " accuracy when test images are only rebuilt by the generator; the limit is " +
-           percent(settings.max_accuracy_loss);
+           percent(settings.max_accuracy_loss, 1);
   }
   if (health.active_dimensions == 0) return "the generator's codes do not depend on the image";
   if (probes.plausible_share <= 0)

@@ -1,11 +1,9 @@
 #include "core/regions/wording.h"
 
-#include <cmath>
+#include "core/base/figures.h"
 
 namespace defuse {
 namespace {
-
-std::string percent(double share) { return std::to_string(std::lround(100 * share)) + " %"; }
 
 std::string what_it_says(const Region& region) {
   if (region.predicted_as < 0) return "now get no valid answer";
@@ -26,8 +24,8 @@ std::string evidence(const Region& region, bool has_incumbent) {
   }
   std::string text = "of " + std::to_string(score.generated.total()) + " generated variations of " +
                      std::to_string(score.seeds) + " held-back images the new model gets " +
-                     percent(score.candidate_error) + " wrong";
-  if (has_incumbent) text += ", the old one " + percent(score.incumbent_error);
+                     percent(score.candidate_error, 0) + " wrong";
+  if (has_incumbent) text += ", the old one " + percent(score.incumbent_error, 0);
   return text;
 }
 
@@ -54,9 +52,9 @@ std::string describe_region(const Region& region, bool has_incumbent, std::int64
   }
   if (region.confirm.seeds < min_support) {
     return these + "may have become worse, but only " + std::to_string(region.confirm.seeds) +
-           " held-back images are alike, too few to say: " + counted;
+           " held-back images are similar, too few to decide: " + counted;
   }
-  return these + "may have changed, but the held-back images do not settle it: " + counted;
+  return these + "may have changed, but the held-back images do not confirm it: " + counted;
 }
 
 }  // namespace defuse

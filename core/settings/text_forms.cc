@@ -5,11 +5,6 @@ namespace {
 
 std::string plain(double value) { return dump_json(json_number(value)); }
 
-std::string percent(double value) {
-  const auto text = plain(value * 100);
-  return (text.ends_with(".0") ? text.substr(0, text.size() - 2) : text) + "%";
-}
-
 }  // namespace
 
 bool Number::read(std::string_view text, double& out) const {
@@ -33,8 +28,8 @@ bool Fraction::read(std::string_view text, double& out) const {
 }
 
 std::string Fraction::wants() const {
-  return std::string("a share such as 2% or 0.02 (") + (lower == Lower::inclusive ? "from " : "above ") + percent(min) +
-         " to " + percent(max) + ")";
+  return std::string("a share such as 2% or 0.02 (") + (lower == Lower::inclusive ? "from " : "above ") +
+         format_fraction(min) + " to " + format_fraction(max) + ")";
 }
 
 Json Fraction::schema() const {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "core/base/json.h"
+
 namespace defuse {
 namespace {
 
@@ -109,6 +111,11 @@ std::string format_size(std::uint64_t bytes) {
     if (text.size() < best.size()) best = text;
   }
   return best;
+}
+
+std::string format_fraction(double value) {
+  const auto text = dump_json(json_number(value * 100));
+  return (text.ends_with(".0") ? text.substr(0, text.size() - 2) : text) + "%";
 }
 
 }  // namespace defuse

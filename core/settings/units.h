@@ -27,5 +27,6 @@ std::optional<double> parse_fraction(std::string_view text);
 // The inverse: the shortest of the forms above that parses back to the same value.
 std::string format_duration(std::chrono::milliseconds value);
 std::string format_size(std::uint64_t bytes);
+std::string format_fraction(double value);  // "2%"
 
 }  // namespace defuse

@@ -78,9 +78,9 @@ double over_seeds(const std::map<std::pair<std::uint32_t, std::uint32_t>, Sum>& 
   return seeds.empty() ? kNone : sum / static_cast<double>(seeds.size());
 }
 
-class Mender {
+class FineTuning {
  public:
-  Mender(const JobSpec& job, const RepairOrder& order, const fs::path& folder, Progress& progress)
+  FineTuning(const JobSpec& job, const RepairOrder& order, const fs::path& folder, Progress& progress)
       : order_(order), folder_(folder), context_{job, StationCache(job.cache), progress, {}} {}
 
   Result<RepairResult> run() {
@@ -356,7 +356,7 @@ class Mender {
 }  // namespace
 
 Result<RepairResult> repair(const JobSpec& job, const RepairOrder& order, const fs::path& folder, Progress& progress) {
-  return Mender(job, order, folder, progress).run();
+  return FineTuning(job, order, folder, progress).run();
 }
 
 }  // namespace defuse

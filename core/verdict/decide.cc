@@ -63,7 +63,7 @@ class Waivers {
                         " and covers nothing.");
       } else if (used_.count(waiver->id) == 0) {
         lines.push_back("Waiver " + waiver->id + " for " + waiver->finding +
-                        " covers nothing that this version violates; remove it if it is no longer needed.");
+                        " matches no violation of this version; remove it if you no longer need it.");
       }
     }
     return lines;
@@ -209,7 +209,7 @@ void apply_policy(const Policy& policy, bool any_result, Tally& tally) {
   if (!any_result) {
     add(VerdictState::error, "no check gave a result, so nothing is known about this version.");
   } else if (tally.state == VerdictState::pass && tally.passed.empty()) {
-    add(VerdictState::inconclusive, "no blocking check has looked at this version, so nothing speaks for it.");
+    add(VerdictState::inconclusive, "no blocking check was run on this version; without one there is no pass.");
   }
   if (policy.has_incumbent || policy.bootstrap == Bootstrap::allow) return;
   tally.state = worse(tally.state, VerdictState::inconclusive);

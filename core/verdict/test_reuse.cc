@@ -12,7 +12,7 @@ namespace {
 // Where not even a fresh split could hold the accuracy margin, the margin says nothing about wear; this does.
 constexpr double kWornTwice = 2;
 
-std::string percent(double share) {
+std::string level_text(double share) {
   char text[32];
   std::snprintf(text, sizeof text, share < 0.01 ? "%.2g %%" : "%.3g %%", 100 * share);
   return text;
@@ -36,20 +36,20 @@ std::string level_sentence(const TestReuse& e) {
   const std::string place = "candidate " + std::to_string(e.position);
   switch (e.correction) {
     case Correction::none:
-      return "Each candidate is judged at the full level of " + percent(e.alpha) +
+      return "Each candidate is judged at the full level of " + level_text(e.alpha) +
              "; over many candidates false alarms add up (correction: none).";
     case Correction::lond:
       if (!e.counted) break;
-      return "Violations were tested at " + percent(e.level) + " in place of " + percent(e.alpha) + ": " + place +
+      return "Violations were tested at " + level_text(e.level) + " in place of " + level_text(e.alpha) + ": " + place +
              " on this split, " + std::to_string(e.rejections) + " of those before it failed (correction: lond).";
     case Correction::spending:
       if (!e.counted) break;
-      return "Violations were tested at " + percent(e.level) + ", one of " + std::to_string(e.planned) +
-             " equal shares of " + percent(e.alpha) + ": " + place + " on this split (correction: spending).";
+      return "Violations were tested at " + level_text(e.level) + ", one of " + std::to_string(e.planned) +
+             " equal shares of " + level_text(e.alpha) + ": " + place + " on this split (correction: spending).";
   }
   return "The correction over the stream of candidates that the configuration asks for (" +
          std::string(to_string(e.correction)) + ") needs the daemon's memory; violations were tested at " +
-         percent(e.level) + ".";
+         level_text(e.level) + ".";
 }
 
 }  // namespace
@@ -112,18 +112,19 @@ std::vector<std::string> test_reuse_sentences(const TestReuse& e) {
                     " on this test split of " + count(e.images, "image") + (first ? "" : ", this one included") + ".");
   } else {
     lines.push_back(
-        "Nobody counted how many candidates were judged on this test split before: only the daemon "
-        "remembers. What follows holds for the first one.");
+        "It is not known how many candidates were judged on this test split before (only the daemon counts). "
+        "The figures below are for a first candidate.");
   }
   const std::string told =
-      e.judgements == 1 ? "With" : "If those who made them learned nothing but pass or fail of each, then with";
-  lines.push_back(told + " " + percent(1 - e.alpha) + " confidence the measured accuracy holds to within " +
-                  points(e.accuracy_holds_to) + " and the measured drop against the incumbent to within " +
-                  points(e.drop_holds_to) +
-                  (e.judgements == 1 ? "."
-                                     : "; on a fresh split of this size the drop would hold to within " +
-                                           points(e.drop_if_fresh) + ".") +
-                  (e.judgements == 1 ? "" : " Who trains by the pictures of broken images wears it out faster."));
+      e.judgements == 1 ? "With" : "If nothing but pass or fail of each was used to make the next, then with";
+  lines.push_back(
+      told + " " + level_text(1 - e.alpha) + " confidence the measured accuracy holds to within " +
+      points(e.accuracy_holds_to) + " and the measured drop against the incumbent to within " +
+      points(e.drop_holds_to) +
+      (e.judgements == 1
+           ? "."
+           : "; on a fresh split of this size the drop would hold to within " + points(e.drop_if_fresh) + ".") +
+      (e.judgements == 1 ? "" : " Training on the pictures of broken images makes these figures too optimistic."));
   lines.push_back(level_sentence(e));
   if (const auto warning = test_reuse_warning(e); !warning.empty()) lines.insert(lines.begin(), warning);
   return lines;
@@ -134,7 +135,7 @@ std::string test_reuse_warning(const TestReuse& e) {
   std::string text = "The test split is worn out: ";
   if (overspent(e))
     text += "this is candidate " + std::to_string(e.position) + " of " + std::to_string(e.planned) +
-            " planned, so the chance of a false alarm is no longer kept below " + percent(e.alpha);
+            " planned, so the chance of a false alarm is no longer kept below " + level_text(e.alpha);
   else
     text += "after " + count(e.judgements, "candidate") + " the measured drop holds to within " +
             points(e.drop_holds_to) + " only (limit " + points(e.worn_beyond) + ")";

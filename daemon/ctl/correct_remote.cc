@@ -47,7 +47,7 @@ std::string describe(const Json& job) {
 int follow(const Remote& remote, Console& console, const std::string& job, const RemoteRepair& request) {
   const auto deadline = Steady::now() + request.timeout;
   auto last_answer = Steady::now();
-  std::string words = "nothing was heard";
+  std::string words = "the daemon did not answer";
   for (;;) {
     const auto reply = remote.ask("GET", "/v1/jobs/" + job);
     const auto now = Steady::now();

@@ -25,7 +25,7 @@ struct Globals {
 };
 
 // All words of all verbs; CLI11 fills them while parsing, the chosen verb reads its own.
-struct Words {
+struct Arguments {
   std::string model, version, region, label, note, reason, ticket, approved_by, expires, span, job, waiver, finding;
   std::vector<std::string> versions;
   bool override_verdict = false;
@@ -117,11 +117,11 @@ class Tool {
   }
 
   CLI::App* with_model(CLI::App* sub) {
-    sub->add_option("model", words_.model, "model line")->required();
+    sub->add_option("model", arguments_.model, "model line")->required();
     return sub;
   }
   CLI::App* with_version(CLI::App* sub) {
-    with_model(sub)->add_option("version", words_.version, "version of it")->required();
+    with_model(sub)->add_option("version", arguments_.version, "version of it")->required();
     return sub;
   }
 
@@ -130,63 +130,68 @@ class Tool {
                 [this](const Remote& r) { return status(r, console_); });
     remote_verb(&app_, "models", "all models", [this](const Remote& r) { return models(r, console_); });
     with_model(remote_verb(&app_, "versions", "versions of a model, newest first",
-                           [this](const Remote& r) { return versions(r, console_, words_.model); }));
-    with_version(remote_verb(&app_, "verdict", "verdict on a version, with reasons",
-                             [this](const Remote& r) { return verdict(r, console_, words_.model, words_.version); }));
+                           [this](const Remote& r) { return versions(r, console_, arguments_.model); }));
+    with_version(remote_verb(&app_, "verdict", "verdict on a version, with reasons", [this](const Remote& r) {
+      return verdict(r, console_, arguments_.model, arguments_.version);
+    }));
     auto* waiting =
         with_version(remote_verb(&app_, "wait", "wait for the verdict on a version; the exit code is the answer",
                                  [this](const Remote& r) { return wait_for(r); }));
-    waiting->add_option("--timeout", words_.timeout, "how long, such as 90s, 30m or 2h")->capture_default_str();
+    waiting->add_option("--timeout", arguments_.timeout, "how long, such as 90s, 30m or 2h")->capture_default_str();
     auto* reporting = remote_verb(&app_, "report", "report on a version", [this](const Remote& r) {
-      words_.report.model = words_.model;
-      words_.report.version = words_.version;
-      return report(r, console_, words_.report);
+      arguments_.report.model = arguments_.model;
+      arguments_.report.version = arguments_.version;
+      return report(r, console_, arguments_.report);
     });
     with_version(reporting);
-    reporting->add_option("--format", words_.report.format, "json, html, markdown, junit or sarif")
+    reporting->add_option("--format", arguments_.report.format, "json, html, markdown, junit or sarif")
         ->check(CLI::IsMember({"json", "html", "markdown", "junit", "sarif"}))
         ->capture_default_str();
-    reporting->add_option("--output", words_.report.file, "file to write; without it the report goes to stdout");
+    reporting->add_option("--output", arguments_.report.file, "file to write; without it the report goes to stdout");
     with_model(remote_verb(&app_, "regions", "bug regions of a model",
-                           [this](const Remote& r) { return regions(r, console_, words_.model); }));
+                           [this](const Remote& r) { return regions(r, console_, arguments_.model); }));
   }
 
   void add_acting() {
     auto* labelling = remote_verb(&app_, "label", "say what a region is", [this](const Remote& r) {
-      return label(r, console_, words_.region, words_.label, words_.note);
+      return label(r, console_, arguments_.region, arguments_.label, arguments_.note);
     });
-    labelling->add_option("region", words_.region, "id of the region")->required();
-    labelling->add_option("label", words_.label, "confirmed, class:<number>, ambiguous, unrealistic or none")
+    labelling->add_option("region", arguments_.region, "id of the region")->required();
+    labelling->add_option("label", arguments_.label, "confirmed, class:<number>, ambiguous, unrealistic or none")
         ->required();
-    labelling->add_option("--note", words_.note, "why");
+    labelling->add_option("--note", arguments_.note, "why");
 
     auto* group = verb(&app_, "labels", "labels to a spreadsheet or a labelling service and back: export, import", {});
     group->require_subcommand(1);
     auto* giving = remote_verb(group, "export", "every region of a model as a row",
-                               [this](const Remote& r) { return export_labels(r, console_, words_.labels); });
-    giving->add_option("model", words_.labels.model, "model line")->required();
-    giving->add_option("--format", words_.labels.format, "csv or json")
+                               [this](const Remote& r) { return export_labels(r, console_, arguments_.labels); });
+    giving->add_option("model", arguments_.labels.model, "model line")->required();
+    giving->add_option("--format", arguments_.labels.format, "csv or json")
         ->check(CLI::IsMember({"csv", "json"}))
         ->capture_default_str();
-    giving->add_option("--file", words_.labels.file, "file to write; without it the rows go to stdout");
+    giving->add_option("--file", arguments_.labels.file, "file to write; without it the rows go to stdout");
     remote_verb(group, "import", "say what the rows of a file say (columns region and label, and note)",
-                [this](const Remote& r) { return import_labels(r, console_, words_.labels.file); })
-        ->add_option("file", words_.labels.file, "csv, or json by its ending")
+                [this](const Remote& r) { return import_labels(r, console_, arguments_.labels.file); })
+        ->add_option("file", arguments_.labels.file, "csv, or json by its ending")
         ->required();
     auto* promoting =
         with_version(remote_verb(&app_, "promote", "make a version the one in production", [this](const Remote& r) {
-          return promote(r, console_, words_.model, words_.version, words_.reason, words_.override_verdict);
+          return promote(r, console_, arguments_.model, arguments_.version, arguments_.reason,
+                         arguments_.override_verdict);
         }));
-    promoting->add_option("--reason", words_.reason, "why; kept in the audit log");
-    promoting->add_flag("--override", words_.override_verdict, "although its gate does not pass; needs a reason");
-    with_model(remote_verb(&app_, "rollback", "back to the version before",
-                           [this](const Remote& r) { return rollback(r, console_, words_.model, words_.reason); }))
-        ->add_option("--reason", words_.reason, "why; kept in the audit log")
+    promoting->add_option("--reason", arguments_.reason, "why; kept in the audit log");
+    promoting->add_flag("--override", arguments_.override_verdict, "although its gate does not pass; needs a reason");
+    with_model(
+        remote_verb(&app_, "rollback", "back to the version before",
+                    [this](const Remote& r) { return rollback(r, console_, arguments_.model, arguments_.reason); }))
+        ->add_option("--reason", arguments_.reason, "why; kept in the audit log")
         ->required();
-    with_version(remote_verb(&app_, "retry", "judge a version again",
-                             [this](const Remote& r) { return retry(r, console_, words_.model, words_.version); }));
-    remote_verb(&app_, "cancel", "cancel a job", [this](const Remote& r) { return cancel(r, console_, words_.job); })
-        ->add_option("job", words_.job, "its number")
+    with_version(remote_verb(&app_, "retry", "judge a version again", [this](const Remote& r) {
+      return retry(r, console_, arguments_.model, arguments_.version);
+    }));
+    remote_verb(&app_, "cancel", "cancel a job",
+                [this](const Remote& r) { return cancel(r, console_, arguments_.job); })
+        ->add_option("job", arguments_.job, "its number")
         ->required();
   }
 
@@ -195,39 +200,39 @@ class Tool {
     group->require_subcommand(1);
     auto* adding = remote_verb(group, "add", "waive one finding or region for a while",
                                [this](const Remote& r) { return waive(r); });
-    with_model(adding)->add_option("finding", words_.finding, "id of a finding or a region")->required();
-    adding->add_option("--reason", words_.reason, "why it may pass")->required();
-    adding->add_option("--ticket", words_.ticket, "where it is being dealt with")->required();
-    adding->add_option("--approved-by", words_.approved_by, "who says so; the token's name if not given");
-    adding->add_option("--versions", words_.versions, "only these versions (default: every one)")->delimiter(',');
-    auto* expires = adding->add_option("--expires", words_.expires, "last moment, such as 2026-03-01");
-    adding->add_option("--for", words_.span, "how long from now, such as 14d")->excludes(expires);
+    with_model(adding)->add_option("finding", arguments_.finding, "id of a finding or a region")->required();
+    adding->add_option("--reason", arguments_.reason, "why it may pass")->required();
+    adding->add_option("--ticket", arguments_.ticket, "where it is being dealt with")->required();
+    adding->add_option("--approved-by", arguments_.approved_by, "who says so; the token's name if not given");
+    adding->add_option("--versions", arguments_.versions, "only these versions (default: every one)")->delimiter(',');
+    auto* expires = adding->add_option("--expires", arguments_.expires, "last moment, such as 2026-03-01");
+    adding->add_option("--for", arguments_.span, "how long from now, such as 14d")->excludes(expires);
     remote_verb(group, "list", "waivers", [this](const Remote& r) {
-      return list_waivers(r, console_, words_.model);
-    })->add_option("--model", words_.model, "only those of this model");
+      return list_waivers(r, console_, arguments_.model);
+    })->add_option("--model", arguments_.model, "only those of this model");
     remote_verb(group, "remove", "take a waiver back",
-                [this](const Remote& r) { return remove_waiver(r, console_, words_.waiver); })
-        ->add_option("waiver", words_.waiver, "its id")
+                [this](const Remote& r) { return remove_waiver(r, console_, arguments_.waiver); })
+        ->add_option("waiver", arguments_.waiver, "its id")
         ->required();
   }
 
   // With a version it is the daemon's job; without one it is done here, from files.
   int mend() {
-    auto& local = words_.correct;
-    local.wanted.settings.distillation = words_.distillation == "logits" ? Distillation::logits
-                                         : words_.distillation == "kl"   ? Distillation::kl
-                                                                         : Distillation::none;
-    const bool of_daemon = !local.wanted.version.empty() || !words_.job.empty();
+    auto& local = arguments_.correct;
+    local.wanted.settings.distillation = arguments_.distillation == "logits" ? Distillation::logits
+                                         : arguments_.distillation == "kl"   ? Distillation::kl
+                                                                             : Distillation::none;
+    const bool of_daemon = !local.wanted.version.empty() || !arguments_.job.empty();
     const bool of_files = !local.config.empty() || !local.candidate.empty() || !local.gate.empty();
     const auto wrong = [&](const char* why) { return console_.failed({ErrorCode::invalid_input, why, {}}); };
     if (of_daemon && (of_files || !local.incumbent.empty() || !local.cache.empty()))
       return wrong("correct: a version that the daemon mends needs no files (--config, --candidate, --gate, …)");
     if (of_daemon) {
-      const auto timeout = parse_span(words_.correct_timeout);
+      const auto timeout = parse_span(arguments_.correct_timeout);
       if (!timeout) return console_.failed(timeout.error());
       RemoteRepair request;
       request.wanted = local.wanted;
-      request.job = words_.job;
+      request.job = arguments_.job;
       request.timeout = *timeout;
       const auto remote = connect();
       return remote ? correct(*remote, console_, request) : console_.failed(remote.error());
@@ -241,7 +246,7 @@ class Tool {
   }
 
   void add_correct() {
-    auto& files = words_.correct;
+    auto& files = arguments_.correct;
     auto& wanted = files.wanted;
     auto* mending = verb(&app_, "correct",
                          "mend a version's bug regions by tuning it: MODEL VERSION by the daemon, or from files "
@@ -249,9 +254,9 @@ class Tool {
                          [this] { return mend(); });
     mending->add_option("model,--model", wanted.model, "model line");
     mending->add_option("version", wanted.version, "version of it, to be mended by the daemon");
-    mending->add_option("--job", words_.job, "daemon: follow this correction instead of ordering one")
+    mending->add_option("--job", arguments_.job, "daemon: follow this correction instead of ordering one")
         ->check(CLI::NonNegativeNumber);
-    mending->add_option("--timeout", words_.correct_timeout, "daemon: how long to wait, such as 90s, 30m or 2h")
+    mending->add_option("--timeout", arguments_.correct_timeout, "daemon: how long to wait, such as 90s, 30m or 2h")
         ->capture_default_str();
     mending->add_option("--config", files.config, "files: configuration that knows the model");
     mending->add_option("--candidate", files.candidate, "files: folder or model.pt of the version to be mended");
@@ -277,7 +282,8 @@ class Tool {
     mending->add_option("--max-loss", wanted.settings.max_loss, "of accuracy that mending may cost, as a fraction")
         ->capture_default_str();
     mending
-        ->add_option("--distil", words_.distillation, "keep near the incumbent where it is right: none, logits or kl")
+        ->add_option("--distil", arguments_.distillation,
+                     "keep near the incumbent where it is right: none, logits or kl")
         ->check(CLI::IsMember({"none", "logits", "kl"}))
         ->capture_default_str();
     mending->add_option("--distil-weight", wanted.settings.distillation_weight, "of that, beside the losses")
@@ -288,36 +294,36 @@ class Tool {
 
   void add_signing() {
     auto* signing = verb(&app_, "sign", "complete a version's manifest.json and sign it (manifest.json.sig)",
-                         [this] { return sign(console_, words_.sign); });
-    signing->add_option("--key", words_.sign.key, "private key, Ed25519, PEM (openssl genpkey -algorithm ed25519)")
+                         [this] { return sign(console_, arguments_.sign); });
+    signing->add_option("--key", arguments_.sign.key, "private key, Ed25519, PEM (openssl genpkey -algorithm ed25519)")
         ->required();
     auto* checking = verb(&app_, "verify", "is a version signed as the daemon wants it? exit 0 if so, 1 if not",
-                          [this] { return verify(console_, words_.verify); });
-    checking->add_option("--key", words_.verify.keys, "public key whose signature counts; may be repeated")
+                          [this] { return verify(console_, arguments_.verify); });
+    checking->add_option("--key", arguments_.verify.keys, "public key whose signature counts; may be repeated")
         ->allow_extra_args(false);
-    checking->add_option("--config", words_.verify.config, "configuration that names keys");
+    checking->add_option("--config", arguments_.verify.config, "configuration that names keys");
     const auto with_folder = [](CLI::App* sub, SignedFolder& of) {
       sub->add_option("folder", of.folder, "version's folder, with model.pt in it")->required();
       sub->add_option("--model", of.model, "model line (default: the name of the folder above)");
       sub->add_option("--version", of.version, "version (default: the folder's name)");
     };
-    with_folder(signing, words_.sign.of);
-    with_folder(checking, words_.verify.of);
+    with_folder(signing, arguments_.sign.of);
+    with_folder(checking, arguments_.verify.of);
   }
 
   void add_local() {
     auto* judging = verb(&app_, "evaluate", "run one gate without a daemon",
-                         [this] { return evaluate(console_, words_.evaluate, around_.clock); });
-    judging->add_option("--config", words_.evaluate.config, "configuration that knows the model")->required();
-    judging->add_option("--model", words_.evaluate.model, "model line")->required();
-    judging->add_option("--candidate", words_.evaluate.candidate, "version's folder or model.pt")->required();
-    judging->add_option("--incumbent", words_.evaluate.incumbent, "the same of the version in production");
-    judging->add_option("--sibling", words_.evaluate.siblings,
+                         [this] { return evaluate(console_, arguments_.evaluate, around_.clock); });
+    judging->add_option("--config", arguments_.evaluate.config, "configuration that knows the model")->required();
+    judging->add_option("--model", arguments_.evaluate.model, "model line")->required();
+    judging->add_option("--candidate", arguments_.evaluate.candidate, "version's folder or model.pt")->required();
+    judging->add_option("--incumbent", arguments_.evaluate.incumbent, "the same of the version in production");
+    judging->add_option("--sibling", arguments_.evaluate.siblings,
                         "version as good as the incumbent, for the noise floor; may be repeated");
-    judging->add_option("--report", words_.evaluate.report, "folder for the reports")->required();
-    judging->add_option("--cache", words_.evaluate.cache,
+    judging->add_option("--report", arguments_.evaluate.report, "folder for the reports")->required();
+    judging->add_option("--cache", arguments_.evaluate.cache,
                         "folder to keep what later runs can use (default: in the report's)");
-    judging->add_option("--work", words_.evaluate.work, "folder for the worker's files (default: a temporary one)");
+    judging->add_option("--work", arguments_.evaluate.work, "folder for the worker's files (default: a temporary one)");
 
     add_correct();
     add_signing();
@@ -325,59 +331,60 @@ class Tool {
     auto* configuration = verb(&app_, "config", "configuration files: check", {});
     configuration->require_subcommand(1);
     verb(configuration, "check", "is this configuration file fine?",
-         [this] { return config_check(console_, words_.config); })
-        ->add_option("file", words_.config, "the file")
+         [this] { return config_check(console_, arguments_.config); })
+        ->add_option("file", arguments_.config, "the file")
         ->required();
 
     auto* data = verb(&app_, "dataset", "data sets: inspect", {});
     data->require_subcommand(1);
     auto* inspecting = verb(data, "inspect", "what is in a model's data",
-                            [this] { return dataset_inspect(console_, words_.config, words_.model); });
-    inspecting->add_option("--config", words_.config, "configuration that knows the model")->required();
-    inspecting->add_option("--model", words_.model, "model line")->required();
+                            [this] { return dataset_inspect(console_, arguments_.config, arguments_.model); });
+    inspecting->add_option("--config", arguments_.config, "configuration that knows the model")->required();
+    inspecting->add_option("--model", arguments_.model, "model line")->required();
 
     auto* tokens = verb(&app_, "token", "who may read and act: create, list, revoke", {});
     tokens->require_subcommand(1);
     auto* creating = verb(tokens, "create", "make a token and print it, once", [this] {
-      return token_create(console_, place(), words_.name, words_.scope, words_.expires, around_.clock);
+      return token_create(console_, place(), arguments_.name, arguments_.scope, arguments_.expires, around_.clock);
     });
     auto* listing = verb(tokens, "list", "tokens, without their secrets",
                          [this] { return token_list(console_, place(), around_.clock); });
-    auto* revoking =
-        verb(tokens, "revoke", "end a token at once", [this] { return token_revoke(console_, place(), words_.name); });
+    auto* revoking = verb(tokens, "revoke", "end a token at once",
+                          [this] { return token_revoke(console_, place(), arguments_.name); });
     for (auto* sub : {creating, revoking})
-      sub->add_option("name", words_.name, "its name, as the audit log will show it")->required();
-    creating->add_option("--scope", words_.scope, "read or operate")
+      sub->add_option("name", arguments_.name, "its name, as the audit log will show it")->required();
+    creating->add_option("--scope", arguments_.scope, "read or operate")
         ->check(CLI::IsMember({"read", "operate"}))
         ->capture_default_str();
-    creating->add_option("--expires", words_.expires, "when it ends: a span such as 90d or a date; never if not given");
+    creating->add_option("--expires", arguments_.expires,
+                         "when it ends: a span such as 90d or a date; never if not given");
     auto* audit = verb(&app_, "audit", "the audit log: verify", {});
     audit->require_subcommand(1);
     auto* verifying = verb(audit, "verify", "does each row of it fit the one before?",
                            [this] { return audit_verify(console_, place(), around_.clock); });
     for (auto* sub : {creating, listing, revoking, verifying}) {
-      auto* state = sub->add_option("--state-dir", words_.state_dir, "the daemon's state folder");
-      sub->add_option("--config", words_.config, "configuration that names it")->excludes(state);
+      auto* state = sub->add_option("--state-dir", arguments_.state_dir, "the daemon's state folder");
+      sub->add_option("--config", arguments_.config, "configuration that names it")->excludes(state);
     }
   }
 
-  TokenPlace place() const { return {words_.state_dir, words_.config}; }
+  TokenPlace place() const { return {arguments_.state_dir, arguments_.config}; }
 
   int wait_for(const Remote& remote) {
-    const auto timeout = parse_span(words_.timeout);
+    const auto timeout = parse_span(arguments_.timeout);
     if (!timeout) return console_.failed(timeout.error());
     WaitRequest request;
-    request.model = words_.model;
-    request.version = words_.version;
+    request.model = arguments_.model;
+    request.version = arguments_.version;
     request.timeout = *timeout;
     return wait(remote, console_, request);
   }
 
   int waive(const Remote& remote) {
-    WaiverRequest request{words_.model,  words_.finding,     words_.versions, words_.reason,
-                          words_.ticket, words_.approved_by, words_.expires};
-    if (!words_.span.empty()) {
-      const auto span = parse_span(words_.span);
+    WaiverRequest request{arguments_.model,  arguments_.finding,     arguments_.versions, arguments_.reason,
+                          arguments_.ticket, arguments_.approved_by, arguments_.expires};
+    if (!arguments_.span.empty()) {
+      const auto span = parse_span(arguments_.span);
       if (!span) return console_.failed(span.error());
       request.expires = to_rfc3339(around_.clock.now() + *span);
     }
@@ -389,7 +396,7 @@ class Tool {
   const Surroundings& around_;
   Console console_;
   Globals globals_;
-  Words words_;
+  Arguments arguments_;
   CLI::App app_;
   Verb chosen_;
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/base/figures.h"
 #include "core/base/files.h"
 #include "core/base/url.h"
 #include "daemon/ctl/commands.h"
@@ -16,9 +17,7 @@ const Json& part(const Json& json, const char* key) {
   return json.is_object() && found != json.end() ? *found : kNothing;
 }
 
-std::string percent(const Json& value) {
-  return value.is_number() ? fmt::format("{:.1f} %", 100 * value.get<double>()) : "";
-}
+std::string percent(const Json& value) { return value.is_number() ? defuse::percent(value.get<double>(), 1) : ""; }
 
 std::string day(const std::string& time) {
   auto shown = time.substr(0, 16);

@@ -94,7 +94,7 @@ int wait(const Remote& remote, Console& console, const WaitRequest& request) {
   if (const auto fine = watched(remote, request.model); !fine) return console.failed(fine.error());
   const auto deadline = Steady::now() + request.timeout;
   auto last_answer = Steady::now();
-  std::string last_words = "nothing was heard";
+  std::string last_words = "the daemon did not answer";
   for (;;) {
     const auto reply = remote.ask("GET", version_path(request.model, request.version) + "/gate");
     const auto now = Steady::now();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/figures.h"
 #include "daemon/dashboard/page.h"
 
 namespace defuse::http {
@@ -26,7 +27,7 @@ std::string minute_of(TimePoint time) {
   return text + " UTC";
 }
 
-std::string percent(double value) { return std::isnan(value) ? "" : fmt::format("{:.2f} %", 100 * value); }
+std::string percent(double value) { return std::isnan(value) ? "" : defuse::percent(value, 2); }
 
 std::string number(double value) {
   if (std::isnan(value)) return "";

@@ -61,7 +61,7 @@ Result<Json> heat_rows(Store& store, const std::vector<RegionRow>& rows,
 }
 
 // Class names where the configuration has them; what people give names to, they want to read.
-std::string class_name(const Config& config, const ModelName& model, std::int32_t label) {
+std::string named_class(const Config& config, const ModelName& model, std::int32_t label) {
   const auto known = config.models.find(model);
   const auto at = static_cast<std::size_t>(std::max(label, 0));
   if (label < 0 || known == config.models.end() || at >= known->second.classes.size()) return class_text(label);
@@ -75,10 +75,10 @@ Json neighbour_rows(const RegionRow& row, const std::vector<RegionNeighbour>& ne
     const auto& image = neighbours[i].image;
     if (image.picture.empty()) continue;
     list.push_back({{"url", "/v1/regions/" + row.id + "/nearest/" + std::to_string(first + i) + ".png"},
-                    {"label", class_name(config, row.model, neighbours[i].label)},
+                    {"label", named_class(config, row.model, neighbours[i].label)},
                     {"split", image.split == Split::test ? "test" : "training"},
-                    {"candidate", class_name(config, row.model, image.candidate_predicted)},
-                    {"incumbent", class_name(config, row.model, image.incumbent_predicted)},
+                    {"candidate", named_class(config, row.model, image.candidate_predicted)},
+                    {"incumbent", named_class(config, row.model, image.incumbent_predicted)},
                     {"distance", number(neighbours[i].distance)}});
   }
   return list;

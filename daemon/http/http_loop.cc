@@ -37,15 +37,15 @@ int port_of(int listener) {
 
 }  // namespace
 
-HttpLoop::Bell::Bell() : fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-HttpLoop::Bell::~Bell() { ::close(fd); }
+HttpLoop::WakeUp::WakeUp() : fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+HttpLoop::WakeUp::~WakeUp() { ::close(fd); }
 
-void HttpLoop::Bell::ring() const {
+void HttpLoop::WakeUp::signal() const {
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = ::write(fd, &one, sizeof one);
 }
 
-void HttpLoop::Bell::quiet() const {
+void HttpLoop::WakeUp::clear() const {
   std::uint64_t rings = 0;
   [[maybe_unused]] const auto got = ::read(fd, &rings, sizeof rings);
 }
@@ -62,7 +62,7 @@ HttpLoop::HttpLoop(int listener, const TlsCertificate* certificate, ReadModel& r
 
 HttpLoop::~HttpLoop() {
   stopping_ = true;
-  bell_.ring();
+  wake_up_.signal();
   thread_.join();
   ::close(listener_);
 }
@@ -92,7 +92,7 @@ void HttpLoop::run() {
 bool HttpLoop::may_end() const { return stopping_ && clients_.empty(); }
 
 void HttpLoop::wait_for_something() {
-  std::vector<pollfd> entries = {{bell_.fd, POLLIN, 0}, {stopping_ || full_ ? -1 : listener_, POLLIN, 0}};
+  std::vector<pollfd> entries = {{wake_up_.fd, POLLIN, 0}, {stopping_ || full_ ? -1 : listener_, POLLIN, 0}};
   std::vector<Client*> polled;
   const auto await = [&](Client& client, int socket, short events) {
     entries.push_back({socket, events, 0});
@@ -113,7 +113,7 @@ void HttpLoop::wait_for_something() {
                                                                  : static_cast<int>(milliseconds(tick).count());
   ::poll(entries.data(), entries.size(), timeout);
   for (std::size_t i = 0; i < polled.size(); ++i) polled[i]->ready |= entries[i + 2].revents != 0;
-  bell_.quiet();
+  wake_up_.clear();
 }
 
 // Who comes when all places are taken by such as ask in earnest is the last to be let in, one above the number; the

@@ -80,16 +80,16 @@ class HttpLoop {
   bool is_overdue(const Client& client) const;
   bool may_end() const;
 
-  struct Bell {  // wakes the loop
-    Bell();
-    ~Bell();
-    void ring() const;
-    void quiet() const;
+  struct WakeUp {  // wakes the loop
+    WakeUp();
+    ~WakeUp();
+    void signal() const;
+    void clear() const;
     int fd;
   };
 
   int listener_;
-  Bell bell_;
+  WakeUp wake_up_;
   int port_ = 0;
   const TlsCertificate* certificate_;
   ReadModel& read_;

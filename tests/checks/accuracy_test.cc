@@ -163,7 +163,7 @@ TEST(Accuracy, SaysWhatItWouldHaveSeen) {
   const auto result = judged(world);
   EXPECT_GT(result.detectable_value, 0.01) << "a drop within the margin is never blocked";
   EXPECT_LT(result.detectable_value, 0.02);
-  EXPECT_NE(result.detectable.find("80 % power"), std::string::npos);
+  EXPECT_NE(result.detectable.find("80 % probability"), std::string::npos);
   World few;
   few.add_all({96, 1, 1, 2});
   EXPECT_GT(judged(few).detectable_value, result.detectable_value);

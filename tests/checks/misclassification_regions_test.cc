@@ -63,7 +63,7 @@ TEST(MisclassificationRegions, PassesWhenEnoughWasLookedAtAndNothingFound) {
   EXPECT_EQ(result.check, "misclassification_regions");
   EXPECT_EQ(result.state, VerdictState::pass);
   EXPECT_TRUE(result.findings.empty());
-  EXPECT_THAT(result.detectable, HasSubstr("80 % power"));
+  EXPECT_THAT(result.detectable, HasSubstr("80 % probability"));
   EXPECT_GT(result.detectable_value, 0);
   EXPECT_LT(result.detectable_value, 0.2);
 }

@@ -45,7 +45,7 @@ TEST(Spotlight, ConfirmedGroupFailsInPlainWords) {
   const auto result = judged(&found);
   EXPECT_EQ(result.state, VerdictState::fail);
   EXPECT_EQ(result.reason,
-            "A group of images that the new model itself finds alike, 92 % of class 7, got worse: of 24 held-back ones "
+            "A group of images that look alike to the new model, 92 % of class 7, got worse: of 24 held-back ones "
             "it gets 23 wrong, the old one 1, mostly as 1.");
   const Finding* finding = find(result, "spotlight/s-000000000000");
   ASSERT_NE(finding, nullptr);
@@ -63,7 +63,7 @@ TEST(Spotlight, GroupsThatAreNotConfirmedAreNotesAndPass) {
   EXPECT_EQ(result.state, VerdictState::pass);
   for (const auto& finding : result.findings) EXPECT_EQ(finding.decision, Decision::note) << finding.sentence;
   EXPECT_NE(result.findings[0].sentence.find("is not confirmed"), std::string::npos);
-  EXPECT_NE(result.findings[2].sentence.find("too few to say"), std::string::npos);
+  EXPECT_NE(result.findings[2].sentence.find("too few held-back images"), std::string::npos);
 }
 
 TEST(Spotlight, SearchThatDidNotConvergeIsSaidAndDoesNotPass) {

@@ -194,7 +194,7 @@ TEST(ConfirmFamily, BelowTheLeastSupportNothingIsConfirmed) {
     EXPECT_DOUBLE_EQ(region.confirm.p_adjusted, 1.0 / 16) << "significant either way";
     EXPECT_EQ(region.status, status);
     if (status == RegionStatus::suspected) {
-      EXPECT_THAT(region.sentence, HasSubstr("only 4 held-back images are alike, too few to say"));
+      EXPECT_THAT(region.sentence, HasSubstr("only 4 held-back images are similar, too few to decide"));
     }
   }
 }

@@ -237,7 +237,7 @@ TEST(RegionSearch, TooFewHeldBackImagesAreNeverABlock) {
   for (const Region& region : regions) EXPECT_FALSE(blocks(region));
   const Region* suspect = first_with(regions, RegionStatus::suspected);
   ASSERT_NE(suspect, nullptr);
-  EXPECT_THAT(suspect->sentence, HasSubstr("too few to say"));
+  EXPECT_THAT(suspect->sentence, HasSubstr("too few to decide"));
 }
 
 TEST(RegionSearch, ASmallLossThatIsCertainDoesNotBlock) {

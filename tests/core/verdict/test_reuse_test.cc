@@ -43,7 +43,7 @@ TEST(LevelOfACandidate, WithoutAStoreThereIsNoStreamToCorrectFor) {
   const auto evidence = test_reuse_of(settings(Correction::lond), std::nullopt, "data", kCounts);
   EXPECT_FALSE(evidence.counted);
   EXPECT_FALSE(evidence.worn);
-  EXPECT_THAT(all(evidence), ::testing::HasSubstr("only the daemon remembers"));
+  EXPECT_THAT(all(evidence), ::testing::HasSubstr("only the daemon counts"));
   EXPECT_THAT(all(evidence), ::testing::HasSubstr("(lond) needs the daemon's memory"));
 }
 

@@ -231,7 +231,7 @@ TEST_F(OwnerPages, TheFormForAWaiverIsFilledByItsAddressAndTellsTheBound) {
 TEST_F(OwnerPages, ARegionShowsItsWaiversAndTakesANewOne) {
   world.release("1", "one");
   world.judge("1", "one", VerdictState::fail, "", {}, {region("r-000000000001", RegionStatus::new_bug, 0.5)});
-  EXPECT_THAT(page("/regions/r-000000000001"), HasSubstr("None covers this region"));
+  EXPECT_THAT(page("/regions/r-000000000001"), HasSubstr("No waiver covers this region"));
   const auto by_region = waive("r-000000000001", std::chrono::hours(24));
   const auto by_finding = waive("misclassification_regions/r-000000000001", std::chrono::hours(24));
   const auto other = waive("r-000000000002", std::chrono::hours(24));
