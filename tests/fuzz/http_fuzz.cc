@@ -65,7 +65,7 @@ struct Daemon {
 
   void correct(const std::string& region) {
     RepairOrder order;
-    order.regions = {{region, 7, RegionEvidence::both, {1, 2}}};
+    order.regions = {{RegionId(region), 7, RegionEvidence::both, {1, 2}}};
     order.settings = few_settings();
     const auto job =
         world.store->jobs.enqueue_repair("digits", "2", testing::digest_of("2"), order, {"ann", "correct", "digits/2"});

@@ -49,10 +49,10 @@ void write_version(const fs::path& folder) {
   std::ofstream(folder / "READY");
 }
 
-std::string region_id(int index) {
+RegionId region_id(int index) {
   char text[32];
   std::snprintf(text, sizeof text, "r-%012x", static_cast<unsigned>(index));
-  return text;
+  return RegionId(std::string(text));
 }
 
 Finding finding_of(const std::string& check, const std::string& name, double value, Decision decision) {
@@ -147,8 +147,8 @@ fs::path judge(Store& store, PassingClock& clock, const Candidate& version, int 
 
 std::string waive(Store& store, PassingClock& clock, int index) {
   Waiver waiver;
-  waiver.model = index % 5 == 4 ? "small-0" + std::to_string(1 + index % 9) : "digits";
-  waiver.finding = index % 2 == 0 ? region_id(index) : "negative_flips/class/" + std::to_string(index % 10);
+  waiver.model = ModelName(index % 5 == 4 ? "small-0" + std::to_string(1 + index % 9) : "digits");
+  waiver.finding = index % 2 == 0 ? region_id(index).str() : "negative_flips/class/" + std::to_string(index % 10);
   if (index % 3 == 0) waiver.versions = {std::to_string(900 + index % 100)};
   waiver.reason = "known, and mended in the next release";
   waiver.ticket = "ML-" + std::to_string(index);
@@ -188,7 +188,7 @@ int fill(const fs::path& registry, const fs::path& state) {
     version.seen_at = clock.now();
     must(store->versions.put(version, entry.fingerprint));
     clock.pass(std::chrono::hours(1));
-    const int number = std::atoi(version.version.c_str());
+    const int number = std::atoi(version.version.str().c_str());
     const bool scored = version.model == "digits" && number > kVersions - kScoredVersions;
     std::vector<NewRegion> regions;
     for (int i = 0; scored && i < kRegions; ++i) regions.push_back(region_of(i, number));

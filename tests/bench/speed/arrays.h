@@ -10,8 +10,8 @@
 
 #include "core/base/files.h"
 #include "core/base/matrix.h"
+#include "core/base/npy.h"
 #include "core/base/result.h"
-#include "core/data/npy.h"
 
 namespace defuse {
 

@@ -13,7 +13,7 @@
 namespace defuse {
 namespace {
 
-constexpr const char* kModel = "digits";
+const ModelName kModel("digits");
 
 Result<std::unique_ptr<Store>> open_store(std::int64_t rows, Store::Mode mode) {
   static const SystemClock clock;
@@ -23,7 +23,7 @@ Result<std::unique_ptr<Store>> open_store(std::int64_t rows, Store::Mode mode) {
 }
 
 // Versions are named 0 to rows-1; a multiplier that has no factor in common with powers of ten visits them all.
-std::string some_version(std::int64_t turn, std::int64_t rows) { return std::to_string(turn * 7919 % rows); }
+Version some_version(std::int64_t turn, std::int64_t rows) { return Version(std::to_string(turn * 7919 % rows)); }
 
 template <class Ask>
 void time_reads(benchmark::State& state, std::int64_t rows, Ask&& ask) {
@@ -75,14 +75,14 @@ void insert(benchmark::State& state, std::int64_t rows) {
   const auto write = [&](const std::string& name) -> Result<void> {
     Candidate candidate;
     candidate.model = kModel;
-    candidate.version = name;
-    candidate.digest = "digest of " + name;
+    candidate.version = Version(name);
+    candidate.digest = Digest("digest of " + name);
     TRY_OK((*store)->versions.put(candidate, "fingerprint"));
-    TRY(id, (*store)->jobs.enqueue(kModel, name, candidate.digest, 0, {"bench", "job.queued", name}));
+    TRY(id, (*store)->jobs.enqueue(kModel, candidate.version, candidate.digest, 0, {"bench", "job.queued", name}));
     TRY_OK((*store)->jobs.move(id, JobState::running, {}));
     VerdictRow row;
     row.model = kModel;
-    row.version = name;
+    row.version = candidate.version;
     row.digest = candidate.digest;
     row.verdict.state = VerdictState::fail;
     row.verdict.reason = "class 7 breaks";
