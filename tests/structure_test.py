@@ -14,7 +14,7 @@ FLOORS = (
     "core/evidence", "core/evaluate", "core/regions", "core/slices", "core/compare", "core/map",
     "core/verdict", "core/wire", "core/repair", "core/gate", "core/tuning", "core/store",
     "config", "checks", "reports",
-    "daemon/state", "daemon/process", "daemon/api", "daemon/dashboard", "daemon/http", "daemon/client",
+    "daemon/state", "daemon/process", "daemon/api", "daemon/dashboard", "daemon/http", "daemon/client", "daemon/local",
     "daemon/live", "daemon/jobs", "daemon/watch", "daemon/actions",
     "daemon/worker", "daemon/ctl", "daemon",
 )
@@ -23,12 +23,12 @@ FORBIDDEN = {
     "config": {"core/torch"},
     "reports": {"config", "checks"},
     "daemon/client": {"daemon/api", "daemon/http", "daemon/state", "daemon/process", "config", "reports"},
-    "daemon/ctl": {"daemon/api", "daemon/http", "daemon/dashboard", "daemon/live", "daemon/jobs", "daemon/watch", "daemon/actions", "daemon", "daemon/worker"},
+    "daemon/ctl": {"daemon/process", "daemon/api", "daemon/http", "daemon/dashboard", "daemon/live", "daemon/jobs", "daemon/watch", "daemon/actions", "daemon", "daemon/worker"},
     "daemon/worker": {"daemon/api", "daemon/http", "daemon/dashboard", "daemon/state", "daemon/process", "reports", "core/store"},
 }
 # Rooms that only defuse-worker may link: a model runs there, and nowhere else.
 TORCH = {"core/torch", "core/mixture", "core/generator", "core/evaluate", "core/gate", "core/tuning"}
-TORCH_FREE = {"daemon", "daemon/ctl", "daemon/client", "daemon/api", "daemon/dashboard", "daemon/http", "daemon/state", "daemon/process",
+TORCH_FREE = {"daemon", "daemon/ctl", "daemon/client", "daemon/api", "daemon/dashboard", "daemon/http", "daemon/state", "daemon/process", "daemon/local",
               "daemon/live", "daemon/jobs", "daemon/watch", "daemon/actions", "config", "reports", "checks"}
 TOP = ("core", "config", "checks", "reports", "daemon")
 CHECKS = ("contract", "accuracy", "negative_flips", "known_regions", "misclassification_regions", "spotlight")

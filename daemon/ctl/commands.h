@@ -10,6 +10,7 @@
 #include "core/repair/repair.h"
 #include "daemon/client/remote.h"
 #include "daemon/ctl/console.h"
+#include "daemon/local/local_job.h"
 
 namespace defuse::ctl {
 
@@ -79,14 +80,9 @@ int token_list(Console& console, const TokenPlace& place, const Clock& clock);
 int token_revoke(Console& console, const TokenPlace& place, const std::string& name);
 int audit_verify(Console& console, const TokenPlace& place, const Clock& clock);
 struct EvaluateRequest {
-  std::filesystem::path config;
-  std::string model;
-  std::filesystem::path candidate;              // folder of a version, or the artifact
-  std::filesystem::path incumbent;              // the same; empty: none
-  std::vector<std::filesystem::path> siblings;  // likewise, of the noise floor
-  std::filesystem::path report;                 // folder to write
-  std::filesystem::path cache;                  // empty: <report>/.cache
-  std::filesystem::path work;                   // empty: a temporary folder
+  local::GateRequest gate;
+  std::filesystem::path report;  // folder to write; the cache goes below it where the gate names no other place
+  std::filesystem::path work;    // empty: a temporary folder
 };
 int evaluate(Console& console, const EvaluateRequest& request, const Clock& clock);
 // (sign.cc) A version's folder; its names are those of the place where it lies, unless said otherwise.

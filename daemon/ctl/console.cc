@@ -1,8 +1,12 @@
 #include "daemon/ctl/console.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string_view>
 
+#include "core/base/clock.h"
+#include "core/verdict/pace.h"
 #include "reports/text.h"
 
 namespace defuse::ctl {
@@ -102,6 +106,19 @@ void Console::table(const std::vector<std::string>& head, const std::vector<std:
 std::string Console::until(const std::string& time) {
   constexpr std::size_t kClock = 11, kMinutes = 5;  // 2026-11-22T14:05:00Z
   return time.size() < kClock + kMinutes ? "" : ", until about " + time.substr(kClock, kMinutes) + " UTC";
+}
+
+std::function<void(const std::string& station, double fraction)> shown_on(Console& console) {
+  return [&console, last = std::string(), pace = Pace()](const std::string& station, double fraction) mutable {
+    const auto now = SystemClock().now();
+    if (station != last) pace = {now, fraction, now, fraction};
+    last = station;
+    pace.at = now;
+    pace.now = fraction;
+    const auto ends = expected_end(pace);
+    console.progress(
+        fmt::format("{}: {:.0f} %{}", station, 100 * fraction, ends ? Console::until(to_rfc3339(*ends)) : ""));
+  };
 }
 
 }  // namespace defuse::ctl

@@ -1,6 +1,7 @@
 // How defusectl talks: data on stdout, words on stderr, colour and moving lines on terminals only. Text from a server
 // or a registry is made harmless for terminals first. One thread.
 #pragma once
+#include <functional>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -45,5 +46,8 @@ class Console {
   std::ostream& err_;
   bool unfinished_ = false;
 };
+
+// Shows how far a worker is, and until about when its station will last.
+std::function<void(const std::string& station, double fraction)> shown_on(Console& console);
 
 }  // namespace defuse::ctl

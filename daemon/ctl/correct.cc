@@ -11,7 +11,7 @@
 #include "core/base/files.h"
 #include "core/repair/order.h"
 #include "daemon/ctl/commands.h"
-#include "daemon/ctl/local_job.h"
+#include "daemon/local/temp_folder.h"
 #include "reports/text.h"
 #include "reports/write_repair.h"
 
@@ -67,18 +67,18 @@ void tell_repair(Console& console, const RepairResult& result) {
 }
 
 int correct(Console& console, const CorrectRequest& request) {
-  const auto out = ready_folder(request.wanted.out);
+  const auto out = local::ready_folder(request.wanted.out);
   if (!out) return console.failed(out.error());
   std::error_code ignored;
   for (const char* name : {"model.pt", "manifest.json", "correction.json", "correction.md", "sweep.svg"})
     fs::remove(*out / name, ignored);
-  EvaluateRequest files;
+  local::GateRequest files;
   files.config = request.config;
   files.model = request.wanted.model;
   files.candidate = request.candidate;
   files.incumbent = request.incumbent;
   files.cache = request.cache.empty() ? request.gate / ".cache" : request.cache;
-  const auto job = specify(files, *out);
+  const auto job = local::specify(files, *out);
   if (!job) {
     console.failed(job.error());
     return kUsage;
@@ -86,12 +86,12 @@ int correct(Console& console, const CorrectRequest& request) {
   const auto order = order_from(request, *job);
   if (!order) return console.failed(order.error());
 
-  const auto work = TempFolder::create();
+  const auto work = local::TempFolder::create();
   if (!work) return console.failed(work.error());
   for (const auto& [name, json] : {std::pair{"job.json", to_json(*job)}, {"correction.json", to_json(*order)}})
     if (const auto written = write_atomically(work->path() / name, dump_json(json, 2) + "\n"); !written)
       return console.failed(written.error());
-  const auto exit = run_worker(*job, work->path(), console);
+  const auto exit = local::run_worker(*job, work->path(), shown_on(console));
   if (!exit) return std::max<int>(console.failed(exit.error()), kError);
   if (!exit->clean) {
     console.say(exit->cause);

@@ -314,14 +314,14 @@ class Tool {
   void add_local() {
     auto* judging = verb(&app_, "evaluate", "run one gate without a daemon",
                          [this] { return evaluate(console_, arguments_.evaluate, around_.clock); });
-    judging->add_option("--config", arguments_.evaluate.config, "configuration that knows the model")->required();
-    judging->add_option("--model", arguments_.evaluate.model, "model line")->required();
-    judging->add_option("--candidate", arguments_.evaluate.candidate, "version's folder or model.pt")->required();
-    judging->add_option("--incumbent", arguments_.evaluate.incumbent, "the same of the version in production");
-    judging->add_option("--sibling", arguments_.evaluate.siblings,
+    judging->add_option("--config", arguments_.evaluate.gate.config, "configuration that knows the model")->required();
+    judging->add_option("--model", arguments_.evaluate.gate.model, "model line")->required();
+    judging->add_option("--candidate", arguments_.evaluate.gate.candidate, "version's folder or model.pt")->required();
+    judging->add_option("--incumbent", arguments_.evaluate.gate.incumbent, "the same of the version in production");
+    judging->add_option("--sibling", arguments_.evaluate.gate.siblings,
                         "version as good as the incumbent, for the noise floor; may be repeated");
     judging->add_option("--report", arguments_.evaluate.report, "folder for the reports")->required();
-    judging->add_option("--cache", arguments_.evaluate.cache,
+    judging->add_option("--cache", arguments_.evaluate.gate.cache,
                         "folder to keep what later runs can use (default: in the report's)");
     judging->add_option("--work", arguments_.evaluate.work, "folder for the worker's files (default: a temporary one)");
 

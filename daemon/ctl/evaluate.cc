@@ -1,27 +1,18 @@
 // `defusectl evaluate`: one gate without a daemon, for CI machines that have the data and the two models at hand.
-// Starts a worker as the daemon would, decides with the same function, writes the same reports. Knows no earlier
-// releases: no waivers, no labels, no known regions. A worker that dies, for whatever reason, makes the verdict
-// `error`, never anything better.
+// Starts a worker as the daemon would, decides with the same function, writes the same reports.
 #include <algorithm>
 
 #include "config/config.h"
 #include "core/base/files.h"
 #include "core/verdict/conclude.h"
 #include "daemon/ctl/commands.h"
-#include "daemon/ctl/local_job.h"
-#include "daemon/state/judge.h"
+#include "daemon/local/signed_folder.h"
+#include "daemon/local/temp_folder.h"
 #include "reports/write_reports.h"
 
 namespace defuse::ctl {
 namespace {
 namespace fs = std::filesystem;
-
-Report conclude_job(const JobSpec& job, const fs::path& folder, const WorkerExit& exit, TimePoint now) {
-  if (!exit.clean) return conclude_failure(job, exit.cause, now);
-  auto result = read_result(folder, job);
-  if (!result) return conclude_failure(job, result.error().describe(), now);
-  return conclude(std::move(*result), job.settings, {}, {}, now, folder / "result");
-}
 
 void tell(Console& console, const Report& report, const fs::path& folder) {
   if (console.json) {
@@ -44,33 +35,34 @@ void tell(Console& console, const Report& report, const fs::path& folder) {
 }  // namespace
 
 int evaluate(Console& console, const EvaluateRequest& request, const Clock& clock) {
-  const auto report_folder = ready_folder(request.report);
+  const auto report_folder = local::ready_folder(request.report);
   if (!report_folder) return console.failed(report_folder.error());
   // What an earlier run left would pass for this one's answer if we were killed.
   std::error_code ignored;
   for (const char* name :
        {"report.json", "report.html", "report.md", "report.junit.xml", "report.sarif", "verdict.json"})
     fs::remove(*report_folder / name, ignored);
-  const auto job = specify(request, *report_folder);
+  const auto job = local::specify(request.gate, *report_folder);
   if (!job) {
     console.failed(job.error());
     return kUsage;
   }
 
-  const auto signature = vouched_for(request, *job);
+  const auto signature = local::vouched_for(request.gate, *job);
   if (!signature) return std::max<int>(console.failed(signature.error()), kError);
 
-  auto temporary = request.work.empty() ? TempFolder::create() : Result<TempFolder>(tl::unexpected<Error>(Error{}));
+  auto temporary =
+      request.work.empty() ? local::TempFolder::create() : Result<local::TempFolder>(tl::unexpected<Error>(Error{}));
   if (request.work.empty() && !temporary) return console.failed(temporary.error());
-  const auto work = ready_folder(temporary ? temporary->path() : request.work);
+  const auto work = local::ready_folder(temporary ? temporary->path() : request.work);
   if (!work) return console.failed(work.error());
   fs::remove_all(*work / "result", ignored);
   if (const auto written = write_atomically(*work / "job.json", dump_json(to_json(*job), 2) + "\n"); !written)
     return console.failed(written.error());
 
-  const auto exit = run_worker(*job, *work, console);
+  const auto exit = local::run_worker(*job, *work, shown_on(console));
   if (!exit) return std::max<int>(console.failed(exit.error()), kError);
-  auto report = conclude_job(*job, *work, *exit, clock.now());
+  auto report = local::conclude(*job, *work, *exit, clock.now());
   note_signature(report, *signature);
   auto written = write_reports(report, *report_folder);
   if (written)

@@ -5,7 +5,7 @@
 #include "core/data/dataset.h"
 #include "core/store/store.h"
 #include "daemon/ctl/commands.h"
-#include "daemon/ctl/temp_folder.h"
+#include "daemon/local/temp_folder.h"
 #include "daemon/state/judge.h"
 #include "daemon/state/tokens.h"
 
@@ -74,7 +74,7 @@ int dataset_inspect(Console& console, const fs::path& file, const std::string& m
   if (settings == config->models.end())
     return usage(console, {ErrorCode::invalid_input, file.string() + " has no model " + model, {}});
   // Packed files are unpacked somewhere; the daemon's own cache may not be ours to write to.
-  const auto scratch = TempFolder::create();
+  const auto scratch = local::TempFolder::create();
   if (!scratch) return console.failed(scratch.error());
   Json both = Json::object();
   const auto& data = settings->second.data;

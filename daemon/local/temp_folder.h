@@ -4,7 +4,7 @@
 
 #include "core/base/result.h"
 
-namespace defuse::ctl {
+namespace defuse::local {
 
 class TempFolder {
  public:
@@ -19,4 +19,4 @@ class TempFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace defuse::ctl
+}  // namespace defuse::local

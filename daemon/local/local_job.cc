@@ -1,19 +1,15 @@
-#include "daemon/ctl/local_job.h"
+#include "daemon/local/local_job.h"
 
-#include <fmt/format.h>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <csignal>
-#include <optional>
+#include <algorithm>
+#include <utility>
 
 #include "config/config.h"
-#include "core/base/clock.h"
 #include "core/base/files.h"
 #include "core/base/sha256.h"
-#include "core/verdict/pace.h"
+#include "core/verdict/conclude.h"
+#include "daemon/state/judge.h"
 
-namespace defuse::ctl {
+namespace defuse::local {
 namespace fs = std::filesystem;
 namespace {
 
@@ -71,7 +67,7 @@ Result<fs::path> ready_folder(const fs::path& path) {
   return real;
 }
 
-Result<JobSpec> specify(const EvaluateRequest& request, const fs::path& out) {
+Result<JobSpec> specify(const GateRequest& request, const fs::path& out) {
   TRY(config, load_config(request.config));
   const auto settings = config.models.find(request.model);
   if (settings == config.models.end())
@@ -107,43 +103,11 @@ Result<JobSpec> specify(const EvaluateRequest& request, const fs::path& out) {
   return job;
 }
 
-// The event loop is this function's own.
-Result<WorkerExit> run_worker(const JobSpec& job, const fs::path& folder, Console& console) {
-  TRY(worker, find_worker());
-  SupervisorOptions options;
-  options.worker = std::move(worker);
-  options.environment = worker_environment();
-  boost::asio::io_context io;
-  boost::asio::signal_set signals(io, SIGINT, SIGTERM);
-  Supervisor supervisor(io, std::move(options));
-  bool interrupted = false;
-  signals.async_wait([&](const boost::system::error_code& error, int) {
-    interrupted = !error;
-    if (interrupted) supervisor.stop(Supervisor::How::politely);
-  });
-  std::optional<WorkerExit> exit;
-  std::string last;
-  Pace pace;
-  TRY_OK(supervisor.start(
-      folder, WorkerLimits{job.worker.timeout, job.worker.memory},
-      [&](const std::string& station, double fraction) {
-        const auto now = SystemClock().now();
-        if (station != last) pace = {now, fraction, now, fraction};
-        last = station;
-        pace.at = now;
-        pace.now = fraction;
-        const auto ends = expected_end(pace);
-        console.progress(
-            fmt::format("{}: {:.0f} %{}", station, 100 * fraction, ends ? Console::until(to_rfc3339(*ends)) : ""));
-      },
-      [&](const WorkerExit& ended) {
-        exit = ended;
-        io.stop();
-      }));
-  io.run();
-  if (interrupted) return fail(ErrorCode::cancelled, "interrupted");
-  if (!exit) return fail(ErrorCode::internal, "lost track of the worker process");
-  return *exit;
+Report conclude(const JobSpec& job, const fs::path& folder, const WorkerExit& exit, TimePoint now) {
+  if (!exit.clean) return conclude_failure(job, exit.cause, now);
+  auto result = read_result(folder, job);
+  if (!result) return conclude_failure(job, result.error().describe(), now);
+  return defuse::conclude(std::move(*result), job.settings, {}, {}, now, folder / "result");
 }
 
-}  // namespace defuse::ctl
+}  // namespace defuse::local

@@ -1,4 +1,4 @@
-#include "daemon/ctl/temp_folder.h"
+#include "daemon/local/temp_folder.h"
 
 #include <stdlib.h>  // mkdtemp
 
@@ -6,7 +6,7 @@
 #include <cstring>
 #include <string>
 
-namespace defuse::ctl {
+namespace defuse::local {
 
 Result<TempFolder> TempFolder::create() {
   std::error_code problem;
@@ -22,4 +22,4 @@ TempFolder::~TempFolder() {
   if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
 }
 
-}  // namespace defuse::ctl
+}  // namespace defuse::local
