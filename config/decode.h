@@ -1,6 +1,6 @@
 // Fills settings from a document tree. Decoder is one of the visitors of fields.h; it looks up each field that a
 // settings struct describes, reports what is ill-typed, out of range, missing, unknown or written twice, with its
-// position, and leaves the default in place. All problems are collected, so that a person mends a file in one go. Not
+// position, and leaves the default in place. All problems are collected, so that a person repairs a file in one go. Not
 // thread-safe; lives for one call.
 #pragma once
 #include <filesystem>

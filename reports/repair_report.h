@@ -9,7 +9,7 @@ namespace defuse {
 // What the result speaks of.
 struct RepairTitle {
   std::string model;
-  std::string version;  // that was mended
+  std::string version;  // that was repaired
 };
 
 std::string repair_markdown(const RepairTitle& title, const RepairResult& result);

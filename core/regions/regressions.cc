@@ -2,7 +2,7 @@
 //   half A, half B of the seeds of class c; kind = (evidence, measure)
 //   R_A  the cut with the strongest evidence on A that the mean net flip rate exceeds the scan's limit
 //   d_j  net flip rate of seed j inside R_A for j in B, and inside R_B for j in A
-// confirmed: p of "broken - mended at most the limit" <= level (excess.h), lower bound of it at that level >= the
+// confirmed: p of "broken - fixed at most the limit" <= level (excess.h), lower bound of it at that level >= the
 // measure's limit, and >= min_support seeds. level = alpha w_kind / classes.
 #include "core/regions/regressions.h"
 
@@ -211,8 +211,8 @@ std::optional<JudgedRegion> judge(const SearchView& view, const RegressionKind& 
   RegionScore& score = region.confirm;
   const NetCounts counts = net_counts(d);
   const double level = regression_level(view.settings, kind.evidence, kind.measure, view.input.classes);
-  score.net_lower = excess_lower(counts.broken, counts.mended, counts.seeds, level);
-  score.p_raw = excess_p(counts.broken, counts.mended, counts.seeds, limit);
+  score.net_lower = excess_lower(counts.broken, counts.fixed, counts.seeds, level);
+  score.p_raw = excess_p(counts.broken, counts.fixed, counts.seeds, limit);
   score.p_adjusted = std::min(1.0, score.p_raw / share);
   const bool confirmed =
       score.seeds >= view.settings.min_support && score.p_adjusted <= view.settings.alpha && score.net_lower >= limit;

@@ -15,9 +15,9 @@ bool is_bug(const Region& region, const RegionLabel& said) {
 }
 
 RegionToRepair to_mend(const Region& region, const RegionLabel& said) {
-  RegionToRepair mend{region.id, said.named_class().value_or(region.label), region.evidence, {}};
-  for (const auto& member : region.members) mend.seeds.push_back(member.seed);
-  return mend;
+  RegionToRepair repair{region.id, said.named_class().value_or(region.label), region.evidence, {}};
+  for (const auto& member : region.members) repair.seeds.push_back(member.seed);
+  return repair;
 }
 
 }  // namespace
@@ -54,7 +54,7 @@ Result<RepairOrder> repair_order(const GateFindings& found, const std::vector<st
     const auto asked = std::find(missing.begin(), missing.end(), region.id);
     if (asked != missing.end()) {
       if (said.without_class())
-        return fail(ErrorCode::conflict, "region " + region.id + " cannot be mended: people called it " +
+        return fail(ErrorCode::conflict, "region " + region.id + " cannot be repaired: people called it " +
                                              to_string(said) + ", so there is no label to be learnt");
       std::erase(missing, region.id);
     } else if (!named.empty() || !is_bug(region, said)) {
@@ -65,7 +65,7 @@ Result<RepairOrder> repair_order(const GateFindings& found, const std::vector<st
   if (!missing.empty()) return fail(ErrorCode::not_found, "the gate found no region " + missing.front());
   if (order.regions.empty())
     return fail(ErrorCode::conflict,
-                "the gate found no new or worse region that people did not set aside; name the regions to be mended");
+                "the gate found no new or worse region that people did not set aside; name the regions to be repaired");
   return order;
 }
 

@@ -1,4 +1,4 @@
-// What a repair is to mend: from the report of a version's gate and from what people say of its regions. Shared by
+// What a repair is to repair: from the report of a version's gate and from what people say of its regions. Shared by
 // the daemon and by `defusectl correct`. Pure.
 #pragma once
 #include <map>

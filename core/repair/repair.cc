@@ -63,14 +63,14 @@ void choose(const RepairSettings& settings, RepairResult& result) {
     const RepairRun& run = result.runs[*result.chosen];
     result.reason = fmt::format(
         "lambda {:.3g}: of those that lose at most {:.2f} points of accuracy on training images kept for validation it "
-        "mends most there ({:.1f} % of the regions' images right, {:.1f} % before)",
+        "repairs most there ({:.1f} % of the regions' images right, {:.1f} % before)",
         run.lambda, 100 * settings.max_loss, 100 * run.score.validation_regions,
         100 * result.before.validation_regions);
   } else if (std::isnan(result.before.validation_regions)) {
     result.reason =
         "none of the regions' images is kept for validation: they have too few training images to choose a lambda by";
   } else if (any_kept) {
-    result.reason = "no lambda mends anything on the region images kept for validation";
+    result.reason = "no lambda repairs anything on the region images kept for validation";
   } else {
     result.reason = fmt::format(
         "every lambda loses more than {:.2f} points of accuracy on training images kept for "

@@ -1,7 +1,7 @@
 // Repair: a version whose bug regions are known is tuned on the training split and on images of those regions, and
-// what that mends and costs is measured on images it was not tuned on. Plain values, shared by the worker that does it
-// and by those who ask and tell.
-// Source: methods "Defuse", section 6 (loss, baselines); methods "graceful", section 2.1 (focal distillation).
+// what that repairs and costs is measured on images it was not tuned on. Plain values, shared by the worker that does
+// it and by those who ask and tell. Source: methods "Defuse", section 6 (loss, baselines); methods "graceful",
+// section 2.1 (focal distillation).
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -30,7 +30,7 @@ struct RepairSettings {
   double learning_rate = 1e-3;
   double momentum = 0.9;           // of stochastic gradient descent
   bool update_batch_norm = false;  // false: batch norm keeps the statistics it was trained with
-  double max_loss = 0.003;         // of accuracy, that mending the regions may cost
+  double max_loss = 0.003;         // of accuracy, that repairing the regions may cost
   Distillation distillation = Distillation::none;
   double distillation_weight = 0.05;                     // of the distance to the teacher, beside the losses
   double distillation_alpha = 1, distillation_beta = 5;  // of every image; more where the incumbent is right

@@ -31,8 +31,8 @@ struct DividedSamples {
   std::vector<std::string> left_out;  // regions that cannot be learnt from, and why
 };
 
-// `candidate`: the answers of the version to be mended, which say what an error is. A seed in several regions counts in
-// the first. At most `most` samples of each kind (seeds in turn, so that none is left out before its second image).
+// `candidate`: the answers of the version to be repaired, which say what an error is. A seed in several regions counts
+// in the first. At most `most` samples of each kind (seeds in turn, so that none is left out before its second image).
 DividedSamples divide(const RepairOrder& order, const ProbeSet& probes, const ProbeEvaluation& candidate,
                       std::size_t most);
 

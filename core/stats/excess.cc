@@ -23,17 +23,17 @@ double upper_tail(std::int64_t n, double p, std::int64_t k) {
 
 double excess_p(std::int64_t b, std::int64_t c, std::int64_t n, double delta) {
   if (n <= 0) return 1;
-  const double mended = (static_cast<double>(c) + 0.5) / (static_cast<double>(n) + 1);
-  const double broken = std::clamp(delta + mended, 0.0, 1 - mended);
-  const double given_not_mended = std::min(1.0, broken / (1 - mended));
+  const double fixed = (static_cast<double>(c) + 0.5) / (static_cast<double>(n) + 1);
+  const double broken = std::clamp(delta + fixed, 0.0, 1 - fixed);
+  const double given_not_fixed = std::min(1.0, broken / (1 - fixed));
   const std::int64_t excess = b - c;
-  const Binomial of_mended(static_cast<double>(n), mended);
+  const Binomial of_fixed(static_cast<double>(n), fixed);
   double p = 0;
   double seen = 0;
   for (std::int64_t m = 0; m <= n && seen < 1 - 1e-13; ++m) {
-    const double weight = boost::math::pdf(of_mended, static_cast<double>(m));
+    const double weight = boost::math::pdf(of_fixed, static_cast<double>(m));
     seen += weight;
-    p += weight * upper_tail(n - m, given_not_mended, excess + m);
+    p += weight * upper_tail(n - m, given_not_fixed, excess + m);
   }
   return std::min(1.0, p);
 }
@@ -52,9 +52,9 @@ double excess_lower(std::int64_t b, std::int64_t c, std::int64_t n, double level
 
 NetCounts net_counts(std::span<const double> d) {
   double broken = 0;
-  double mended = 0;
-  for (const double x : d) (x > 0 ? broken : mended) += std::abs(x);
-  return {static_cast<std::int64_t>(std::floor(broken + 1e-9)), static_cast<std::int64_t>(std::ceil(mended - 1e-9)),
+  double fixed = 0;
+  for (const double x : d) (x > 0 ? broken : fixed) += std::abs(x);
+  return {static_cast<std::int64_t>(std::floor(broken + 1e-9)), static_cast<std::int64_t>(std::ceil(fixed - 1e-9)),
           static_cast<std::int64_t>(d.size())};
 }
 

@@ -101,7 +101,7 @@ Result<std::int64_t> JobStore::enqueue_repair(const ModelName& model, const Vers
       if (open.next()) {
         const auto id = open.integer();
         if (open.text() == wanted) return id;
-        return fail(ErrorCode::conflict, "job " + std::to_string(id) + " is mending " + model + "/" + version +
+        return fail(ErrorCode::conflict, "job " + std::to_string(id) + " is repairing " + model + "/" + version +
                                              " already, with other regions or settings; wait for it or cancel it");
       }
     }

@@ -1,4 +1,4 @@
-// 1. The images: of the regions to be mended, divided by seed (samples.h); every error on a generated image; random
+// 1. The images: of the regions to be repaired, divided by seed (samples.h); every error on a generated image; random
 // ones.
 // 2. The sweep: one tuning per lambda, each from the version's own weights, on the same batches.
 // 3. The choice, on images kept for validation (correction.h).
@@ -150,10 +150,10 @@ class FineTuning {
     result_.notes = std::move(divided.left_out);
     if (divided.tuning.empty())
       return fail(ErrorCode::invalid_input,
-                  result_.notes.empty() ? "there is no region to be mended" : result_.notes.front());
+                  result_.notes.empty() ? "there is no region to be repaired" : result_.notes.front());
     if (divided.held_out.empty())
       result_.notes.push_back(
-          "no image of these regions comes from the test split: what is mended cannot be judged on "
+          "no image of these regions comes from the test split: what is repaired cannot be judged on "
           "images that nothing was tuned on");
     const int threads = job().worker.threads;
     for (auto [from, to] : {std::pair{&divided.tuning, &images_.tuning},

@@ -15,7 +15,7 @@ namespace defuse {
 
 enum class JobKind {
   gate,    // judges a version; the only kind with a verdict
-  repair,  // mends one (core/tuning)
+  repair,  // repairs one (core/tuning)
 };
 
 std::string_view to_string(JobKind kind);

@@ -85,8 +85,8 @@ Standing not_judged(Standing standing, std::string reason) {
   return standing;
 }
 
-// The standing, once it was asked who vouches for the version and for what it was compared with. Nothing else can mend
-// what is wrong here.
+// The standing, once it was asked who vouches for the version and for what it was compared with. Nothing else can
+// repair what is wrong here.
 Standing with_signatures(Standing standing, const ModelFacts& facts, const VersionFacts& version) {
   standing.signature = weigh_signature(version.row.signature, facts.signature);
   if (!standing.signature.refused()) {

@@ -16,7 +16,7 @@ constexpr std::uint64_t kMaxReport = 256ULL << 20;
 Result<GateFindings> found_by_gate(Store& store, const StateFolder& state, const VersionRow& row) {
   const auto name = row.model + "/" + row.version;
   TRY(verdict, store.verdicts.latest(row.model, row.digest));
-  if (!verdict) return fail(ErrorCode::conflict, name + " has no verdict yet: there is nothing to be mended");
+  if (!verdict) return fail(ErrorCode::conflict, name + " has no verdict yet: there is nothing to be repaired");
   auto text = read_file(state.absolute(verdict->report) / "report.json", kMaxReport);
   if (!text && text.error().code == ErrorCode::not_found)
     return fail(ErrorCode::conflict, name + "'s report is no longer there: evaluate it again");

@@ -63,7 +63,7 @@ class Actions {
  public:
   virtual ~Actions() = default;
   virtual Result<std::int64_t> evaluate(const ModelName& model, const Version& version, const std::string& who) = 0;
-  // Returns the job. `conflict` where there is nothing to mend, or where another repair of that version is open.
+  // Returns the job. `conflict` where there is nothing to repair, or where another repair of that version is open.
   virtual Result<std::int64_t> correct(const ModelName& model, const Version& version, const RepairRequest& wanted,
                                        const std::string& who) = 0;
   // `kind`: promote or override_verdict.

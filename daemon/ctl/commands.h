@@ -112,13 +112,13 @@ struct WantedRepair {
 struct CorrectRequest {
   WantedRepair wanted;
   std::filesystem::path config;
-  std::filesystem::path candidate;  // the version to be mended
+  std::filesystem::path candidate;  // the version to be repaired
   std::filesystem::path incumbent;  // the one in production; empty: none
   std::filesystem::path gate;       // report folder of the version's gate
   std::filesystem::path cache;      // empty: that of the gate's report
 };
 int correct(Console& console, const CorrectRequest& request);
-// The table of a repair's runs, and what the chosen one mended.
+// The table of a repair's runs, and what the chosen one repaired.
 void tell_repair(Console& console, const RepairResult& result);
 
 // -- by the daemon (correct_remote.cc)

@@ -1,6 +1,6 @@
-// `defusectl correct`: mends a version without a daemon, from the report of its gate. Starts a worker as the gate does,
-// and leaves the tuned model, its manifest and what it is worth in a folder. Whether it may be promoted is for the
-// gate.
+// `defusectl correct`: repairs a version without a daemon, from the report of its gate. Starts a worker as the gate
+// does, and leaves the tuned model, its manifest and what it is worth in a folder. Whether it may be promoted is for
+// the gate.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// `defusectl correct MODEL VERSION`: has the daemon mend a version, follows the job, and fetches what comes of it. The
-// job goes on whatever becomes of this program: asking for the same again takes it up, and --job comes back to it
+// `defusectl correct MODEL VERSION`: has the daemon repair a version, follows the job, and fetches what comes of it.
+// The job goes on whatever becomes of this program: asking for the same again takes it up, and --job comes back to it
 // later.
 #include <fmt/format.h>
 
@@ -113,7 +113,8 @@ int correct(const Remote& remote, Console& console, const RemoteRepair& request)
     if (const auto fine = free_folder(request.wanted.out); !fine) return console.failed(fine.error());
   auto job = request.job.empty() ? order(remote, request) : Result<std::string>(request.job);
   if (!job) return console.failed(job.error());
-  if (request.job.empty()) console.say("job " + *job + " mends " + request.wanted.model + " " + request.wanted.version);
+  if (request.job.empty())
+    console.say("job " + *job + " repairs " + request.wanted.model + " " + request.wanted.version);
   if (const int code = follow(remote, console, *job, request); code != kPass) return code;
   const auto answer = remote.get("/v1/jobs/" + *job + "/correction");
   if (!answer) return std::max<int>(console.failed(answer.error()), kError);

@@ -217,7 +217,7 @@ class Tool {
   }
 
   // With a version it is the daemon's job; without one it is done here, from files.
-  int mend() {
+  int repair() {
     auto& local = arguments_.correct;
     local.wanted.settings.distillation = arguments_.distillation == "logits" ? Distillation::logits
                                          : arguments_.distillation == "kl"   ? Distillation::kl
@@ -226,7 +226,7 @@ class Tool {
     const bool of_files = !local.config.empty() || !local.candidate.empty() || !local.gate.empty();
     const auto wrong = [&](const char* why) { return console_.failed({ErrorCode::invalid_input, why, {}}); };
     if (of_daemon && (of_files || !local.incumbent.empty() || !local.cache.empty()))
-      return wrong("correct: a version that the daemon mends needs no files (--config, --candidate, --gate, …)");
+      return wrong("correct: a version that the daemon repairs needs no files (--config, --candidate, --gate, …)");
     if (of_daemon) {
       const auto timeout = parse_span(arguments_.correct_timeout);
       if (!timeout) return console_.failed(timeout.error());
@@ -248,48 +248,49 @@ class Tool {
   void add_correct() {
     auto& files = arguments_.correct;
     auto& wanted = files.wanted;
-    auto* mending = verb(&app_, "correct",
-                         "mend a version's bug regions by tuning it: MODEL VERSION by the daemon, or from files "
-                         "without one (--config, --model, --candidate, --gate, --out)",
-                         [this] { return mend(); });
-    mending->add_option("model,--model", wanted.model, "model line");
-    mending->add_option("version", wanted.version, "version of it, to be mended by the daemon");
-    mending->add_option("--job", arguments_.job, "daemon: follow this correction instead of ordering one")
+    auto* repairing = verb(&app_, "correct",
+                           "repair a version's bug regions by tuning it: MODEL VERSION by the daemon, or from files "
+                           "without one (--config, --model, --candidate, --gate, --out)",
+                           [this] { return repair(); });
+    repairing->add_option("model,--model", wanted.model, "model line");
+    repairing->add_option("version", wanted.version, "version of it, to be repaired by the daemon");
+    repairing->add_option("--job", arguments_.job, "daemon: follow this correction instead of ordering one")
         ->check(CLI::NonNegativeNumber);
-    mending->add_option("--timeout", arguments_.correct_timeout, "daemon: how long to wait, such as 90s, 30m or 2h")
+    repairing->add_option("--timeout", arguments_.correct_timeout, "daemon: how long to wait, such as 90s, 30m or 2h")
         ->capture_default_str();
-    mending->add_option("--config", files.config, "files: configuration that knows the model");
-    mending->add_option("--candidate", files.candidate, "files: folder or model.pt of the version to be mended");
-    mending->add_option("--gate", files.gate, "files: report folder of that version's gate");
-    mending->add_option("--incumbent", files.incumbent, "files: the version in production: the teacher of --distil");
-    mending
+    repairing->add_option("--config", files.config, "files: configuration that knows the model");
+    repairing->add_option("--candidate", files.candidate, "files: folder or model.pt of the version to be repaired");
+    repairing->add_option("--gate", files.gate, "files: report folder of that version's gate");
+    repairing->add_option("--incumbent", files.incumbent, "files: the version in production: the teacher of --distil");
+    repairing
         ->add_option("--region", wanted.regions,
-                     "region to mend; may be repeated (default: every new or worse one that people did not set "
+                     "region to repair; may be repeated (default: every new or worse one that people did not set "
                      "aside)")
         ->allow_extra_args(false);
-    mending->add_option("--out", wanted.out,
-                        "folder for the tuned model and its manifest, such as a new version's; from files also for the "
-                        "table and the picture");
-    mending->add_option("--cache", files.cache,
-                        "files: folder of the gate's cache (default: in the gate's report folder)");
-    mending->add_option("--lambda", wanted.settings.lambdas, "weights of the regions' loss to try, rising")
+    repairing->add_option(
+        "--out", wanted.out,
+        "folder for the tuned model and its manifest, such as a new version's; from files also for the "
+        "table and the picture");
+    repairing->add_option("--cache", files.cache,
+                          "files: folder of the gate's cache (default: in the gate's report folder)");
+    repairing->add_option("--lambda", wanted.settings.lambdas, "weights of the regions' loss to try, rising")
         ->delimiter(',');
-    mending->add_option("--steps", wanted.settings.steps, "steps of each tuning")->capture_default_str();
-    mending->add_option("--batch", wanted.settings.batch, "training images a step, and as many of the regions")
+    repairing->add_option("--steps", wanted.settings.steps, "steps of each tuning")->capture_default_str();
+    repairing->add_option("--batch", wanted.settings.batch, "training images a step, and as many of the regions")
         ->capture_default_str();
-    mending->add_option("--learning-rate", wanted.settings.learning_rate, "of gradient descent with momentum")
+    repairing->add_option("--learning-rate", wanted.settings.learning_rate, "of gradient descent with momentum")
         ->capture_default_str();
-    mending->add_option("--max-loss", wanted.settings.max_loss, "of accuracy that mending may cost, as a fraction")
+    repairing->add_option("--max-loss", wanted.settings.max_loss, "of accuracy that repairing may cost, as a fraction")
         ->capture_default_str();
-    mending
+    repairing
         ->add_option("--distil", arguments_.distillation,
                      "keep near the incumbent where it is right: none, logits or kl")
         ->check(CLI::IsMember({"none", "logits", "kl"}))
         ->capture_default_str();
-    mending->add_option("--distil-weight", wanted.settings.distillation_weight, "of that, beside the losses")
+    repairing->add_option("--distil-weight", wanted.settings.distillation_weight, "of that, beside the losses")
         ->capture_default_str();
-    mending->add_flag("--update-batch-norm", wanted.settings.update_batch_norm,
-                      "let batch norm learn new statistics (default: it keeps those it has)");
+    repairing->add_flag("--update-batch-norm", wanted.settings.update_batch_norm,
+                        "let batch norm learn new statistics (default: it keeps those it has)");
   }
 
   void add_signing() {

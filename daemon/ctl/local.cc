@@ -13,7 +13,7 @@ namespace defuse::ctl {
 namespace {
 namespace fs = std::filesystem;
 
-// Whatever is wrong with a configuration, or with what it names, is the caller's to mend.
+// Whatever is wrong with a configuration, or with what it names, is the caller's to repair.
 int usage(Console& console, const Error& error) {
   console.say("defusectl: " + error.describe());
   return kUsage;

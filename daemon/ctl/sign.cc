@@ -41,7 +41,7 @@ Result<void> set_text(Json& object, const std::string& key, const std::string& v
     changed = true;
   } else if (!found->is_string() || found->get<std::string>() != value) {
     return fail(ErrorCode::invalid_input, "manifest.json says " + key + " " + dump_json(*found) + ", but it is \"" +
-                                              value + "\"; mend or remove manifest.json first");
+                                              value + "\"; repair or remove manifest.json first");
   }
   return {};
 }

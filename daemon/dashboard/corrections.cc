@@ -1,4 +1,4 @@
-// The page of a repair: how far it is, then what it mended and what that cost.
+// The page of a repair: how far it is, then what it repaired and what that cost.
 #include "daemon/api/corrections.h"
 
 #include <fmt/format.h>
@@ -120,7 +120,7 @@ Answer page_repair(const Call& call) {
                             {"result", std::move(result)}});
 }
 
-Result<Json> mending_of(const Standing& standing, Store& store) {
+Result<Json> repairs_of(const Standing& standing, Store& store) {
   if (!standing.row || standing.kind == Standing::Kind::unknown) return Json();
   constexpr std::size_t kShown = 10;
   TRY(rows, store.jobs.repairs(standing.row->model, standing.row->digest, kShown));

@@ -19,8 +19,8 @@ Json sample_rows(const RegionRow& row);                                     // t
 Json people_say(const RegionRow& row, const std::vector<LabelRow>& words);  // for dashboard_words.mustache
 Json waiver_row(const WaiverRow& row, TimePoint now);
 Json waiver_form(const Call& call, const ModelName& model, const std::string& finding);
-// Of version and standing: what a failed one can be mended by, and its repairs so far; null where there is neither.
-Result<Json> mending_of(const Standing& standing, Store& store);
+// Of version and standing: what a failed one can be repaired by, and its repairs so far; null where there is neither.
+Result<Json> repairs_of(const Standing& standing, Store& store);
 
 // ?name= as a number from 0; anything else that one may find there is 0.
 std::size_t number_asked(const Call& call, const char* name);

@@ -70,7 +70,7 @@ Answer page_version(const Call& call) {
   const auto page = document_of(call, standing, kPageFile, kMaxPageFile);
   const auto url = version_url(facts.model, call.version());
   auto checks = check_rows(decided, page);
-  TRY(mending, mending_of(standing, *store));
+  TRY(repairing, repairs_of(standing, *store));
   Json values = {{"title", facts.model + " " + call.version()},
                  {"program", "defused " DEFUSED_VERSION},
                  {"model", facts.model},
@@ -89,9 +89,9 @@ Answer page_version(const Call& call) {
                  {"has_findings", !decided.findings.empty()},
                  {"findings", finding_lists(decided)},
                  {"job", standing.job ? job_row(*standing.job) : Json()},
-                 {"mending", std::move(mending)}};
+                 {"repairing", std::move(repairing)}};
   add_report_parts(call, standing, url, page, values);
-  const bool scripted = values["map"].is_object() || values["mending"].is_object();
+  const bool scripted = values["map"].is_object() || values["repairing"].is_object();
   return scripted ? html_with_scripts("dashboard_version.mustache", values)
                   : html("dashboard_version.mustache", values);
 }

@@ -24,7 +24,7 @@ class RunningRepair final : public RunningJob {
       : RunningJob(std::move(spec)), order_(std::move(order)), parts_(parts) {}
 
   std::string_view noun() const override { return "correction"; }
-  std::string_view working() const override { return "mending"; }
+  std::string_view working() const override { return "repairing"; }
   Result<void> prepare() override;
   bool has_result() const override;
   bool is_hopeless(ErrorCode code) const override;

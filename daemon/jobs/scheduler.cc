@@ -27,7 +27,7 @@ std::optional<Action> next_action(const Snapshot& snapshot) {
     return DropJob{job.id, "version " + job.version + " is no longer in the registry"};
   if (snapshot.version->digest != job.digest)
     return DropJob{job.id, "version " + job.version + " was replaced by another file before it could be " +
-                               (job.kind == JobKind::gate ? "judged" : "mended")};
+                               (job.kind == JobKind::gate ? "judged" : "repaired")};
   if (snapshot.signatures_pending) return std::nullopt;
   if (!snapshot.unsigned_because.empty())
     return DropJob{job.id, "version " + job.version + " is not signed as it must be: " + snapshot.unsigned_because};

@@ -61,7 +61,7 @@ std::variant<RetryAt, GiveUp> after_failure(const WorkerFailure& failure, int fa
                                             const WorkerSettings& settings, TimePoint now);
 inline constexpr int kMostAttempts = 25;
 
-// Failures that trying again cannot mend.
+// Failures that trying again cannot repair.
 bool is_hopeless(ErrorCode code);
 
 }  // namespace defuse

@@ -147,7 +147,7 @@ void TokenBook::refresh() const {
     stamp_ = {};
     return;
   }
-  // The time of the last change of any kind: a file that could not be read may be mended by its mode alone.
+  // The time of the last change of any kind: a file that could not be read may be repaired by its mode alone.
   const Stamp now{info.st_ctim.tv_sec, info.st_ctim.tv_nsec, info.st_size, info.st_ino};
   if (now == stamp_) return;
   stamp_ = now;

@@ -151,7 +151,7 @@ void Discovery::tell_of_refused(const std::vector<RegistryEntry>& before, const 
     if (known.empty() || known.mapped() != entry.problem) files_.refresh(entry.model, entry.version);
   }
   for (const auto& [name, problem] : refused)
-    if (!name.second.empty()) files_.refresh(name.first, name.second);  // mended, or gone
+    if (!name.second.empty()) files_.refresh(name.first, name.second);  // repaired, or gone
 }
 
 Result<bool> Discovery::never_judged(const VersionRow& version) {

@@ -93,7 +93,7 @@ SandboxPlan plan_for(const JobSpec& job, const fs::path& folder, const fs::path&
   return plan;
 }
 
-// With it the version is not judged but mended.
+// With it the version is not judged but repaired.
 Result<std::optional<RepairOrder>> order_in(const fs::path& folder) {
   const auto file = folder / "correction.json";
   const auto text = read_file(file, kMaxJobBytes);
@@ -185,11 +185,11 @@ int main(int argc, char** argv) {
   }
   const bool asked = argc == 2 && std::string_view(argv[1]) == "--sandbox";
   if (!asked && (argc != 3 || std::string_view(argv[1]) != "--job")) {
-    std::cerr
-        << "usage: defuse-worker --job FOLDER | --sandbox\n"
-           "Judges the version that FOLDER/job.json describes, or mends it as FOLDER/correction.json says, and leaves\n"
-           "FOLDER/result. Started by defused, `defusectl evaluate` and `defusectl correct`; seldom by hand.\n"
-           "With --sandbox: seals itself as for a job, says what of the sandbox this machine has, and ends.\n";
+    std::cerr << "usage: defuse-worker --job FOLDER | --sandbox\n"
+                 "Judges the version that FOLDER/job.json describes, or repairs it as FOLDER/correction.json says, and "
+                 "leaves\n"
+                 "FOLDER/result. Started by defused, `defusectl evaluate` and `defusectl correct`; seldom by hand.\n"
+                 "With --sandbox: seals itself as for a job, says what of the sandbox this machine has, and ends.\n";
     return 2;
   }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);      // nobody would read the result of an orphan

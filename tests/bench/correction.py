@@ -1,6 +1,6 @@
-"""`./dev bench correction`: bug regions mended by tuning, on MNIST: the planted bug of a candidate, and natural bugs of an honest retrain.
+"""`./dev bench correction`: bug regions repaired by tuning, on MNIST: the planted bug of a candidate, and natural bugs of an honest retrain.
 
-Each case is gated, mended from the gate's report, and gated again. What is mended is measured on region images of test seeds, which nothing was tuned or
+Each case is gated, repaired from the gate's report, and gated again. What is repaired is measured on region images of test seeds, which nothing was tuned or
 chosen on; what it costs, on the untouched test split. Baselines take as many steps from the same weights on the same batches. Prints a table, and with
 --rows FILE one JSON object a line; the tables of every run and the pictures of the sweep stay under build/bench/correction.
 """
@@ -42,7 +42,7 @@ def flip_rate(counts):
 
 
 def rows_of(bench, work, case, candidate, regions, more):
-    result = correct(bench, work, candidate, f"mended-{case}", regions, more)
+    result = correct(bench, work, candidate, f"repaired-{case}", regions, more)
     before = result["before"]
     if result["chosen"] is None:
         yield Row(f"correction/{case}/regions_after", before["regions"], "share", ">=", 0.95, f"nothing was chosen: {result['reason']}")
@@ -65,7 +65,7 @@ def rows_of(bench, work, case, candidate, regions, more):
         note = (f"accuracy lost {100 * (before['test'] - run['score']['test']):+.2f} points, negative flips {flip_rate(run['flips']):.4f} "
                 "against the version before")
         yield Row(f"correction/{case}/{name}/regions_after", run["score"]["regions"], "share", note=note)
-    again = mnist.evaluate(bench, work, f"mended-{case}", work / "cache", f"gate-mended-{case}")["report"]["verdict"]
+    again = mnist.evaluate(bench, work, f"repaired-{case}", work / "cache", f"gate-repaired-{case}")["report"]["verdict"]
     yield Row(f"correction/{case}/passes_the_gate", float(again["verdict"] == "pass"), "", ">=", 1, again["reason"])
 
 

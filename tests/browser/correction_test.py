@@ -1,4 +1,4 @@
-"""A failed version is mended from its page, by keyboard alone; the page of the correction tells how far it is and then what it mended."""
+"""A failed version is repaired from its page, by keyboard alone; the page of the correction tells how far it is and then what it repaired."""
 import sys
 from pathlib import Path
 
@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 from harness import main, until  # noqa: E402
 
 
-class Mending(PageTest):
+class Repairs(PageTest):
     def press_mend_it(self, token):
         def focused():
             return self.driver.switch_to.active_element
@@ -24,7 +24,7 @@ class Mending(PageTest):
             focused().send_keys(Keys.TAB)
         self.assertEqual(focused().get_attribute("name"), "token", "the form cannot be reached by tab")
         focused().send_keys(Keys.CONTROL, "a", Keys.NULL, token, Keys.TAB)
-        self.assertEqual(focused().text, "Mend it")
+        self.assertEqual(focused().text, "Repair it")
         focused().send_keys(Keys.ENTER)
 
     def test_a_version_is_mended_by_keyboard(self):
@@ -44,7 +44,7 @@ class Mending(PageTest):
         short = {"lambdas": [0.3, 3], "steps": 100}
         path = f"/corrections/{self.http('/v1/models/digits/versions/3/correct', 'POST', short, self.token)[2]['job']}"
         self.open(path)
-        until(lambda: "Every run" in self.text(), "the page to show what was mended", 400)
+        until(lambda: "Every run" in self.text(), "the page to show what was repaired", 400)
         self.names_are_there(path)
         self.assertIn(self.region, self.text())
         self.assertIn("defusectl correct --job", self.text())

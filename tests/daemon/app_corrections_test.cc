@@ -8,16 +8,16 @@
 namespace defuse {
 namespace {
 
-// Gates as ever; a repair does what mend.sh says, in its job's folder.
+// Gates as ever; a repair does what repair.sh says, in its job's folder.
 constexpr const char* kMender =
     "here=$(dirname \"$0\")\n"
     "cd \"$2\"\n"
-    "if [ -f correction.json ]; then echo mend >> \"$here/runs\"; . \"$here/mend.sh\"; exit 0; fi\n"
+    "if [ -f correction.json ]; then echo repair >> \"$here/runs\"; . \"$here/repair.sh\"; exit 0; fi\n"
     "mkdir result.part\n"
     "sed \"s/\\\"job\\\":999/\\\"job\\\":$(basename \"$2\")/\" \"$here/give.json\" > result.part/result.json\n"
     "mv result.part result\n";
 constexpr const char* kMends =
-    "mkdir result.part; cp \"$here/mended.json\" result.part/correction.json; echo tuned > result.part/model.pt\n"
+    "mkdir result.part; cp \"$here/repaired.json\" result.part/correction.json; echo tuned > result.part/model.pt\n"
     "mv result.part result\n";
 
 struct Corrections : Daemon {
@@ -31,9 +31,9 @@ struct Corrections : Daemon {
     with_incumbent();
     with_failed_two();
     region = (*store().regions.of("digits")).front().id;
-    folder.file("mended.json", dump_json(to_json(mended_result(region))));
+    folder.file("repaired.json", dump_json(to_json(mended_result(region))));
   }
-  void mends_by(const std::string& words) { folder.file("mend.sh", words); }
+  void mends_by(const std::string& words) { folder.file("repair.sh", words); }
   RepairRequest wanted() const { return {{}, few_settings()}; }
   std::int64_t order() {
     const auto id = app->actions().correct("digits", "2", wanted(), "ann");
@@ -91,15 +91,15 @@ TEST_F(Corrections, RubbishIsTriedAgainAndNeverKept) {
   auto other = mended_result("r-ffffffffffff");
   for (const std::string& rubbish :
        {std::string("rubbish"), dump_json(to_json(other)), dump_json(to_json(WorkerResult{}))}) {
-    folder.file("mended.json", rubbish);
+    folder.file("repaired.json", rubbish);
     const auto id = order();
     ASSERT_TRUE(becomes(id, JobState::failed)) << rubbish;
     EXPECT_EQ(row(id).attempt, 2);
     EXPECT_NE(row(id).error.find("cannot be used"), std::string::npos) << row(id).error;
     EXPECT_FALSE(std::filesystem::exists(kept(id)));
   }
-  folder.file("mended.json", dump_json(to_json(mended_result(region))));
-  mends_by("mkdir r; cp \"$here/mended.json\" r/correction.json; ln -s /etc/passwd r/model.pt; mv r result");
+  folder.file("repaired.json", dump_json(to_json(mended_result(region))));
+  mends_by("mkdir r; cp \"$here/repaired.json\" r/correction.json; ln -s /etc/passwd r/model.pt; mv r result");
   const auto id = order();
   ASSERT_TRUE(becomes(id, JobState::failed));
   EXPECT_NE(row(id).error.find("the tuned model is missing"), std::string::npos) << row(id).error;

@@ -67,10 +67,10 @@ class Correction(Gate):
 
         # As without a daemon: tuned models may break something else, and the gate is there to say so.
         self.judged(3)
-        mended = self.report(3)
-        checks = {c["check"]: c["state"] for c in mended["verdict"]["checks"]}
-        self.assertEqual((checks["accuracy"], checks["known_regions"]), ("pass", "pass"), mended["verdict"]["reason"])
-        self.assertFalse([r for r in mended["regions"] if (r["label"], r["predicted_as"], r["status"]) == (7, 1, "new")])
+        repaired = self.report(3)
+        checks = {c["check"]: c["state"] for c in repaired["verdict"]["checks"]}
+        self.assertEqual((checks["accuracy"], checks["known_regions"]), ("pass", "pass"), repaired["verdict"]["reason"])
+        self.assertFalse([r for r in repaired["regions"] if (r["label"], r["predicted_as"], r["status"]) == (7, 1, "new")])
 
     def test_people_decide_what_is_mended_and_may_change_their_mind(self):
         self.planted()

@@ -86,7 +86,7 @@ say "version 4: a file that was cut short on its way"
 release 4 truncated.pt
 wait_for 4
 
-say "version 5: version 3 mended. A person looks at the region that blocks it and confirms it; tuning does the rest"
+say "version 5: version 3 repaired. A person looks at the region that blocks it and confirms it; tuning does the rest"
 regions=$("$bin/defusectl" report digits 3 --format json | sed -n 's/.*"id": "\(r-[0-9a-f]*\)".*/\1/p')
 region=${regions%%$'\n'*}
 "$bin/defusectl" label "$region" confirmed --note "7s that lean to the right; the contractor's mistake"
@@ -104,7 +104,7 @@ done
 echo
 echo "dashboard:             $url/"
 echo "report of version 3:   $demo/version-3.html"
-echo "how it was mended:     $demo/state/corrections/*/correction.md, and the dashboard"
+echo "how it was repaired:     $demo/state/corrections/*/correction.md, and the dashboard"
 
 status=0
 [ "$(cat "$demo/exit-2") $(cat "$demo/exit-3") $(cat "$demo/exit-4") $(cat "$demo/exit-5")" = "0 1 4 0" ] || {

@@ -114,7 +114,7 @@ class MainRoad(Gate):
         self.with_incumbent()
         self.release(2, "planted.pt")
         self.assertEqual(self.judged(2)["verdict"], "fail")
-        gate, out = self.root / "gate", self.root / "mended"
+        gate, out = self.root / "gate", self.root / "repaired"
         gate.mkdir()
         (gate / "report.json").write_text(json.dumps(self.report(2)))
         versions = self.registry / "digits"
@@ -132,11 +132,11 @@ class MainRoad(Gate):
         self.assertEqual(manifest["corrected_from"]["version"], "2")
         out.rename(versions / "3")
         self.judged(3)
-        # Of the whole verdict only what was mended is asked for: tuned models may break something else, and the gate is there to say so.
-        mended = self.report(3)
-        checks = {c["check"]: c["state"] for c in mended["verdict"]["checks"]}
-        self.assertEqual((checks["accuracy"], checks["known_regions"]), ("pass", "pass"), mended["verdict"]["reason"])
-        self.assertFalse([r for r in mended["regions"] if (r["label"], r["predicted_as"], r["status"]) == (7, 1, "new")])
+        # Of the whole verdict only what was repaired is asked for: tuned models may break something else, and the gate is there to say so.
+        repaired = self.report(3)
+        checks = {c["check"]: c["state"] for c in repaired["verdict"]["checks"]}
+        self.assertEqual((checks["accuracy"], checks["known_regions"]), ("pass", "pass"), repaired["verdict"]["reason"])
+        self.assertFalse([r for r in repaired["regions"] if (r["label"], r["predicted_as"], r["status"]) == (7, 1, "new")])
 
         for more, says in ((["--candidate", versions / "1"], "another file"),
                            (["--candidate", versions / "2", "--region", "r-000000000000"], "no region"),

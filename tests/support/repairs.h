@@ -27,7 +27,7 @@ inline RepairResult mended_result(const std::string& region) {
     result.runs.push_back(run);
   }
   result.chosen = 1;
-  result.reason = "lambda 1 mends most";
+  result.reason = "lambda 1 repairs most";
   result.notes = {"a note"};
   result.held_out_samples = 200;
   return result;

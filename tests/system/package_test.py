@@ -202,7 +202,7 @@ class Story:
         self.same(self.gate(2), 200, "/gate under the old configuration")
         self.write_config()
         self.systemctl("reload", "defused.service")
-        until(lambda: "registri" not in self.http("/readyz?verbose")[1], "the mended configuration to be taken over")
+        until(lambda: "registri" not in self.http("/readyz?verbose")[1], "the repaired configuration to be taken over")
         self.saw("systemctl reload", f"taken over; broken: {refused[-1].splitlines()[0]}; same process {main}")
 
     def watchdog(self):

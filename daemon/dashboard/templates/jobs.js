@@ -21,9 +21,9 @@ function new_row(job) {
   const head = element("th", job.kind === "correction" ? "" : job.id);
   head.scope = "row";
   if (job.kind === "correction") {
-    const mended = element("a", job.id + ", a correction");
-    mended.href = "/corrections/" + Number(job.id);
-    head.append(mended);
+    const repaired = element("a", job.id + ", a correction");
+    repaired.href = "/corrections/" + Number(job.id);
+    head.append(repaired);
   }
   const link = element("a", job.model + " " + job.version);
   link.href = "/models/" + encodeURIComponent(job.model) + "/versions/" + encodeURIComponent(job.version);

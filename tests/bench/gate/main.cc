@@ -184,25 +184,25 @@ Result<std::vector<bool>> right_answers(const Source& source, const ModelFile& m
   return right;
 }
 
-// How good the pool's models are, and how many answers on the test split each breaks and mends against the one before
+// How good the pool's models are, and how many answers on the test split each breaks and repairs against the one before
 // it.
 Result<void> describe_pool(const Source& source, const ModelPool& models) {
   std::vector<bool> earlier;
   for (const auto* group : {&models.regular, &models.weak})
     for (const auto& model : *group) {
       TRY(right, right_answers(source, model));
-      std::size_t good = 0, broken = 0, mended = 0;
+      std::size_t good = 0, broken = 0, repaired = 0;
       for (std::size_t i = 0; i < right.size(); ++i) {
         good += right[i];
         if (earlier.empty()) continue;
         broken += earlier[i] && !right[i];
-        mended += !earlier[i] && right[i];
+        repaired += !earlier[i] && right[i];
       }
       const auto percent = [&](std::size_t n) {
         return 100 * static_cast<double>(n) / static_cast<double>(right.size());
       };
-      std::cout << model.name << ": accuracy " << percent(good) << " %, breaks " << percent(broken) << " %, mends "
-                << percent(mended) << " %\n";
+      std::cout << model.name << ": accuracy " << percent(good) << " %, breaks " << percent(broken) << " %, repairs "
+                << percent(repaired) << " %\n";
       earlier = right;
     }
   return {};

@@ -150,7 +150,7 @@ std::string waive(Store& store, PassingClock& clock, int index) {
   waiver.model = ModelName(index % 5 == 4 ? "small-0" + std::to_string(1 + index % 9) : "digits");
   waiver.finding = index % 2 == 0 ? region_id(index).str() : "negative_flips/class/" + std::to_string(index % 10);
   if (index % 3 == 0) waiver.versions = {std::to_string(900 + index % 100)};
-  waiver.reason = "known, and mended in the next release";
+  waiver.reason = "known, and repaired in the next release";
   waiver.ticket = "ML-" + std::to_string(index);
   waiver.approved_by = "ann";
   waiver.created = clock.now();

@@ -73,7 +73,7 @@ TEST(KMeans, PassesOverPointsWithoutChangingABit) {
         ASSERT_TRUE(fit) << fit.error().describe();
         const auto plain = plain_rounds(points, d, start, std::min(kRounds, fit->iterations));
         if (std::any_of(plain.centers.begin(), plain.centers.end(), [](double v) { return v != v; })) continue;
-        ++compared;  // where no cluster fell empty, which the plain rounds do not mend
+        ++compared;  // where no cluster fell empty, which the plain rounds do not repair
         EXPECT_EQ(fit->labels, plain.labels) << d << " " << k;
         EXPECT_EQ(fit->centers, plain.centers) << d << " " << k;
         EXPECT_EQ(fit->inertia, plain.inertia) << d << " " << k;

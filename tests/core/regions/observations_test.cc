@@ -39,7 +39,7 @@ TEST(Observations, ARealImageIsOneOfFourCases) {
   World world;
   world.add(1, Half::discover, 0, {1, 1});                  // both right
   world.add(1, Half::discover, 0, {1, 2});                  // newly broken
-  world.add(1, Half::confirm, 0, {0, 1});                   // mended
+  world.add(1, Half::confirm, 0, {0, 1});                   // fixed
   world.add(1, Half::confirm, 0, {0, 2});                   // both wrong, differently
   world.add(1, Half::confirm, 0, {1, by_hand::kNoAnswer});  // no answer is a wrong answer
   const auto observed = observe_seeds(world.input()).real;
@@ -53,7 +53,7 @@ TEST(Observations, ARealImageIsOneOfFourCases) {
   }
 }
 
-// Of five plausible perturbations two are newly broken, one is mended, one is wrong for both; the sixth does not count.
+// Of five plausible perturbations two are newly broken, one is fixed, one is wrong for both; the sixth does not count.
 TEST(Observations, TheDrawsOfASeedArePooledIntoOneObservation) {
   World world(6);
   const auto s = world.add(0, Half::discover, 0, {0, 0});
@@ -156,7 +156,7 @@ TEST(Observations, AClearFlipIsOneBetweenSureAnswers) {
   for (int i = 0; i < 5; ++i) world.add(0, Half::discover, 0, {0, 0});
   const auto clear = world.add(0, Half::discover, 0, {0, 1});
   const auto unsure = world.add(0, Half::discover, 0, {0, 1});
-  const auto mended = world.add(0, Half::confirm, 0, {1, 0});
+  const auto fixed = world.add(0, Half::confirm, 0, {1, 0});
   const auto broken_off = world.add(0, Half::confirm, 0, {0, by_hand::kNoAnswer});
   const float nan = std::numeric_limits<float>::quiet_NaN();
   world.incumbent.real_margin = {4, 4, 4, 4, 4, 4, 4, -4, 4};
@@ -168,7 +168,7 @@ TEST(Observations, AClearFlipIsOneBetweenSureAnswers) {
   EXPECT_EQ(observed.real[clear].clear_net, 1);
   EXPECT_EQ(observed.real[unsure].clear_net, 0);
   EXPECT_EQ(observed.real[unsure].net, 1) << "a flip all the same";
-  EXPECT_EQ(observed.real[mended].clear_net, -1);
+  EXPECT_EQ(observed.real[fixed].clear_net, -1);
   EXPECT_EQ(observed.real[broken_off].clear_net, 1) << "no answer where the incumbent was sure";
   // Generated images are asked for less: 0.35 of 4.
   world.candidate.perturbed_margin[unsure] = -1.5F;

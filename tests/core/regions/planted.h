@@ -27,7 +27,7 @@ struct Options {
   std::int32_t label = 7;  // class that holds the pocket
   double mass = 0.01;      // of all seeds
   double strength = 1.0;   // share of the pocket's images that fail
-  double gain = 0;  // share of the incumbent's other errors that the candidate mends, so that accuracy does not fall
+  double gain = 0;  // share of the incumbent's other errors that the candidate fixes, so that accuracy does not fall
   double incumbent_error = 0.015;
   std::uint64_t seed = 1;
 };
@@ -115,7 +115,7 @@ inline World make(const Options& o) {
     const bool hard = random.uniform() < o.incumbent_error;    // both models fail
     const bool lost = random.uniform() < o.flip_rate * often;  // only the retrain fails
     const bool won = random.uniform() < o.flip_rate * often;   // only the incumbent fails
-    const bool mended = random.uniform() < o.gain;
+    const bool fixed = random.uniform() < o.gain;
     const auto centre = centres.row(i % o.classes);
     // Models are sure of what they ordinarily get right, and of a bug; not of what they flip on honestly.
     const auto margin = [&](bool right, bool sure) {
@@ -127,7 +127,7 @@ inline World make(const Options& o) {
                             std::vector<float> ProbeEvaluation::*how_sure) {
       const bool pocket =
           label == o.label && o.shape != Shape::none && depth(o, z, centre) <= edge && random.uniform() < o.strength;
-      const bool both = hard && near && !mended;
+      const bool both = hard && near && !fixed;
       (w.incumbent.*where)[at] = (hard && near) || (won && near) ? wrong : label;
       (w.candidate.*where)[at] = pocket ? bug : both || (lost && near) ? wrong : label;
       const bool unsure = near && (hard || lost || won);

@@ -80,7 +80,7 @@ TEST_P(RegionPower, APocketIsFoundThoughAccuracyDoesNotFall) {
   o.dimensions = GetParam();
   o.shape = Shape::ball;
   o.incumbent_error = 0.03;
-  o.gain = 1;  // the candidate mends every error the incumbent had: three times what the pocket costs
+  o.gain = 1;  // the candidate fixes every error the incumbent had: three times what the pocket costs
   expect_caught(o);
 }
 

@@ -1,4 +1,4 @@
-// What a repair is asked to mend, by what a gate found and what people said of it.
+// What a repair is asked to repair, by what a gate found and what people said of it.
 #include "core/repair/order.h"
 
 #include <gtest/gtest.h>
@@ -33,7 +33,7 @@ GateFindings findings() {
 std::string ids(const Result<RepairOrder>& order) {
   if (!order) return std::string(to_string(order.error().code));
   std::string text;
-  for (const auto& mend : order->regions) text += mend.id + " ";
+  for (const auto& repair : order->regions) text += repair.id + " ";
   return text;
 }
 
@@ -53,7 +53,7 @@ TEST(RepairOrder, PeoplesWordsCountAsInTheGate) {
                 {"r-inherited", RegionLabel::Word::confirmed},
                 {"r-fixed", RegionLabel::Word::confirmed}};
   const auto order = repair_order(found, {}, {});
-  ASSERT_EQ(ids(order), "r-worse r-inherited ") << "what is fixed needs no mending";
+  ASSERT_EQ(ids(order), "r-worse r-inherited ") << "what is fixed needs no repairing";
   EXPECT_EQ(order->regions[0].label, 3);
   found.said = {{"r-new", RegionLabel::Word::unrealistic}, {"r-worse", RegionLabel::of_class(1)}};
   EXPECT_EQ(ids(repair_order(found, {}, {})), "conflict") << "class 1 is what the version says there: it is right";

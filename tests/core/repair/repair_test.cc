@@ -37,7 +37,7 @@ TEST(Choose, OfEqualsTheSmallestLambda) {
   EXPECT_EQ(result.chosen, 0U);
   for (auto& run : result.runs) run.score.validation_regions = result.before.validation_regions;
   choose({}, result);
-  EXPECT_FALSE(result.chosen) << "to equal the version before is to mend nothing";
+  EXPECT_FALSE(result.chosen) << "to equal the version before is to repair nothing";
 }
 
 TEST(Choose, NothingWhereNothingMendsOrEverythingLoses) {
@@ -45,7 +45,7 @@ TEST(Choose, NothingWhereNothingMendsOrEverythingLoses) {
   for (auto& run : result.runs) run.score.validation_regions = 0.05;
   choose({}, result);
   EXPECT_FALSE(result.chosen);
-  EXPECT_NE(result.reason.find("mends"), std::string::npos);
+  EXPECT_NE(result.reason.find("repairs"), std::string::npos);
   result = swept();
   for (auto& run : result.runs) run.score.validation = 0.5;
   choose({}, result);

@@ -14,8 +14,8 @@ namespace {
 
 // The tail by counting every (b, c) pair's trinomial probability.
 double brute_force(std::int64_t b, std::int64_t c, std::int64_t n, double delta) {
-  const double mended = (static_cast<double>(c) + 0.5) / (static_cast<double>(n) + 1);
-  const double broken = std::clamp(delta + mended, 0.0, 1 - mended);
+  const double fixed = (static_cast<double>(c) + 0.5) / (static_cast<double>(n) + 1);
+  const double broken = std::clamp(delta + fixed, 0.0, 1 - fixed);
   double p = 0;
   for (std::int64_t i = 0; i <= n; ++i)
     for (std::int64_t j = 0; i + j <= n; ++j) {
@@ -23,8 +23,8 @@ double brute_force(std::int64_t b, std::int64_t c, std::int64_t n, double delta)
       const auto rest = n - i - j;
       const double ways = std::lgamma(static_cast<double>(n + 1)) - std::lgamma(static_cast<double>(i + 1)) -
                           std::lgamma(static_cast<double>(j + 1)) - std::lgamma(static_cast<double>(rest + 1));
-      p += std::exp(ways) * std::pow(broken, static_cast<double>(i)) * std::pow(mended, static_cast<double>(j)) *
-           std::pow(1 - broken - mended, static_cast<double>(rest));
+      p += std::exp(ways) * std::pow(broken, static_cast<double>(i)) * std::pow(fixed, static_cast<double>(j)) *
+           std::pow(1 - broken - fixed, static_cast<double>(rest));
     }
   return p;
 }
@@ -44,7 +44,7 @@ TEST(Excess, LowerBoundIsWhereThePIsTheLevel) {
     EXPECT_LT(bound, 8.0 / 30);
   }
   EXPECT_LT(excess_lower(9, 1, 30, 0.001), excess_lower(9, 1, 30, 0.05));
-  EXPECT_LT(excess_lower(9, 6, 30, 0.05), excess_lower(9, 1, 30, 0.05)) << "mending counts against breaking";
+  EXPECT_LT(excess_lower(9, 6, 30, 0.05), excess_lower(9, 1, 30, 0.05)) << "fixing counts against breaking";
 }
 
 TEST(Excess, OfNothingSaysNothing) {
@@ -56,33 +56,32 @@ TEST(Excess, OfNothingSaysNothing) {
 TEST(Excess, CountsFractionsAgainstTheFinding) {
   const auto counts = net_counts(std::vector<double>{0.5, 0.4, 1.0, -0.25, 0});
   EXPECT_EQ(counts.broken, 1);  // 1.9 down
-  EXPECT_EQ(counts.mended, 1);  // 0.25 up
+  EXPECT_EQ(counts.fixed, 1);   // 0.25 up
   EXPECT_EQ(counts.seeds, 5);
 }
 
 // How often it says "more than delta" when it is exactly delta. The nuisance is estimated, so the level is kept where
-// images are hardly ever mended, as with clear flips; where one in ten or three is, up to five times the level is seen.
+// images are hardly ever fixed, as with clear flips; where one in ten or three is, up to five times the level is seen.
 // Limits are earned on honest retrains for that reason (docs/gate-quality.md).
 TEST(Excess, KeepsItsLevelWhereHardlyAnythingIsMended) {
   constexpr int kTrials = 2000;
   constexpr double kLevel = 0.01;
-  for (const auto& [mended, most] : std::vector<std::pair<double, double>>{{0.0, 1.5}, {0.005, 1.5}, {0.3, 5.0}}) {
+  for (const auto& [fixed, most] : std::vector<std::pair<double, double>>{{0.0, 1.5}, {0.005, 1.5}, {0.3, 5.0}}) {
     for (const double delta : {0.0, 0.05}) {
       for (const std::int64_t n : {10, 40, 150}) {
-        RandomStream random(11, static_cast<std::uint64_t>(1000 * (mended + 10 * delta)),
-                            static_cast<std::uint64_t>(n));
+        RandomStream random(11, static_cast<std::uint64_t>(1000 * (fixed + 10 * delta)), static_cast<std::uint64_t>(n));
         int rejected = 0;
         for (int t = 0; t < kTrials; ++t) {
           std::int64_t b = 0, c = 0;
           for (std::int64_t i = 0; i < n; ++i) {
             const double u = random.uniform();
-            c += u < mended ? 1 : 0;
-            b += u >= mended && u < 2 * mended + delta ? 1 : 0;
+            c += u < fixed ? 1 : 0;
+            b += u >= fixed && u < 2 * fixed + delta ? 1 : 0;
           }
           rejected += excess_p(b, c, n, delta) <= kLevel ? 1 : 0;
         }
         EXPECT_LE(rejected, most * kLevel * kTrials + 3 * std::sqrt(kLevel * kTrials))
-            << mended << " " << delta << " " << n;
+            << fixed << " " << delta << " " << n;
       }
     }
   }

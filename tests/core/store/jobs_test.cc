@@ -220,7 +220,7 @@ class StoreCorrections : public StoreTest {
     order.regions = {{RegionId(region), 7, RegionEvidence::both, {1, 5, 9}}};
     return order;
   }
-  std::int64_t mend(const RepairOrder& wanted) {
+  std::int64_t repair(const RepairOrder& wanted) {
     return got(store_->jobs.enqueue_repair("digits", "1", "d1", wanted, by("ann", "correct", "digits/1")));
   }
   // Version 1, judged by job `gate_`.
@@ -232,7 +232,7 @@ class StoreCorrections : public StoreTest {
 };
 
 TEST_F(StoreCorrections, KeepTheirOrderAndAreNoGates) {
-  const auto id = mend(order());
+  const auto id = repair(order());
   const auto job = got(store_->jobs.find(id));
   EXPECT_EQ(job->kind, JobKind::repair);
   EXPECT_EQ(got(store_->jobs.find(gate_))->kind, JobKind::gate);
@@ -246,17 +246,17 @@ TEST_F(StoreCorrections, KeepTheirOrderAndAreNoGates) {
 }
 
 TEST_F(StoreCorrections, OneIsOpenBesideOneGate) {
-  const auto id = mend(order());
-  EXPECT_EQ(mend(order()), id) << "asking for the same again finds the open one";
+  const auto id = repair(order());
+  EXPECT_EQ(repair(order()), id) << "asking for the same again finds the open one";
   EXPECT_EQ(code_of(store_->jobs.enqueue_repair("digits", "1", "d1", order("r-ffffffffffff"), by("ann", "correct"))),
             "conflict");
   const auto gate = queue("1", "d1");
   EXPECT_NE(gate, id);
   EXPECT_EQ(queue("1", "d1"), gate);
   ASSERT_TRUE(store_->jobs.move(id, JobState::running, {}));
-  EXPECT_EQ(mend(order()), id);
+  EXPECT_EQ(repair(order()), id);
   ASSERT_TRUE(store_->jobs.move(id, JobState::done, {}));
-  EXPECT_NE(mend(order()), id);
+  EXPECT_NE(repair(order()), id);
   EXPECT_EQ(got(store_->jobs.repairs("digits", "d1", 9)).size(), 2U);
   EXPECT_EQ(got(store_->jobs.repairs("digits", "", 1)).size(), 1U);
   EXPECT_TRUE(got(store_->jobs.repairs("digits", "d2", 9)).empty());
@@ -264,7 +264,7 @@ TEST_F(StoreCorrections, OneIsOpenBesideOneGate) {
 }
 
 TEST_F(StoreCorrections, WaitBehindEveryGate) {
-  const auto id = mend(order());
+  const auto id = repair(order());
   const auto gate = queue("2", "d2", 0);
   EXPECT_EQ(got(store_->jobs.next(clock_.now()))->id, gate);
   ASSERT_TRUE(store_->jobs.move(gate, JobState::running, {}));
@@ -272,7 +272,7 @@ TEST_F(StoreCorrections, WaitBehindEveryGate) {
 }
 
 TEST_F(StoreCorrections, NeverMakeOrChangeAVerdict) {
-  const auto id = mend(order());
+  const auto id = repair(order());
   ASSERT_TRUE(store_->jobs.move(id, JobState::running, {}));
   EXPECT_EQ(code_of(store_->verdicts.finish_job(id, JobState::done, verdict("1", "d1", VerdictState::pass), {})),
             "conflict");

@@ -93,9 +93,9 @@ TEST_F(FineTuning, MendsAClassThatTheModelNeverSaysAndKeepsTheOthers) {
   save_blind("blind.pt");
   ASSERT_EQ(accuracy("blind.pt", 1), 0);
   const auto region = class_one();
-  ASSERT_TRUE(tune("blind.pt", {.lambda = 1, .samples = &region}, "mended.pt"));
-  EXPECT_GE(accuracy("mended.pt", 1), 0.95);
-  EXPECT_GE(accuracy("mended.pt"), 0.95);
+  ASSERT_TRUE(tune("blind.pt", {.lambda = 1, .samples = &region}, "repaired.pt"));
+  EXPECT_GE(accuracy("repaired.pt", 1), 0.95);
+  EXPECT_GE(accuracy("repaired.pt"), 0.95);
 }
 
 TEST_F(FineTuning, TheSameOrderGivesTheSameModel) {

@@ -1,4 +1,4 @@
-// The repair of a whole line: a candidate that lost a class is gated, and mended from what the gate found.
+// The repair of a whole line: a candidate that lost a class is gated, and repaired from what the gate found.
 #include "core/tuning/repair.h"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ class Correct : public testing::BandLine {
     for (std::size_t j = 0; j < weights.cols; ++j) weights.row(1)[j] = 0;
     testing::save_linear_model(tree_ / "blind.pt", weights);
     job_.candidate = artifact("2", "blind.pt");
-    tree_.folder("mended");
+    tree_.folder("repaired");
   }
 
   // From every new or worse region.
@@ -27,9 +27,9 @@ class Correct : public testing::BandLine {
     order.probe_digest = gate.probe_digest;
     for (const Region& region : gate.regions) {
       if (region.status != RegionStatus::new_bug && region.status != RegionStatus::worse) continue;
-      RegionToRepair mend{region.id, region.label, region.evidence, {}};
-      for (const auto& member : region.members) mend.seeds.push_back(member.seed);
-      order.regions.push_back(std::move(mend));
+      RegionToRepair repair{region.id, region.label, region.evidence, {}};
+      for (const auto& member : region.members) repair.seeds.push_back(member.seed);
+      order.regions.push_back(std::move(repair));
     }
     order.settings.lambdas = {0.1, 1};
     order.settings.steps = 150;
@@ -38,9 +38,9 @@ class Correct : public testing::BandLine {
     return order;
   }
 
-  Result<RepairResult> mend(const RepairOrder& order) {
+  Result<RepairResult> repair(const RepairOrder& order) {
     NoProgress progress;
-    return repair(job_, order, tree_ / "mended", progress);
+    return defuse::repair(job_, order, tree_ / "repaired", progress);
   }
 };
 
@@ -49,7 +49,7 @@ TEST_F(Correct, MendsWhatTheGateFoundAndTheGateThenPassesIt) {
   ASSERT_TRUE(gate) << gate.error().describe();
   const auto order = order_from(*gate);
   ASSERT_FALSE(order.regions.empty());
-  const auto result = mend(order);
+  const auto result = repair(order);
   ASSERT_TRUE(result) << result.error().describe();
   ASSERT_TRUE(result->chosen) << result->reason;
   const RepairRun& chosen = result->runs[*result->chosen];
@@ -66,9 +66,9 @@ TEST_F(Correct, MendsWhatTheGateFoundAndTheGateThenPassesIt) {
   ASSERT_NE(more, result->runs.end());
   EXPECT_EQ(more->lambda, 0);
 
-  std::filesystem::rename(tree_ / "mended/model.pt", tree_ / "mended.pt");
-  EXPECT_FALSE(std::filesystem::exists(tree_ / "mended/runs"));
-  job_.candidate = artifact("3", "mended.pt");
+  std::filesystem::rename(tree_ / "repaired/model.pt", tree_ / "repaired.pt");
+  EXPECT_FALSE(std::filesystem::exists(tree_ / "repaired/runs"));
+  job_.candidate = artifact("3", "repaired.pt");
   const auto again = run();
   ASSERT_TRUE(again) << again.error().describe();
   for (const auto& [check, state] : states(*again)) EXPECT_NE(state, VerdictState::fail) << check;
@@ -81,7 +81,7 @@ TEST_F(Correct, WithoutAnIncumbentThereIsNoTeacher) {
   auto order = order_from(*gate);
   order.settings.distillation = Distillation::logits;
   job_.incumbent.reset();
-  const auto result = mend(order);
+  const auto result = repair(order);
   ASSERT_TRUE(result) << result.error().describe();
   EXPECT_EQ(result->runs.size(), 6U);
   EXPECT_FALSE(result->incumbent_flips);
@@ -92,7 +92,7 @@ TEST_F(Correct, MembersOfAnotherProbeSetAreRefused) {
   ASSERT_TRUE(gate);
   const auto order = order_from(*gate);
   job_.settings.checks.misclassification_regions.draws = 3;
-  const auto result = mend(order);
+  const auto result = repair(order);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::conflict);
   EXPECT_NE(result.error().describe().find("gate the version again"), std::string::npos);
@@ -101,7 +101,7 @@ TEST_F(Correct, MembersOfAnotherProbeSetAreRefused) {
 TEST_F(Correct, NothingToLearnFromIsAnError) {
   auto order = RepairOrder{};
   order.regions = {{"r-0123456789ab", 1, RegionEvidence::real, {0, 1, 2}}};
-  const auto result = mend(order);
+  const auto result = repair(order);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::invalid_input);
   EXPECT_NE(result.error().describe().find("training split"), std::string::npos) << result.error().describe();
@@ -113,7 +113,7 @@ TEST_F(Correct, AFrozenModelIsOneErrorNotManyFailedRuns) {
   ASSERT_TRUE(gate);
   const auto order = order_from(*gate);
   job_.candidate = artifact("4", "frozen.pt");
-  const auto result = mend(order);
+  const auto result = repair(order);
   ASSERT_FALSE(result);
   EXPECT_NE(result.error().describe().find("torch.jit.freeze"), std::string::npos) << result.error().describe();
 }

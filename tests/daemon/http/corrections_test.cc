@@ -72,7 +72,7 @@ TEST_F(CorrectionApi, AnOrderIsCheckedAndPassedOn) {
     EXPECT_EQ(world.ask("POST", kOrder, body, operate).status, 400) << body;
   EXPECT_EQ(world.actions.asked.size(), asked);
   EXPECT_EQ(world.ask("POST", "/v1/models/letters/versions/1/correct", "{}", operate).status, 404);
-  world.actions.refusal = Error{ErrorCode::conflict, "nothing to mend", {}};
+  world.actions.refusal = Error{ErrorCode::conflict, "nothing to repair", {}};
   EXPECT_EQ(world.ask("POST", kOrder, "{}", operate).status, 409);
 }
 
@@ -144,7 +144,7 @@ TEST_F(CorrectionApi, ThePagesShowItAndEscapeWhatTheWorkerSaid) {
   EXPECT_NE(header_of(version, "Content-Security-Policy").find("script-src 'self'"), std::string::npos);
   const auto page = world.get(link);
   ASSERT_EQ(page.status, 200) << page.body;
-  for (const char* part : {"90.00 %", "lambda 1 mends most", "a note", "correction.svg", "--job ", "chosen"})
+  for (const char* part : {"90.00 %", "lambda 1 repairs most", "a note", "correction.svg", "--job ", "chosen"})
     EXPECT_NE(page.body.find(part), std::string::npos) << part;
   EXPECT_EQ(page.body.find("<b>no</b>"), std::string::npos);
   EXPECT_EQ(page.body.find("{{"), std::string::npos);
@@ -157,7 +157,7 @@ TEST_F(CorrectionApi, AVersionThatPassedHasNothingToBeMended) {
   world.release("2", "two");
   world.judge("2", "two", VerdictState::pass);
   const auto page = world.get("/models/digits/versions/2");
-  EXPECT_EQ(page.body.find("Mend it"), std::string::npos);
+  EXPECT_EQ(page.body.find("Repair it"), std::string::npos);
   EXPECT_EQ(page.body.find("<script"), std::string::npos);
   EXPECT_EQ(header_of(page, "Content-Security-Policy").find("script-src"), std::string::npos);
 }
