@@ -221,4 +221,11 @@ Result<void> make_folder(const fs::path& path) {
   return {};
 }
 
+Result<void> remove_whole(const fs::path& path) {
+  std::error_code code;
+  fs::remove_all(path, code);
+  if (code) return fail(ErrorCode::io, "cannot remove " + path.string() + ": " + code.message());
+  return {};
+}
+
 }  // namespace defuse

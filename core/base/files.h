@@ -40,4 +40,7 @@ Result<void> make_folder(const std::filesystem::path& path);
 // Removes a file for good: it does not come back after a loss of power. One that is not there is fine.
 Result<void> remove_synced(const std::filesystem::path& file);
 
+// A file, or a folder with all that is in it. For what would be taken for something newer if it stayed.
+Result<void> remove_whole(const std::filesystem::path& path);
+
 }  // namespace defuse

@@ -190,7 +190,7 @@ Result<void> Trainer::run_epoch(Progress& progress, const Generator::Checkpoint&
   const auto batch = static_cast<std::size_t>(settings_.batch);
   for (auto step_index = static_cast<std::size_t>(state_.step); step_index < steps_; ++step_index) {
     if (progress.stop_requested()) {
-      if (keeping) static_cast<void>(keep(checkpoint));  // what it could not keep is done again
+      if (keeping) harmless(keep(checkpoint), "what could not be kept is done again");
       return fail(ErrorCode::cancelled, "training of the generator was stopped");
     }
     const double done = static_cast<double>(step_index + 1) / static_cast<double>(steps_);

@@ -98,8 +98,7 @@ class FineTuning {
     TRY_OK(tune(beside(), sweep.size(), in_all));
     // Not fs::copy_file, which sets modes: a worker's sandbox has no use for that.
     if (result_.chosen) TRY_OK(copy_atomically(file_of(*result_.chosen), folder_ / "model.pt", kNoLimit));
-    std::error_code ignored;
-    fs::remove_all(folder_ / "runs", ignored);
+    harmless(remove_whole(folder_ / "runs"), "they cost room until the job is tidied");
     return std::move(result_);
   }
 

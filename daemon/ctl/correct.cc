@@ -69,9 +69,9 @@ void tell_repair(Console& console, const RepairResult& result) {
 int correct(Console& console, const CorrectRequest& request) {
   const auto out = local::ready_folder(request.wanted.out);
   if (!out) return console.failed(out.error());
-  std::error_code ignored;
   for (const char* name : {"model.pt", "manifest.json", "correction.json", "correction.md", "sweep.svg"})
-    fs::remove(*out / name, ignored);
+    if (const auto removed = remove_synced(*out / name); !removed)
+      return std::max<int>(console.failed(removed.error()), kError);
   local::GateRequest files;
   files.config = request.config;
   files.model = request.wanted.model;

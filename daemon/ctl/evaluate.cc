@@ -38,10 +38,10 @@ int evaluate(Console& console, const EvaluateRequest& request, const Clock& cloc
   const auto report_folder = local::ready_folder(request.report);
   if (!report_folder) return console.failed(report_folder.error());
   // What an earlier run left would pass for this one's answer if we were killed.
-  std::error_code ignored;
   for (const char* name :
        {"report.json", "report.html", "report.md", "report.junit.xml", "report.sarif", "verdict.json"})
-    fs::remove(*report_folder / name, ignored);
+    if (const auto removed = remove_synced(*report_folder / name); !removed)
+      return std::max<int>(console.failed(removed.error()), kError);
   const auto job = local::specify(request.gate, *report_folder);
   if (!job) {
     console.failed(job.error());
@@ -56,7 +56,8 @@ int evaluate(Console& console, const EvaluateRequest& request, const Clock& cloc
   if (request.work.empty() && !temporary) return console.failed(temporary.error());
   const auto work = local::ready_folder(temporary ? temporary->path() : request.work);
   if (!work) return console.failed(work.error());
-  fs::remove_all(*work / "result", ignored);
+  if (const auto removed = remove_whole(*work / "result"); !removed)  // it would be taken for this worker's
+    return std::max<int>(console.failed(removed.error()), kError);
   if (const auto written = write_atomically(*work / "job.json", dump_json(to_json(*job), 2) + "\n"); !written)
     return console.failed(written.error());
 

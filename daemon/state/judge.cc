@@ -108,13 +108,6 @@ Result<std::vector<NewRegion>> take_regions(const JudgeRequest& request, const W
   return regions;
 }
 
-Result<void> remove_whole(const fs::path& path) {
-  std::error_code code;
-  fs::remove_all(path, code);
-  if (code) return fail(ErrorCode::io, "cannot remove " + path.string() + ": " + code.message());
-  return {};
-}
-
 fs::path report_folder(const JudgeRequest& request) {
   const auto& candidate = request.job.candidate;
   auto name = short_digest(candidate.digest) + "-" + std::to_string(request.job.id);

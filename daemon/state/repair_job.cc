@@ -75,9 +75,8 @@ Result<RepairResult> take_repair(const StateFolder& state, const JobSpec& job, c
   TRY_OK(fits_order(result, order));
   const auto target = state.correction(job.id);
   const fs::path scratch = target.string() + ".tmp";
-  std::error_code ignored;
-  fs::remove_all(scratch, ignored);
-  fs::remove_all(target, ignored);  // of an attempt that was interrupted: no job is done with it
+  TRY_OK(remove_whole(scratch));
+  TRY_OK(remove_whole(target));  // of an attempt that was interrupted; if it stayed, it would be taken for this one
   TRY_OK(make_folder(scratch));
   TRY_OK(while_doing("while keeping the correction",
                      write_repair(job, order, result, from / "model.pt", scratch, "defused " DEFUSED_VERSION)));

@@ -130,6 +130,25 @@ TEST_F(Evaluate, WorkerThatDiesIsAnErrorWithItsCauseAndOldReportsGo) {
   EXPECT_EQ(run(), 4) << "no result is no pass";
 }
 
+// Whoever reads the folder after a kill must not find an older pass there.
+TEST_F(Evaluate, AnOlderReportThatCannotBeRemovedIsAnErrorBeforeAnythingRuns) {
+  worker_leaves(result(VerdictState::pass));
+  tree.file("report/verdict.json/in the way", "");
+  EXPECT_EQ(run(), 4);
+  EXPECT_NE(err.find("verdict.json"), std::string::npos) << err;
+  EXPECT_FALSE(exists("report/report.json"));
+}
+
+TEST_F(Evaluate, WhatAnEarlierWorkerLeftIsNotTakenForThisOnes) {
+  worker_leaves(result(VerdictState::pass));
+  const std::vector<std::string> words = {"--incumbent", (tree / "digits/1").string(), "--work",
+                                          (tree / "work").string()};
+  ASSERT_EQ(run(words), 0) << err;
+  ASSERT_TRUE(exists("work/result/result.json"));
+  worker("exit 0");
+  EXPECT_EQ(run(words), 4);
+}
+
 TEST_F(Evaluate, ResultThatDoesNotFitTheJobIsAnError) {
   auto other = result(VerdictState::pass);
   other.candidate.digest = Digest(sha256_hex("another model"));
