@@ -232,5 +232,21 @@ TEST_F(Migrations, TheShippedOnesAreNumberedWithoutGaps) {
   EXPECT_GE(expected, 1);
 }
 
+// Every database in use holds these digests, and one with another is refused: not even a comment may change. A new
+// migration adds its line here.
+TEST_F(Migrations, TheShippedOnesNeverChange) {
+  const std::vector<std::pair<std::string, std::string>> shipped = {
+      {"0001_initial", "8e181e9b0bd67ce552d738bdc90c271b83204a7262545834cae273bfe26a3c4b"},
+      {"0002_judgements", "f30706399054f15b345e9f4b50a52de434e374e75c62e927ed0d768f38b77763"},
+      {"0003_pace", "5143d4d2aa9db8007b6dc3d6910d6ba12b57429264ff89c343ccddf446df2e25"},
+      {"0004_region_lists", "488e2d8577bf0a71016780dc82139c004d69ca2264aaa3466f565263b5b60fc8"},
+      {"0005_corrections", "db813c3f1ed51c192c4bee7dc425ab5d026501cc12d86eaf5312a61baeee34eb"},
+      {"0006_owner_pages", "f5d6f16a5c9103a2318a8c1308aa6e23cfa8fb2d8f29888517eebbb8addda596"},
+      {"0007_signatures", "d7eb51a221592eb8c41ecb2c429b487ba8e0781943a1e5f024043729095e4fea"}};
+  std::vector<std::pair<std::string, std::string>> present;
+  for (const auto& migration : all_migrations()) present.emplace_back(migration.name, sha256_hex(migration.sql));
+  EXPECT_EQ(present, shipped);
+}
+
 }  // namespace
 }  // namespace defuse::testing
