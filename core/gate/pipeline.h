@@ -1,6 +1,6 @@
 // The worker's half of the data's path, one job to a call. Every station stores its result before the next one starts,
 // so a worker that was killed resumes at the first one missing. The verdict is not made here: the daemon decides
-// (core/verdict/policy.cc).
+// (core/verdict/decide.cc).
 #pragma once
 #include <filesystem>
 #include <memory>

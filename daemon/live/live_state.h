@@ -1,5 +1,5 @@
 // What HTTP threads see of the running daemon: the configuration in force, its status, its metrics, recent events, and
-// a read-only store per thread. The App's main strand writes it. Thread-safe.
+// a read-only store per thread. The main strand writes it. Thread-safe.
 #pragma once
 #include <condition_variable>
 #include <deque>

@@ -1,6 +1,6 @@
 // Runs one worker at a time and says how it ended. Keeps to the limits the worker cannot be trusted with (wall clock,
 // resident memory), reads its progress, keeps its last words, and ends its whole process group, so that no stray child
-// outlives a job. Knows nothing of jobs' states, retries or verdicts: that is the App's. Main strand only; never
+// outlives a job. Knows nothing of jobs' states, retries or verdicts: that is the job runner's. Main strand only; never
 // blocks.
 #pragma once
 #include <boost/asio/io_context.hpp>

@@ -1,6 +1,6 @@
 // The last steps of a job, as file work: the worker's folder is read with suspicion, the verdict made, the reports
 // written and put in place. Safe to repeat at any point after a kill -9: whatever was written before is written again
-// or replaced, and nothing that a stored verdict refers to is touched. Runs on the App's work thread; touches no store.
+// or replaced, and nothing that a stored verdict refers to is touched. Runs on the work thread; touches no store.
 #pragma once
 #include <cstdint>
 #include <filesystem>

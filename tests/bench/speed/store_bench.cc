@@ -35,7 +35,7 @@ void time_reads(benchmark::State& state, std::int64_t rows, Ask&& ask) {
       return state.SkipWithError(answered.error().describe().c_str());
 }
 
-// All that GET …/gate reads of a version that was judged (daemon/api/standing.cc).
+// All that GET …/gate reads of a version that was judged (daemon/api/standing_lookup.cc).
 void gate(benchmark::State& state, std::int64_t rows) {
   time_reads(state, rows, [&](Store& store, std::int64_t turn) -> Result<void> {
     TRY(incumbent, store.promotions.incumbent(kModel));
