@@ -72,7 +72,8 @@ std::string verdict_words(const Finding& f, const FourCounts& counts, const std:
       return "The new model is worse: " + change + "; a drop of " + points(drop) + " exceeds the limit of " +
              points(f.limit) + ".";
     case Decision::ok:
-      return "The " + change + "; the true drop is at most " + points(f.upper) + " (limit: " + points(f.limit) + ").";
+      return "The " + change + "; with confidence, the true drop is at most " + points(f.upper) +
+             " (limit: " + points(f.limit) + ").";
     case Decision::undecided:
       return "The " + change + "; not decided: the true drop may be up to " + points(f.upper) + ", and the limit is " +
              points(f.limit) + ".";

@@ -145,7 +145,7 @@ CheckResult KnownRegionsCheck::run(const CheckInput& in) const {
   if (auto refused = cannot_compare(in, kCheck, settings_.mode)) return *refused;
   if (in.known_regions == nullptr)
     return stopped(kCheck, settings_.mode, "none", Decision::error,
-                   "There are earlier bugs, but the models could not be run on their images.");
+                   "There are earlier bugs, but they were not measured.");
   CheckResult result;
   result.check = kCheck;
   result.mode = settings_.mode;
@@ -181,9 +181,7 @@ CheckResult KnownRegionsCheck::run(const CheckInput& in) const {
   for (auto& finding : aside) result.findings.push_back(std::move(finding));
   conclude(result, tested == 0   ? "No earlier bug was tested: people labelled all of them ambiguous."
                    : tested == 1 ? "The one earlier bug that counts is not back."
-                                 : std::to_string(tested) +
-                                       (tested == 1 ? " earlier bug was tested again: it is still fixed."
-                                                    : " earlier bugs were tested again: all are still fixed."));
+                                 : std::to_string(tested) + " earlier bugs were tested again: none is back.");
   return result;
 }
 

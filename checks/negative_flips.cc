@@ -229,7 +229,7 @@ void add_floor(const CheckInput& in, Family& family) {
   const auto missing = [&](const std::string& why) {
     Finding finding = named("floor", "overall");
     finding.decision = Decision::note;
-    finding.sentence = "The noise floor was not used: " + why + ". The default limits apply.";
+    finding.sentence = "The noise floor was not used: " + why + ". The other limits apply.";
     family.rest.push_back(std::move(finding));
   };
   if (!floor.made()) return missing(floor.problem);

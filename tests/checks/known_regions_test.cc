@@ -51,6 +51,17 @@ TEST(KnownRegions, WithoutEarlierBugsNeedsNoIncumbent) {
   EXPECT_FALSE(result.no_incumbent);
 }
 
+// The incumbent may still have it: then it is not back, but it is not fixed either, and nobody may be told so.
+TEST(KnownRegions, ABugThatBothModelsHaveIsNotCalledFixed) {
+  const auto result = judged({region("r-aaaaaaaaaaaa", 22, 1, 18, 18), region("r-bbbbbbbbbbbb", 22, 1, 0, 0)});
+  EXPECT_EQ(result.state, VerdictState::pass);
+  EXPECT_EQ(result.reason, "2 earlier bugs were tested again: none is back.");
+  const Finding* finding = find(result, "known_regions/r-aaaaaaaaaaaa");
+  ASSERT_NE(finding, nullptr);
+  EXPECT_NE(finding->sentence.find("18 of 22 of its images fail (18 with the old model)"), std::string::npos)
+      << finding->sentence;
+}
+
 TEST(KnownRegions, BugThatCameBackFailsInPlainWords) {
   const auto result = judged({region("r-aaaaaaaaaaaa", 22, 1, 18)});
   EXPECT_EQ(result.state, VerdictState::fail);
